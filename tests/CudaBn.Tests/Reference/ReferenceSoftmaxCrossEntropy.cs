@@ -1,0 +1,44 @@
+namespace CudaBn.Tests.Reference;
+
+/// <summary>-log softmax(logits)[label], over logits [n, classes] and labels [n]; summed, or its mean over n.</summary>
+public static class ReferenceSoftmaxCrossEntropy
+{
+    public static double Forward(double[] logits, int[] labels, int n, int classes, bool mean)
+    {
+        var sum = 0.0;
+        for (var i = 0; i < n; i++)
+            sum += LogSumExp(logits, i, classes) - logits[i * classes + labels[i]];
+        return mean ? sum / n : sum;
+    }
+
+    /// <returns>[n, classes]: softmax minus the label's one-hot row, divided by n for the mean.</returns>
+    public static double[] Backward(double[] logits, int[] labels, int n, int classes, bool mean)
+    {
+        var gradLogits = new double[n * classes];
+        for (var i = 0; i < n; i++)
+        {
+            var logSumExp = LogSumExp(logits, i, classes);
+            for (var k = 0; k < classes; k++)
+            {
+                var probability = Math.Exp(logits[i * classes + k] - logSumExp);
+                var gradient = probability - (k == labels[i] ? 1.0 : 0.0);
+                gradLogits[i * classes + k] = mean ? gradient / n : gradient;
+            }
+        }
+
+        return gradLogits;
+    }
+
+    private static double LogSumExp(double[] logits, int row, int classes)
+    {
+        var maximum = double.NegativeInfinity;
+        for (var k = 0; k < classes; k++)
+            maximum = Math.Max(maximum, logits[row * classes + k]);
+
+        // Without the maximum taken out, exp overflows from a logit of 710 on.
+        var sum = 0.0;
+        for (var k = 0; k < classes; k++)
+            sum += Math.Exp(logits[row * classes + k] - maximum);
+        return maximum + Math.Log(sum);
+    }
+}
