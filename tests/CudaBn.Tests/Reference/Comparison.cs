@@ -27,7 +27,8 @@ public static class Comparison
         return double.IsNaN(error) ? double.PositiveInfinity : error;
     }
 
-    /// <summary>Names the element with the largest absolute difference, or the first that is NaN in one alone.</summary>
+    /// <summary>Names the element that differs most, in absolute terms; NaN in one vector alone differs most of all.
+    /// </summary>
     /// <exception cref="ArgumentException">The lengths differ.</exception>
     public static string WorstElement(ReadOnlySpan<double> actual, ReadOnlySpan<double> expected)
     {
@@ -47,7 +48,8 @@ public static class Comparison
         return worst < 0
             ? "no elements"
             : string.Create(CultureInfo.InvariantCulture,
-                $"worst of {actual.Length} at [{worst}]: {actual[worst]:R}, expected {expected[worst]:R}, off by {largest:E3}");
+                $"worst of {actual.Length} at [{worst}]: {actual[worst]}, " +
+                $"expected {expected[worst]}, off by {largest:E3}");
     }
 
     private static double Distance(double actual, double expected)

@@ -10,7 +10,9 @@ public class ReferenceBatchNormTests
     [Test]
     public void ForwardTraining_PrintedTableOfTwoColumns()
     {
-        var (y, mean, variance, _) = ReferenceBatchNorm.ForwardTraining([0, 1, 2, 3, 4, 5], [1, 1], [0, 0], 3, 2, 1, Eps);
+        double[] x = [0, 1, 2, 3, 4, 5];
+
+        var (y, mean, variance, _) = ReferenceBatchNorm.ForwardTraining(x, [1, 1], [0, 0], 3, 2, 1, Eps);
 
         Assert.That(y, Is.EqualTo(new[] { -1.2247427, -1.2247427, 0, 0, 1.2247427, 1.2247427 }).Within(1e-6));
         Assert.That(mean, Is.EqualTo(new double[] { 2, 3 }));

@@ -5,8 +5,8 @@ namespace CudaBn.Tests.Reference;
 public static class ReferenceSgd
 {
     /// <summary>
-    /// One step, in place on <paramref name="parameter"/> and on <paramref name="momentumBuffer"/>, which is as long and
-    /// stays untouched when momentum is 0. The first step sets the buffer to the gradient, whatever the dampening.
+    /// One step, in place on <paramref name="parameter"/> and on <paramref name="momentumBuffer"/>, which is as long
+    /// and stays untouched when momentum is 0. The first step sets the buffer to the gradient, whatever the dampening.
     /// </summary>
     public static void Step(
         double[] parameter, double[] gradient, double[] momentumBuffer, bool firstStep,
