@@ -1,0 +1,71 @@
+namespace CudaBn.Serialization;
+
+/// <summary>Replaces whole files, so that a reader sees the old content or the new, never a part.</summary>
+internal static class AtomicFile
+{
+    private const int BufferSize = 1 << 16;
+
+    /// <summary>
+    /// Writes beside <paramref name="path"/>, flushes to the disk and renames over it. Whatever fails, the target stays
+    /// as it was and nothing is left beside it.
+    /// </summary>
+    /// <param name="path">The target; its folder must exist.</param>
+    /// <param name="content">Writes the new content; leaves the stream open.</param>
+    /// <exception cref="IOException">The file cannot be created or the target cannot be replaced.</exception>
+    public static void Write(string path, Action<Stream> content)
+    {
+        var target = Path.GetFullPath(path);
+        // In the same folder, for a rename is atomic within one file system only; and not named after the target, whose
+        // name may already be as long as a name can be.
+        var temporary = Path.Combine(Path.GetDirectoryName(target) ?? target, $".cudabn-{Guid.NewGuid():N}.tmp");
+
+        using (var stream = Create(temporary, path))
+        {
+            try
+            {
+                content(stream);
+                stream.Flush(flushToDisk: true);
+            }
+            catch
+            {
+                stream.Dispose();
+                Discard(temporary);
+                throw;
+            }
+        }
+
+        try
+        {
+            File.Move(temporary, target, overwrite: true);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            Discard(temporary);
+            throw new IOException($"cannot write {path}: {fault.Message}", fault);
+        }
+    }
+
+    private static FileStream Create(string temporary, string path)
+    {
+        try
+        {
+            return new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, BufferSize);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException($"cannot write {path}: {fault.Message}", fault);
+        }
+    }
+
+    private static void Discard(string temporary)
+    {
+        try
+        {
+            File.Delete(temporary);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            // The caller is about to report why writing failed, which says more than why tidying up did too.
+        }
+    }
+}
