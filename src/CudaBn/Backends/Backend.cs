@@ -1,0 +1,131 @@
+using CudaBn.Backends.OpArgs;
+
+namespace CudaBn.Backends;
+
+/// <summary>The operators of one device. Layers validate what they are given and call these; a backend trusts its
+/// arguments and derives no sizes again.</summary>
+/// <remarks>Operators may be queued: only a copy to the host and <see cref="Synchronize"/> wait. Sources come before
+/// constants before destinations; a destination never overlaps a source unless it says so.</remarks>
+public abstract class Backend : IDisposable
+{
+    /// <summary>The device this backend drives.</summary>
+    public abstract Device Device { get; }
+
+    /// <summary>Reserves memory whose contents are not set.</summary>
+    /// <param name="byteLength">The size in bytes, above 0.</param>
+    /// <returns>The memory.</returns>
+    /// <exception cref="OutOfMemoryException">The device has no such room.</exception>
+    public abstract TensorStorage Allocate(long byteLength);
+
+    /// <summary>Copies host memory into a tensor.</summary>
+    /// <param name="source">The address of as many bytes as the tensor has.</param>
+    /// <param name="destination">A tensor of this device.</param>
+    public abstract void CopyFromHost(nint source, Tensor destination);
+
+    /// <summary>Copies a tensor into host memory, after everything queued before.</summary>
+    /// <param name="source">A tensor of this device.</param>
+    /// <param name="destination">The address of room for as many bytes as the tensor has.</param>
+    public abstract void CopyToHost(Tensor source, nint destination);
+
+    /// <summary>Copies one tensor of this device into another with as many bytes.</summary>
+    /// <param name="source">The tensor read.</param>
+    /// <param name="destination">The tensor written.</param>
+    public abstract void Copy(Tensor source, Tensor destination);
+
+    /// <summary>Sets all elements to zero.</summary>
+    /// <param name="destination">Any tensor of this device.</param>
+    public abstract void Clear(Tensor destination);
+
+    /// <summary>Waits for everything queued.</summary>
+    public abstract void Synchronize();
+
+    /// <summary>Sets all elements to one value.</summary>
+    /// <param name="destination">A Float32 or Float64 tensor.</param>
+    /// <param name="value">The value.</param>
+    public abstract void Fill(Tensor destination, double value);
+
+    /// <summary>Fills a tensor with uniform numbers in [first, second).</summary>
+    /// <param name="args">What to fill, and from which stream.</param>
+    public abstract void FillUniform(in RandomFillArgs args);
+
+    /// <summary>Fills a tensor with normal numbers.</summary>
+    /// <param name="args">What to fill, and from which stream.</param>
+    public abstract void FillNormal(in RandomFillArgs args);
+
+    /// <summary>Makes a batch out of a data set of bytes.</summary>
+    /// <param name="args">The data set and the batch.</param>
+    public abstract void GatherBatch(in GatherBatchArgs args);
+
+    /// <summary>Convolution.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void Conv2dForward(in Conv2dForwardArgs args);
+
+    /// <summary>The gradients of convolution.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void Conv2dBackward(in Conv2dBackwardArgs args);
+
+    /// <summary>Batch normalization with the statistics of the batch.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void BatchNormForward(in BatchNormForwardArgs args);
+
+    /// <summary>The gradients of batch normalization with the statistics of the batch.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void BatchNormBackward(in BatchNormBackwardArgs args);
+
+    /// <summary>Batch normalization with given statistics.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void BatchNormFrozenForward(in BatchNormFrozenForwardArgs args);
+
+    /// <summary>The gradients of batch normalization with given statistics.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void BatchNormFrozenBackward(in BatchNormFrozenBackwardArgs args);
+
+    /// <summary>Rectifier.</summary>
+    /// <param name="args">Tensors.</param>
+    public abstract void ReLUForward(in ReLUForwardArgs args);
+
+    /// <summary>The gradient of the rectifier.</summary>
+    /// <param name="args">Tensors.</param>
+    public abstract void ReLUBackward(in ReLUBackwardArgs args);
+
+    /// <summary>Max-pooling.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void MaxPool2dForward(in MaxPool2dForwardArgs args);
+
+    /// <summary>The gradient of max-pooling.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void MaxPool2dBackward(in MaxPool2dBackwardArgs args);
+
+    /// <summary>Dense layer.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void LinearForward(in LinearForwardArgs args);
+
+    /// <summary>The gradients of the dense layer.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void LinearBackward(in LinearBackwardArgs args);
+
+    /// <summary>Softmax and cross-entropy.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    /// <exception cref="ArgumentException">A label is outside [0, classes): the message names its row. A backend
+    /// that queues may raise it at the next wait.</exception>
+    public abstract void SoftmaxCrossEntropyForward(in SoftmaxCrossEntropyForwardArgs args);
+
+    /// <summary>The gradient of softmax and cross-entropy.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void SoftmaxCrossEntropyBackward(in SoftmaxCrossEntropyBackwardArgs args);
+
+    /// <summary>One step of stochastic gradient descent on all parameters.</summary>
+    /// <param name="args">The parameters and the constants.</param>
+    public abstract void SgdStep(in SgdArgs args);
+
+    /// <summary>Releases what the backend holds; tensors of it must not be used afterwards.</summary>
+    public void Dispose()
+    {
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Releases what the backend holds.</summary>
+    /// <param name="disposing">Whether called from <see cref="Dispose()"/>.</param>
+    protected abstract void Dispose(bool disposing);
+}

@@ -1,0 +1,414 @@
+using CudaBn.Backends.OpArgs;
+
+namespace CudaBn.Backends.Cpu;
+
+public sealed partial class CpuBackend
+{
+    /// <inheritdoc/>
+    public override void Conv2dForward(in Conv2dForwardArgs args)
+    {
+        lock (_gate)
+            For(args.Input.DType).Conv2dForward(in args);
+    }
+
+    /// <inheritdoc/>
+    public override void Conv2dBackward(in Conv2dBackwardArgs args)
+    {
+        lock (_gate)
+            For(args.Input.DType).Conv2dBackward(in args);
+    }
+}
+
+internal abstract partial class CpuOperators
+{
+    public abstract void Conv2dForward(in Conv2dForwardArgs args);
+
+    public abstract void Conv2dBackward(in Conv2dBackwardArgs args);
+}
+
+// Direct convolution over blocks of images (ImageBlocks): a place of the output is a sum over its window of a weight
+// times a register of images. Places at the border sum over the part of the window inside the input, so padding costs
+// nothing, and no stride needs a gather.
+internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
+{
+    public override void Conv2dForward(in Conv2dForwardArgs args)
+    {
+        var g = args.Geometry;
+        var tiles = new RowTiles(g.OutChannels, TSimd.MaxRows);
+        var taps = (long)g.InChannels * g.KernelHeight * g.KernelWidth;
+        var packed = _packed.Get<T>(tiles.PaddedRows * (taps + 1));
+        var bias = packed + tiles.PaddedRows * taps;
+        PackWeights(Data(args.Weight), packed, tiles, taps, tapStep: 1, rowStep: (nint)taps);
+        PackBias(DataOrNull(args.Bias), bias, tiles);
+
+        var job = new Conv2dForwardJob(this, g, Data(args.Input), packed, bias, Data(args.Output), tiles);
+        _pool.Run(ref job, job.Chunks);
+    }
+
+    public override void Conv2dBackward(in Conv2dBackwardArgs args)
+    {
+        var g = args.Geometry;
+        if (args.GradInput is { } gradInput)
+        {
+            var tiles = new RowTiles(g.InChannels, TSimd.MaxRows);
+            var taps = (long)g.OutChannels * g.KernelHeight * g.KernelWidth;
+            var packed = _packed.Get<T>(tiles.PaddedRows * (taps + 1));
+            var zeros = packed + tiles.PaddedRows * taps;
+            PackTransposedWeights(Data(args.Weight), packed, tiles, in g);
+            PackBias(null, zeros, tiles);
+            var job = new Conv2dInputGradientJob(
+                this, g, Data(args.GradOutput), packed, zeros, Data(gradInput), tiles);
+            _pool.Run(ref job, job.Chunks);
+        }
+
+        Conv2dWeightGradient(in args);
+    }
+
+    private void Conv2dWeightGradient(in Conv2dBackwardArgs args)
+    {
+        var g = args.Geometry;
+        var weights = (long)g.OutChannels * g.InChannels * g.KernelHeight * g.KernelWidth;
+        var blocks = CeilDiv(g.Batch, BlockLanes);
+        var partials = _shared.Get<T>(blocks * (weights + g.OutChannels));
+        var job = new Conv2dWeightGradientJob(this, g, Data(args.Input), Data(args.GradOutput), partials);
+        _pool.Run(ref job, job.Chunks);
+
+        // Block by block, in order: the same sum for any number of threads.
+        SumRows(partials, blocks, weights, weights + g.OutChannels, Data(args.GradWeight));
+        if (args.GradBias is { } gradBias)
+            SumRows(partials + weights, blocks, g.OutChannels, weights + g.OutChannels, Data(gradBias));
+    }
+
+    /// <summary>sums[i] = rows[0][i] + rows[1][i] + ...</summary>
+    private static void SumRows(T* rows, int count, long length, long step, T* sums)
+    {
+        long i = 0;
+        for (; i + TSimd.Count <= length; i += TSimd.Count)
+        {
+            var sum = TSimd.Load(rows + i);
+            for (var row = 1; row < count; row++)
+                sum = TSimd.Add(sum, TSimd.Load(rows + row * step + i));
+            TSimd.Store(sum, sums + i);
+        }
+
+        for (; i < length; i++)
+        {
+            var sum = rows[i];
+            for (var row = 1; row < count; row++)
+                sum += rows[row * step + i];
+            sums[i] = sum;
+        }
+    }
+
+    /// <summary>packed[tile][tap][row of tile] = weights[row * rowStep + tap * tapStep]; a padded row is 0.</summary>
+    private static void PackWeights(T* weights, T* packed, RowTiles tiles, long taps, nint tapStep, nint rowStep)
+    {
+        for (var tile = 0; tile < tiles.Count; tile++)
+        {
+            int start = tiles.Start(tile), size = tiles.Size(tile);
+            var destination = packed + start * taps;
+            for (var row = 0; row < size; row++)
+            {
+                var real = start + row < tiles.Rows;
+                var source = weights + (start + row) * rowStep;
+                for (long tap = 0; tap < taps; tap++)
+                    destination[tap * size + row] = real ? source[tap * tapStep] : T.Zero;
+            }
+        }
+    }
+
+    /// <summary>packed[tile][output channel][place][row of tile], a row being an input channel.</summary>
+    private static void PackTransposedWeights(T* weights, T* packed, RowTiles tiles, in Conv2dGeometry g)
+    {
+        var places = g.KernelHeight * g.KernelWidth;
+        var taps = (long)g.OutChannels * places;
+        for (var tile = 0; tile < tiles.Count; tile++)
+        {
+            int start = tiles.Start(tile), size = tiles.Size(tile);
+            var destination = packed + start * taps;
+            for (var output = 0; output < g.OutChannels; output++)
+            {
+                for (var row = 0; row < size; row++)
+                {
+                    var real = start + row < tiles.Rows;
+                    var source = weights + ((long)output * g.InChannels + start + row) * places;
+                    for (var place = 0; place < places; place++)
+                        destination[((long)output * places + place) * size + row] = real ? source[place] : T.Zero;
+                }
+            }
+        }
+    }
+
+    private static void PackBias(T* bias, T* packed, RowTiles tiles)
+    {
+        for (var row = 0; row < tiles.PaddedRows; row++)
+            packed[row] = bias != null && row < tiles.Rows ? bias[row] : T.Zero;
+    }
+
+    /// <summary>How many chunks one block of images is cut into, so that every worker has some. A value is computed in
+    /// one chunk wholly, so the cut does not change it.</summary>
+    private int PartsPerBlock(int blocks, int tiles) => Math.Clamp(CeilDiv(2 * _pool.Workers, blocks), 1, tiles);
+
+    /// <summary>A chunk is a block of images and a share of the tiles of output channels.</summary>
+    private readonly struct Conv2dForwardJob(
+        CpuOperators<TSimd, TVector, T> operators, Conv2dGeometry g, T* input, T* packed, T* bias, T* output,
+        RowTiles tiles) : IChunkJob
+    {
+        private readonly int _parts =
+            operators.PartsPerBlock(CeilDiv(g.Batch, BlockLanes), tiles.Count);
+
+        public int Chunks => _parts * CeilDiv(g.Batch, BlockLanes);
+
+        public void Run(int chunk, int worker)
+        {
+            int lanes = BlockLanes, firstImage = chunk / _parts * lanes, part = chunk % _parts;
+            var images = Math.Min(lanes, g.Batch - firstImage);
+            long inElements = (long)g.InChannels * g.InHeight * g.InWidth;
+            long places = (long)g.OutHeight * g.OutWidth;
+            var block = operators._perWorker[worker].Get<T>((inElements + TSimd.MaxRows * places) * lanes);
+            var results = block + inElements * lanes;
+            ImageBlocks<TSimd, TVector, T>.Interleave(
+                input + firstImage * inElements, (nint)inElements, images, block, inElements);
+            for (var tile = part; tile < tiles.Count; tile += _parts)
+            {
+                RunTile(block, results, tile);
+                var channels = Math.Min(tiles.Size(tile), g.OutChannels - tiles.Start(tile));
+                ImageBlocks<TSimd, TVector, T>.Deinterleave(
+                    results, output + (firstImage * (long)g.OutChannels + tiles.Start(tile)) * places,
+                    (nint)(g.OutChannels * places), images, channels * places);
+            }
+        }
+
+        private void RunTile(T* block, T* results, int tile)
+        {
+            nint lanes = BlockLanes;
+            int rows = tiles.Size(tile), places = g.OutHeight * g.OutWidth;
+            var weights = packed + tiles.Start(tile) * ((long)g.InChannels * g.KernelHeight * g.KernelWidth);
+            var window = new TapWindow(
+                g.InChannels, 0, 0,
+                g.InHeight * g.InWidth * lanes, g.InWidth * lanes, lanes,
+                g.KernelHeight * g.KernelWidth * rows, g.KernelWidth * rows, rows);
+            for (var y = 0; y < g.OutHeight; y++)
+            {
+                var top = y * g.StrideY - g.PaddingY;
+                int rowStart = Math.Max(0, -top), rowEnd = Math.Min(g.KernelHeight, g.InHeight - top);
+                for (var x = 0; x < g.OutWidth; x++)
+                {
+                    var left = x * g.StrideX - g.PaddingX;
+                    int columnStart = Math.Max(0, -left), columnEnd = Math.Min(g.KernelWidth, g.InWidth - left);
+                    if (window.Rows != rowEnd - rowStart || window.Columns != columnEnd - columnStart)
+                        window = window with { Rows = rowEnd - rowStart, Columns = columnEnd - columnStart };
+                    MicroKernel<TSimd, TVector, T>.Run(
+                        rows,
+                        block + ((top + rowStart) * g.InWidth + left + columnStart) * lanes,
+                        weights + (rowStart * g.KernelWidth + columnStart) * rows,
+                        bias + tiles.Start(tile),
+                        results + (y * g.OutWidth + x) * lanes,
+                        places * lanes,
+                        in window);
+                }
+            }
+        }
+    }
+
+    /// <summary>A chunk is a block of images and a share of the tiles of input channels.</summary>
+    private readonly struct Conv2dInputGradientJob(
+        CpuOperators<TSimd, TVector, T> operators, Conv2dGeometry g, T* gradOutput, T* packed, T* zeros, T* gradInput,
+        RowTiles tiles) : IChunkJob
+    {
+        private readonly int _parts =
+            operators.PartsPerBlock(CeilDiv(g.Batch, BlockLanes), tiles.Count);
+
+        public int Chunks => _parts * CeilDiv(g.Batch, BlockLanes);
+
+        public void Run(int chunk, int worker)
+        {
+            int lanes = BlockLanes, firstImage = chunk / _parts * lanes, part = chunk % _parts;
+            var images = Math.Min(lanes, g.Batch - firstImage);
+            long outElements = (long)g.OutChannels * g.OutHeight * g.OutWidth;
+            long places = (long)g.InHeight * g.InWidth;
+            var block = operators._perWorker[worker].Get<T>((outElements + TSimd.MaxRows * places) * lanes);
+            var results = block + outElements * lanes;
+            ImageBlocks<TSimd, TVector, T>.Interleave(
+                gradOutput + firstImage * outElements, (nint)outElements, images, block, outElements);
+            for (var tile = part; tile < tiles.Count; tile += _parts)
+            {
+                RunTile(block, results, tile);
+                var channels = Math.Min(tiles.Size(tile), g.InChannels - tiles.Start(tile));
+                ImageBlocks<TSimd, TVector, T>.Deinterleave(
+                    results, gradInput + (firstImage * (long)g.InChannels + tiles.Start(tile)) * places,
+                    (nint)(g.InChannels * places), images, channels * places);
+            }
+        }
+
+        // Input place i takes part in output place o through kernel place k where o * stride = i + padding - k: so k runs
+        // up in steps of the stride while o runs down.
+        private void RunTile(T* block, T* results, int tile)
+        {
+            nint lanes = BlockLanes;
+            int rows = tiles.Size(tile), places = g.InHeight * g.InWidth;
+            var weights = packed + tiles.Start(tile) * ((long)g.OutChannels * g.KernelHeight * g.KernelWidth);
+            var window = new TapWindow(
+                g.OutChannels, 0, 0,
+                g.OutHeight * g.OutWidth * lanes, -g.OutWidth * lanes, -lanes,
+                g.KernelHeight * g.KernelWidth * rows, g.StrideY * g.KernelWidth * rows, g.StrideX * rows);
+            for (var y = 0; y < g.InHeight; y++)
+            {
+                var (firstRow, rowCount) = KernelRange(
+                    y + g.PaddingY, g.StrideY, g.KernelHeight, g.OutHeight);
+                for (var x = 0; x < g.InWidth; x++)
+                {
+                    var (firstColumn, columnCount) = KernelRange(
+                        x + g.PaddingX, g.StrideX, g.KernelWidth, g.OutWidth);
+                    if (window.Rows != rowCount || window.Columns != columnCount)
+                        window = window with { Rows = rowCount, Columns = columnCount };
+                    var outY = (y + g.PaddingY - firstRow) / g.StrideY;
+                    var outX = (x + g.PaddingX - firstColumn) / g.StrideX;
+                    MicroKernel<TSimd, TVector, T>.Run(
+                        rows,
+                        block + (outY * g.OutWidth + outX) * lanes,
+                        weights + (firstRow * g.KernelWidth + firstColumn) * rows,
+                        zeros,
+                        results + (y * g.InWidth + x) * lanes,
+                        places * lanes,
+                        in window);
+                }
+            }
+        }
+
+        private static (int First, int Count) KernelRange(int place, int stride, int kernel, int outputs)
+        {
+            var lowest = Math.Max(0, place - (outputs - 1) * stride);
+            var first = lowest + (place - lowest) % stride;
+            var last = Math.Min(kernel - 1, place);
+            return first > last ? (first, 0) : (first, (last - first) / stride + 1);
+        }
+    }
+
+    /// <summary>A chunk is a block of images and a share of the output channels, four at a time. Its sums go to the
+    /// block's row of partials: the weights' gradients, then the biases'.</summary>
+    private readonly struct Conv2dWeightGradientJob(
+        CpuOperators<TSimd, TVector, T> operators, Conv2dGeometry g, T* input, T* gradOutput, T* partials) : IChunkJob
+    {
+        private const int TileRows = DotKernel<TSimd, TVector, T>.TileRows;
+
+        private readonly int _parts =
+            operators.PartsPerBlock(CeilDiv(g.Batch, BlockLanes), CeilDiv(g.OutChannels, TileRows));
+
+        public int Chunks => _parts * CeilDiv(g.Batch, BlockLanes);
+
+        public void Run(int chunk, int worker)
+        {
+            int lanes = BlockLanes, block = chunk / _parts, firstImage = block * lanes, part = chunk % _parts;
+            var images = Math.Min(lanes, g.Batch - firstImage);
+            long inElements = (long)g.InChannels * g.InHeight * g.InWidth;
+            long places = (long)g.OutHeight * g.OutWidth, outElements = g.OutChannels * places;
+            var rowTiles = CeilDiv(g.OutChannels, TileRows);
+            int firstTile = part * rowTiles / _parts, endTile = (part + 1) * rowTiles / _parts;
+            int firstChannel = firstTile * TileRows, endChannel = Math.Min(endTile * TileRows, g.OutChannels);
+            var gradElements = (endChannel - firstChannel) * places;
+
+            var inputs = operators._perWorker[worker].Get<T>((inElements + gradElements) * lanes);
+            var gradients = inputs + inElements * lanes;
+            ImageBlocks<TSimd, TVector, T>.Interleave(
+                input + firstImage * inElements, (nint)inElements, images, inputs, inElements);
+            ImageBlocks<TSimd, TVector, T>.Interleave(
+                gradOutput + firstImage * outElements + firstChannel * places, (nint)outElements, images, gradients,
+                gradElements);
+
+            var weights = (long)g.OutChannels * g.InChannels * g.KernelHeight * g.KernelWidth;
+            var sums = partials + block * (weights + g.OutChannels);
+            for (var channel = firstChannel; channel < endChannel; channel++)
+                sums[weights + channel] = Total(gradients + (channel - firstChannel) * places * lanes, places);
+            if (g.PaddingY == 0 && g.PaddingX == 0)
+            {
+                // Every kernel place meets every output place, so tiles may run across places and channels.
+                RunTiles(inputs, gradients, sums, firstChannel, endChannel, place: -1);
+            }
+            else
+            {
+                for (var place = 0; place < g.KernelHeight * g.KernelWidth; place++)
+                    RunTiles(inputs, gradients, sums, firstChannel, endChannel, place);
+            }
+        }
+
+        private static T Total(T* values, long places)
+        {
+            var first = TSimd.Zero;
+            var second = TSimd.Zero;
+            for (long i = 0; i < places; i++)
+            {
+                first = TSimd.Add(first, TSimd.Load(values + i * BlockLanes));
+                second = TSimd.Add(second, TSimd.Load(values + i * BlockLanes + TSimd.Count));
+            }
+
+            return TSimd.Sum(TSimd.Add(first, second));
+        }
+
+        /// <summary>All tiles of one kernel place, or of all places where <paramref name="place"/> is -1.</summary>
+        private void RunTiles(T* inputs, T* gradients, T* sums, int firstChannel, int endChannel, int place)
+        {
+            nint lanes = BlockLanes;
+            int places = g.KernelHeight * g.KernelWidth, taps = g.InChannels * places;
+            var columns = place < 0 ? taps : g.InChannels;
+            var (firstY, rows) = place < 0
+                ? (0, g.OutHeight)
+                : OutputRange(place / g.KernelWidth - g.PaddingY, g.StrideY, g.InHeight, g.OutHeight);
+            var (firstX, width) = place < 0
+                ? (0, g.OutWidth)
+                : OutputRange(place % g.KernelWidth - g.PaddingX, g.StrideX, g.InWidth, g.OutWidth);
+            var rectangle = new PositionRectangle(
+                rows, width,
+                g.OutWidth * lanes, lanes,
+                g.StrideY * g.InWidth * lanes, g.StrideX * lanes);
+            var firstGradient = (firstY * g.OutWidth + firstX) * lanes;
+            var firstInput = ((firstY * g.StrideY - g.PaddingY) * g.InWidth + firstX * g.StrideX - g.PaddingX) * lanes;
+
+            var maxColumns = DotKernel<TSimd, TVector, T>.MaxColumns;
+            var columnTiles = CeilDiv(columns, maxColumns);
+            var gradientRows = stackalloc T*[TileRows];
+            var inputColumns = stackalloc T*[maxColumns];
+            var tapOf = stackalloc int[maxColumns];
+            var tileSums = stackalloc T[TileRows * maxColumns];
+            for (var channel = firstChannel; channel < endChannel; channel += TileRows)
+            {
+                // Past the last channel or column a tile repeats it, and the sum is dropped.
+                for (var row = 0; row < TileRows; row++)
+                {
+                    gradientRows[row] = gradients + firstGradient
+                        + (Math.Min(channel + row, endChannel - 1) - firstChannel) * (g.OutHeight * g.OutWidth * lanes);
+                }
+
+                for (var tile = 0; tile < columnTiles; tile++)
+                {
+                    int start = (int)((long)tile * columns / columnTiles);
+                    int end = (int)((long)(tile + 1) * columns / columnTiles);
+                    var size = Math.Max(2, end - start);
+                    for (var i = 0; i < size; i++)
+                    {
+                        var column = Math.Min(start + i, end - 1);
+                        var tap = tapOf[i] = place < 0 ? column : column * places + place;
+                        inputColumns[i] = inputs + firstInput
+                            + (((nint)(tap / places) * g.InHeight + tap % places / g.KernelWidth) * g.InWidth
+                                + tap % g.KernelWidth) * lanes;
+                    }
+
+                    DotKernel<TSimd, TVector, T>.Run(size, gradientRows, inputColumns, tileSums, in rectangle);
+                    for (var row = 0; row < TileRows && channel + row < endChannel; row++)
+                    {
+                        for (var i = 0; i < end - start; i++)
+                            sums[(long)(channel + row) * taps + tapOf[i]] = tileSums[row * size + i];
+                    }
+                }
+            }
+        }
+
+        // Output place o meets input place o * stride + offset, where that is inside the input.
+        private static (int First, int Count) OutputRange(int offset, int stride, int inputs, int outputs)
+        {
+            var first = offset < 0 ? CeilDiv(-offset, stride) : 0;
+            var last = offset >= inputs ? -1 : Math.Min(outputs - 1, (inputs - 1 - offset) / stride);
+            return (first, Math.Max(0, last - first + 1));
+        }
+    }
+}

@@ -1,0 +1,590 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using CudaBn.Backends.Cpu.Simd;
+
+namespace CudaBn.Backends.Cpu;
+
+/// <summary>The innermost loops of the weight gradient: a tile of dot products over positions and lanes, kept in
+/// registers over a rectangle of output positions.</summary>
+internal static unsafe class DotKernel<TSimd, TVector, T>
+    where TSimd : struct, ISimd<TVector, T>
+    where TVector : unmanaged
+    where T : unmanaged, IBinaryFloatingPointIeee754<T>
+{
+    /// <summary>Rows of a tile: four gradients of output channels.</summary>
+    public const int TileRows = 4;
+
+    /// <summary>The widest tile: six inputs, or two with sixteen registers.</summary>
+    public static int MaxColumns => TSimd.MaxRows >= 12 ? 6 : 2;
+
+    /// <summary>sums[row * columns + column] = sum over positions and lanes of gradient[row] * input[column].</summary>
+    /// <param name="columns">2 to 6.</param>
+    /// <param name="gradients">Four addresses of the first position, one per row.</param>
+    /// <param name="inputs">As many addresses of the first position as there are columns.</param>
+    /// <param name="sums">Written.</param>
+    /// <param name="positions">The rectangle of positions.</param>
+    public static void Run(int columns, T** gradients, T** inputs, T* sums, in PositionRectangle positions)
+    {
+        switch (columns)
+        {
+            case 2: Columns2(gradients, inputs, sums, in positions); break;
+            case 3: Columns3(gradients, inputs, sums, in positions); break;
+            case 4: Columns4(gradients, inputs, sums, in positions); break;
+            case 5: Columns5(gradients, inputs, sums, in positions); break;
+            case 6: Columns6(gradients, inputs, sums, in positions); break;
+            default:
+                throw new ArgumentOutOfRangeException(
+                    nameof(columns), columns, "There is no kernel of that many columns.");
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Columns2(T** gradients, T** inputs, T* sums, in PositionRectangle positions)
+    {
+        T* g0 = gradients[0], g1 = gradients[1], g2 = gradients[2], g3 = gradients[3];
+        T* x0 = inputs[0], x1 = inputs[1];
+        var s00 = TSimd.Zero;
+        var s01 = TSimd.Zero;
+        var s10 = TSimd.Zero;
+        var s11 = TSimd.Zero;
+        var s20 = TSimd.Zero;
+        var s21 = TSimd.Zero;
+        var s30 = TSimd.Zero;
+        var s31 = TSimd.Zero;
+        int rows = positions.Rows, columns = positions.Columns;
+        nint gradientStep = positions.GradientColumnStep, inputStep = positions.InputColumnStep;
+        nint gradientRow = 0, inputRow = 0;
+        for (var row = 0; row < rows; row++)
+        {
+            nint g = gradientRow, x = inputRow;
+            for (var column = 0; column < columns; column++)
+            {
+                // A position is two registers of lanes.
+                {
+                    var v0 = TSimd.Load(g0 + g);
+                    var v1 = TSimd.Load(g1 + g);
+                    var v2 = TSimd.Load(g2 + g);
+                    var v3 = TSimd.Load(g3 + g);
+                    var u0 = TSimd.Load(x0 + x);
+                    s00 = TSimd.MultiplyAdd(v0, u0, s00);
+                    s10 = TSimd.MultiplyAdd(v1, u0, s10);
+                    s20 = TSimd.MultiplyAdd(v2, u0, s20);
+                    s30 = TSimd.MultiplyAdd(v3, u0, s30);
+                    var u1 = TSimd.Load(x1 + x);
+                    s01 = TSimd.MultiplyAdd(v0, u1, s01);
+                    s11 = TSimd.MultiplyAdd(v1, u1, s11);
+                    s21 = TSimd.MultiplyAdd(v2, u1, s21);
+                    s31 = TSimd.MultiplyAdd(v3, u1, s31);
+                }
+
+                {
+                    var v0 = TSimd.Load(g0 + g + TSimd.Count);
+                    var v1 = TSimd.Load(g1 + g + TSimd.Count);
+                    var v2 = TSimd.Load(g2 + g + TSimd.Count);
+                    var v3 = TSimd.Load(g3 + g + TSimd.Count);
+                    var u0 = TSimd.Load(x0 + x + TSimd.Count);
+                    s00 = TSimd.MultiplyAdd(v0, u0, s00);
+                    s10 = TSimd.MultiplyAdd(v1, u0, s10);
+                    s20 = TSimd.MultiplyAdd(v2, u0, s20);
+                    s30 = TSimd.MultiplyAdd(v3, u0, s30);
+                    var u1 = TSimd.Load(x1 + x + TSimd.Count);
+                    s01 = TSimd.MultiplyAdd(v0, u1, s01);
+                    s11 = TSimd.MultiplyAdd(v1, u1, s11);
+                    s21 = TSimd.MultiplyAdd(v2, u1, s21);
+                    s31 = TSimd.MultiplyAdd(v3, u1, s31);
+                }
+
+                g += gradientStep;
+                x += inputStep;
+            }
+
+            gradientRow += positions.GradientRowStep;
+            inputRow += positions.InputRowStep;
+        }
+
+        sums[0] = TSimd.Sum(s00);
+        sums[1] = TSimd.Sum(s01);
+        sums[2] = TSimd.Sum(s10);
+        sums[3] = TSimd.Sum(s11);
+        sums[4] = TSimd.Sum(s20);
+        sums[5] = TSimd.Sum(s21);
+        sums[6] = TSimd.Sum(s30);
+        sums[7] = TSimd.Sum(s31);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Columns3(T** gradients, T** inputs, T* sums, in PositionRectangle positions)
+    {
+        T* g0 = gradients[0], g1 = gradients[1], g2 = gradients[2], g3 = gradients[3];
+        T* x0 = inputs[0], x1 = inputs[1], x2 = inputs[2];
+        var s00 = TSimd.Zero;
+        var s01 = TSimd.Zero;
+        var s02 = TSimd.Zero;
+        var s10 = TSimd.Zero;
+        var s11 = TSimd.Zero;
+        var s12 = TSimd.Zero;
+        var s20 = TSimd.Zero;
+        var s21 = TSimd.Zero;
+        var s22 = TSimd.Zero;
+        var s30 = TSimd.Zero;
+        var s31 = TSimd.Zero;
+        var s32 = TSimd.Zero;
+        int rows = positions.Rows, columns = positions.Columns;
+        nint gradientStep = positions.GradientColumnStep, inputStep = positions.InputColumnStep;
+        nint gradientRow = 0, inputRow = 0;
+        for (var row = 0; row < rows; row++)
+        {
+            nint g = gradientRow, x = inputRow;
+            for (var column = 0; column < columns; column++)
+            {
+                // A position is two registers of lanes.
+                {
+                    var v0 = TSimd.Load(g0 + g);
+                    var v1 = TSimd.Load(g1 + g);
+                    var v2 = TSimd.Load(g2 + g);
+                    var v3 = TSimd.Load(g3 + g);
+                    var u0 = TSimd.Load(x0 + x);
+                    s00 = TSimd.MultiplyAdd(v0, u0, s00);
+                    s10 = TSimd.MultiplyAdd(v1, u0, s10);
+                    s20 = TSimd.MultiplyAdd(v2, u0, s20);
+                    s30 = TSimd.MultiplyAdd(v3, u0, s30);
+                    var u1 = TSimd.Load(x1 + x);
+                    s01 = TSimd.MultiplyAdd(v0, u1, s01);
+                    s11 = TSimd.MultiplyAdd(v1, u1, s11);
+                    s21 = TSimd.MultiplyAdd(v2, u1, s21);
+                    s31 = TSimd.MultiplyAdd(v3, u1, s31);
+                    var u2 = TSimd.Load(x2 + x);
+                    s02 = TSimd.MultiplyAdd(v0, u2, s02);
+                    s12 = TSimd.MultiplyAdd(v1, u2, s12);
+                    s22 = TSimd.MultiplyAdd(v2, u2, s22);
+                    s32 = TSimd.MultiplyAdd(v3, u2, s32);
+                }
+
+                {
+                    var v0 = TSimd.Load(g0 + g + TSimd.Count);
+                    var v1 = TSimd.Load(g1 + g + TSimd.Count);
+                    var v2 = TSimd.Load(g2 + g + TSimd.Count);
+                    var v3 = TSimd.Load(g3 + g + TSimd.Count);
+                    var u0 = TSimd.Load(x0 + x + TSimd.Count);
+                    s00 = TSimd.MultiplyAdd(v0, u0, s00);
+                    s10 = TSimd.MultiplyAdd(v1, u0, s10);
+                    s20 = TSimd.MultiplyAdd(v2, u0, s20);
+                    s30 = TSimd.MultiplyAdd(v3, u0, s30);
+                    var u1 = TSimd.Load(x1 + x + TSimd.Count);
+                    s01 = TSimd.MultiplyAdd(v0, u1, s01);
+                    s11 = TSimd.MultiplyAdd(v1, u1, s11);
+                    s21 = TSimd.MultiplyAdd(v2, u1, s21);
+                    s31 = TSimd.MultiplyAdd(v3, u1, s31);
+                    var u2 = TSimd.Load(x2 + x + TSimd.Count);
+                    s02 = TSimd.MultiplyAdd(v0, u2, s02);
+                    s12 = TSimd.MultiplyAdd(v1, u2, s12);
+                    s22 = TSimd.MultiplyAdd(v2, u2, s22);
+                    s32 = TSimd.MultiplyAdd(v3, u2, s32);
+                }
+
+                g += gradientStep;
+                x += inputStep;
+            }
+
+            gradientRow += positions.GradientRowStep;
+            inputRow += positions.InputRowStep;
+        }
+
+        sums[0] = TSimd.Sum(s00);
+        sums[1] = TSimd.Sum(s01);
+        sums[2] = TSimd.Sum(s02);
+        sums[3] = TSimd.Sum(s10);
+        sums[4] = TSimd.Sum(s11);
+        sums[5] = TSimd.Sum(s12);
+        sums[6] = TSimd.Sum(s20);
+        sums[7] = TSimd.Sum(s21);
+        sums[8] = TSimd.Sum(s22);
+        sums[9] = TSimd.Sum(s30);
+        sums[10] = TSimd.Sum(s31);
+        sums[11] = TSimd.Sum(s32);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Columns4(T** gradients, T** inputs, T* sums, in PositionRectangle positions)
+    {
+        T* g0 = gradients[0], g1 = gradients[1], g2 = gradients[2], g3 = gradients[3];
+        T* x0 = inputs[0], x1 = inputs[1], x2 = inputs[2], x3 = inputs[3];
+        var s00 = TSimd.Zero;
+        var s01 = TSimd.Zero;
+        var s02 = TSimd.Zero;
+        var s03 = TSimd.Zero;
+        var s10 = TSimd.Zero;
+        var s11 = TSimd.Zero;
+        var s12 = TSimd.Zero;
+        var s13 = TSimd.Zero;
+        var s20 = TSimd.Zero;
+        var s21 = TSimd.Zero;
+        var s22 = TSimd.Zero;
+        var s23 = TSimd.Zero;
+        var s30 = TSimd.Zero;
+        var s31 = TSimd.Zero;
+        var s32 = TSimd.Zero;
+        var s33 = TSimd.Zero;
+        int rows = positions.Rows, columns = positions.Columns;
+        nint gradientStep = positions.GradientColumnStep, inputStep = positions.InputColumnStep;
+        nint gradientRow = 0, inputRow = 0;
+        for (var row = 0; row < rows; row++)
+        {
+            nint g = gradientRow, x = inputRow;
+            for (var column = 0; column < columns; column++)
+            {
+                // A position is two registers of lanes.
+                {
+                    var v0 = TSimd.Load(g0 + g);
+                    var v1 = TSimd.Load(g1 + g);
+                    var v2 = TSimd.Load(g2 + g);
+                    var v3 = TSimd.Load(g3 + g);
+                    var u0 = TSimd.Load(x0 + x);
+                    s00 = TSimd.MultiplyAdd(v0, u0, s00);
+                    s10 = TSimd.MultiplyAdd(v1, u0, s10);
+                    s20 = TSimd.MultiplyAdd(v2, u0, s20);
+                    s30 = TSimd.MultiplyAdd(v3, u0, s30);
+                    var u1 = TSimd.Load(x1 + x);
+                    s01 = TSimd.MultiplyAdd(v0, u1, s01);
+                    s11 = TSimd.MultiplyAdd(v1, u1, s11);
+                    s21 = TSimd.MultiplyAdd(v2, u1, s21);
+                    s31 = TSimd.MultiplyAdd(v3, u1, s31);
+                    var u2 = TSimd.Load(x2 + x);
+                    s02 = TSimd.MultiplyAdd(v0, u2, s02);
+                    s12 = TSimd.MultiplyAdd(v1, u2, s12);
+                    s22 = TSimd.MultiplyAdd(v2, u2, s22);
+                    s32 = TSimd.MultiplyAdd(v3, u2, s32);
+                    var u3 = TSimd.Load(x3 + x);
+                    s03 = TSimd.MultiplyAdd(v0, u3, s03);
+                    s13 = TSimd.MultiplyAdd(v1, u3, s13);
+                    s23 = TSimd.MultiplyAdd(v2, u3, s23);
+                    s33 = TSimd.MultiplyAdd(v3, u3, s33);
+                }
+
+                {
+                    var v0 = TSimd.Load(g0 + g + TSimd.Count);
+                    var v1 = TSimd.Load(g1 + g + TSimd.Count);
+                    var v2 = TSimd.Load(g2 + g + TSimd.Count);
+                    var v3 = TSimd.Load(g3 + g + TSimd.Count);
+                    var u0 = TSimd.Load(x0 + x + TSimd.Count);
+                    s00 = TSimd.MultiplyAdd(v0, u0, s00);
+                    s10 = TSimd.MultiplyAdd(v1, u0, s10);
+                    s20 = TSimd.MultiplyAdd(v2, u0, s20);
+                    s30 = TSimd.MultiplyAdd(v3, u0, s30);
+                    var u1 = TSimd.Load(x1 + x + TSimd.Count);
+                    s01 = TSimd.MultiplyAdd(v0, u1, s01);
+                    s11 = TSimd.MultiplyAdd(v1, u1, s11);
+                    s21 = TSimd.MultiplyAdd(v2, u1, s21);
+                    s31 = TSimd.MultiplyAdd(v3, u1, s31);
+                    var u2 = TSimd.Load(x2 + x + TSimd.Count);
+                    s02 = TSimd.MultiplyAdd(v0, u2, s02);
+                    s12 = TSimd.MultiplyAdd(v1, u2, s12);
+                    s22 = TSimd.MultiplyAdd(v2, u2, s22);
+                    s32 = TSimd.MultiplyAdd(v3, u2, s32);
+                    var u3 = TSimd.Load(x3 + x + TSimd.Count);
+                    s03 = TSimd.MultiplyAdd(v0, u3, s03);
+                    s13 = TSimd.MultiplyAdd(v1, u3, s13);
+                    s23 = TSimd.MultiplyAdd(v2, u3, s23);
+                    s33 = TSimd.MultiplyAdd(v3, u3, s33);
+                }
+
+                g += gradientStep;
+                x += inputStep;
+            }
+
+            gradientRow += positions.GradientRowStep;
+            inputRow += positions.InputRowStep;
+        }
+
+        sums[0] = TSimd.Sum(s00);
+        sums[1] = TSimd.Sum(s01);
+        sums[2] = TSimd.Sum(s02);
+        sums[3] = TSimd.Sum(s03);
+        sums[4] = TSimd.Sum(s10);
+        sums[5] = TSimd.Sum(s11);
+        sums[6] = TSimd.Sum(s12);
+        sums[7] = TSimd.Sum(s13);
+        sums[8] = TSimd.Sum(s20);
+        sums[9] = TSimd.Sum(s21);
+        sums[10] = TSimd.Sum(s22);
+        sums[11] = TSimd.Sum(s23);
+        sums[12] = TSimd.Sum(s30);
+        sums[13] = TSimd.Sum(s31);
+        sums[14] = TSimd.Sum(s32);
+        sums[15] = TSimd.Sum(s33);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Columns5(T** gradients, T** inputs, T* sums, in PositionRectangle positions)
+    {
+        T* g0 = gradients[0], g1 = gradients[1], g2 = gradients[2], g3 = gradients[3];
+        T* x0 = inputs[0], x1 = inputs[1], x2 = inputs[2], x3 = inputs[3], x4 = inputs[4];
+        var s00 = TSimd.Zero;
+        var s01 = TSimd.Zero;
+        var s02 = TSimd.Zero;
+        var s03 = TSimd.Zero;
+        var s04 = TSimd.Zero;
+        var s10 = TSimd.Zero;
+        var s11 = TSimd.Zero;
+        var s12 = TSimd.Zero;
+        var s13 = TSimd.Zero;
+        var s14 = TSimd.Zero;
+        var s20 = TSimd.Zero;
+        var s21 = TSimd.Zero;
+        var s22 = TSimd.Zero;
+        var s23 = TSimd.Zero;
+        var s24 = TSimd.Zero;
+        var s30 = TSimd.Zero;
+        var s31 = TSimd.Zero;
+        var s32 = TSimd.Zero;
+        var s33 = TSimd.Zero;
+        var s34 = TSimd.Zero;
+        int rows = positions.Rows, columns = positions.Columns;
+        nint gradientStep = positions.GradientColumnStep, inputStep = positions.InputColumnStep;
+        nint gradientRow = 0, inputRow = 0;
+        for (var row = 0; row < rows; row++)
+        {
+            nint g = gradientRow, x = inputRow;
+            for (var column = 0; column < columns; column++)
+            {
+                // A position is two registers of lanes.
+                {
+                    var v0 = TSimd.Load(g0 + g);
+                    var v1 = TSimd.Load(g1 + g);
+                    var v2 = TSimd.Load(g2 + g);
+                    var v3 = TSimd.Load(g3 + g);
+                    var u0 = TSimd.Load(x0 + x);
+                    s00 = TSimd.MultiplyAdd(v0, u0, s00);
+                    s10 = TSimd.MultiplyAdd(v1, u0, s10);
+                    s20 = TSimd.MultiplyAdd(v2, u0, s20);
+                    s30 = TSimd.MultiplyAdd(v3, u0, s30);
+                    var u1 = TSimd.Load(x1 + x);
+                    s01 = TSimd.MultiplyAdd(v0, u1, s01);
+                    s11 = TSimd.MultiplyAdd(v1, u1, s11);
+                    s21 = TSimd.MultiplyAdd(v2, u1, s21);
+                    s31 = TSimd.MultiplyAdd(v3, u1, s31);
+                    var u2 = TSimd.Load(x2 + x);
+                    s02 = TSimd.MultiplyAdd(v0, u2, s02);
+                    s12 = TSimd.MultiplyAdd(v1, u2, s12);
+                    s22 = TSimd.MultiplyAdd(v2, u2, s22);
+                    s32 = TSimd.MultiplyAdd(v3, u2, s32);
+                    var u3 = TSimd.Load(x3 + x);
+                    s03 = TSimd.MultiplyAdd(v0, u3, s03);
+                    s13 = TSimd.MultiplyAdd(v1, u3, s13);
+                    s23 = TSimd.MultiplyAdd(v2, u3, s23);
+                    s33 = TSimd.MultiplyAdd(v3, u3, s33);
+                    var u4 = TSimd.Load(x4 + x);
+                    s04 = TSimd.MultiplyAdd(v0, u4, s04);
+                    s14 = TSimd.MultiplyAdd(v1, u4, s14);
+                    s24 = TSimd.MultiplyAdd(v2, u4, s24);
+                    s34 = TSimd.MultiplyAdd(v3, u4, s34);
+                }
+
+                {
+                    var v0 = TSimd.Load(g0 + g + TSimd.Count);
+                    var v1 = TSimd.Load(g1 + g + TSimd.Count);
+                    var v2 = TSimd.Load(g2 + g + TSimd.Count);
+                    var v3 = TSimd.Load(g3 + g + TSimd.Count);
+                    var u0 = TSimd.Load(x0 + x + TSimd.Count);
+                    s00 = TSimd.MultiplyAdd(v0, u0, s00);
+                    s10 = TSimd.MultiplyAdd(v1, u0, s10);
+                    s20 = TSimd.MultiplyAdd(v2, u0, s20);
+                    s30 = TSimd.MultiplyAdd(v3, u0, s30);
+                    var u1 = TSimd.Load(x1 + x + TSimd.Count);
+                    s01 = TSimd.MultiplyAdd(v0, u1, s01);
+                    s11 = TSimd.MultiplyAdd(v1, u1, s11);
+                    s21 = TSimd.MultiplyAdd(v2, u1, s21);
+                    s31 = TSimd.MultiplyAdd(v3, u1, s31);
+                    var u2 = TSimd.Load(x2 + x + TSimd.Count);
+                    s02 = TSimd.MultiplyAdd(v0, u2, s02);
+                    s12 = TSimd.MultiplyAdd(v1, u2, s12);
+                    s22 = TSimd.MultiplyAdd(v2, u2, s22);
+                    s32 = TSimd.MultiplyAdd(v3, u2, s32);
+                    var u3 = TSimd.Load(x3 + x + TSimd.Count);
+                    s03 = TSimd.MultiplyAdd(v0, u3, s03);
+                    s13 = TSimd.MultiplyAdd(v1, u3, s13);
+                    s23 = TSimd.MultiplyAdd(v2, u3, s23);
+                    s33 = TSimd.MultiplyAdd(v3, u3, s33);
+                    var u4 = TSimd.Load(x4 + x + TSimd.Count);
+                    s04 = TSimd.MultiplyAdd(v0, u4, s04);
+                    s14 = TSimd.MultiplyAdd(v1, u4, s14);
+                    s24 = TSimd.MultiplyAdd(v2, u4, s24);
+                    s34 = TSimd.MultiplyAdd(v3, u4, s34);
+                }
+
+                g += gradientStep;
+                x += inputStep;
+            }
+
+            gradientRow += positions.GradientRowStep;
+            inputRow += positions.InputRowStep;
+        }
+
+        sums[0] = TSimd.Sum(s00);
+        sums[1] = TSimd.Sum(s01);
+        sums[2] = TSimd.Sum(s02);
+        sums[3] = TSimd.Sum(s03);
+        sums[4] = TSimd.Sum(s04);
+        sums[5] = TSimd.Sum(s10);
+        sums[6] = TSimd.Sum(s11);
+        sums[7] = TSimd.Sum(s12);
+        sums[8] = TSimd.Sum(s13);
+        sums[9] = TSimd.Sum(s14);
+        sums[10] = TSimd.Sum(s20);
+        sums[11] = TSimd.Sum(s21);
+        sums[12] = TSimd.Sum(s22);
+        sums[13] = TSimd.Sum(s23);
+        sums[14] = TSimd.Sum(s24);
+        sums[15] = TSimd.Sum(s30);
+        sums[16] = TSimd.Sum(s31);
+        sums[17] = TSimd.Sum(s32);
+        sums[18] = TSimd.Sum(s33);
+        sums[19] = TSimd.Sum(s34);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Columns6(T** gradients, T** inputs, T* sums, in PositionRectangle positions)
+    {
+        T* g0 = gradients[0], g1 = gradients[1], g2 = gradients[2], g3 = gradients[3];
+        T* x0 = inputs[0], x1 = inputs[1], x2 = inputs[2], x3 = inputs[3], x4 = inputs[4], x5 = inputs[5];
+        var s00 = TSimd.Zero;
+        var s01 = TSimd.Zero;
+        var s02 = TSimd.Zero;
+        var s03 = TSimd.Zero;
+        var s04 = TSimd.Zero;
+        var s05 = TSimd.Zero;
+        var s10 = TSimd.Zero;
+        var s11 = TSimd.Zero;
+        var s12 = TSimd.Zero;
+        var s13 = TSimd.Zero;
+        var s14 = TSimd.Zero;
+        var s15 = TSimd.Zero;
+        var s20 = TSimd.Zero;
+        var s21 = TSimd.Zero;
+        var s22 = TSimd.Zero;
+        var s23 = TSimd.Zero;
+        var s24 = TSimd.Zero;
+        var s25 = TSimd.Zero;
+        var s30 = TSimd.Zero;
+        var s31 = TSimd.Zero;
+        var s32 = TSimd.Zero;
+        var s33 = TSimd.Zero;
+        var s34 = TSimd.Zero;
+        var s35 = TSimd.Zero;
+        int rows = positions.Rows, columns = positions.Columns;
+        nint gradientStep = positions.GradientColumnStep, inputStep = positions.InputColumnStep;
+        nint gradientRow = 0, inputRow = 0;
+        for (var row = 0; row < rows; row++)
+        {
+            nint g = gradientRow, x = inputRow;
+            for (var column = 0; column < columns; column++)
+            {
+                // A position is two registers of lanes.
+                {
+                    var v0 = TSimd.Load(g0 + g);
+                    var v1 = TSimd.Load(g1 + g);
+                    var v2 = TSimd.Load(g2 + g);
+                    var v3 = TSimd.Load(g3 + g);
+                    var u0 = TSimd.Load(x0 + x);
+                    s00 = TSimd.MultiplyAdd(v0, u0, s00);
+                    s10 = TSimd.MultiplyAdd(v1, u0, s10);
+                    s20 = TSimd.MultiplyAdd(v2, u0, s20);
+                    s30 = TSimd.MultiplyAdd(v3, u0, s30);
+                    var u1 = TSimd.Load(x1 + x);
+                    s01 = TSimd.MultiplyAdd(v0, u1, s01);
+                    s11 = TSimd.MultiplyAdd(v1, u1, s11);
+                    s21 = TSimd.MultiplyAdd(v2, u1, s21);
+                    s31 = TSimd.MultiplyAdd(v3, u1, s31);
+                    var u2 = TSimd.Load(x2 + x);
+                    s02 = TSimd.MultiplyAdd(v0, u2, s02);
+                    s12 = TSimd.MultiplyAdd(v1, u2, s12);
+                    s22 = TSimd.MultiplyAdd(v2, u2, s22);
+                    s32 = TSimd.MultiplyAdd(v3, u2, s32);
+                    var u3 = TSimd.Load(x3 + x);
+                    s03 = TSimd.MultiplyAdd(v0, u3, s03);
+                    s13 = TSimd.MultiplyAdd(v1, u3, s13);
+                    s23 = TSimd.MultiplyAdd(v2, u3, s23);
+                    s33 = TSimd.MultiplyAdd(v3, u3, s33);
+                    var u4 = TSimd.Load(x4 + x);
+                    s04 = TSimd.MultiplyAdd(v0, u4, s04);
+                    s14 = TSimd.MultiplyAdd(v1, u4, s14);
+                    s24 = TSimd.MultiplyAdd(v2, u4, s24);
+                    s34 = TSimd.MultiplyAdd(v3, u4, s34);
+                    var u5 = TSimd.Load(x5 + x);
+                    s05 = TSimd.MultiplyAdd(v0, u5, s05);
+                    s15 = TSimd.MultiplyAdd(v1, u5, s15);
+                    s25 = TSimd.MultiplyAdd(v2, u5, s25);
+                    s35 = TSimd.MultiplyAdd(v3, u5, s35);
+                }
+
+                {
+                    var v0 = TSimd.Load(g0 + g + TSimd.Count);
+                    var v1 = TSimd.Load(g1 + g + TSimd.Count);
+                    var v2 = TSimd.Load(g2 + g + TSimd.Count);
+                    var v3 = TSimd.Load(g3 + g + TSimd.Count);
+                    var u0 = TSimd.Load(x0 + x + TSimd.Count);
+                    s00 = TSimd.MultiplyAdd(v0, u0, s00);
+                    s10 = TSimd.MultiplyAdd(v1, u0, s10);
+                    s20 = TSimd.MultiplyAdd(v2, u0, s20);
+                    s30 = TSimd.MultiplyAdd(v3, u0, s30);
+                    var u1 = TSimd.Load(x1 + x + TSimd.Count);
+                    s01 = TSimd.MultiplyAdd(v0, u1, s01);
+                    s11 = TSimd.MultiplyAdd(v1, u1, s11);
+                    s21 = TSimd.MultiplyAdd(v2, u1, s21);
+                    s31 = TSimd.MultiplyAdd(v3, u1, s31);
+                    var u2 = TSimd.Load(x2 + x + TSimd.Count);
+                    s02 = TSimd.MultiplyAdd(v0, u2, s02);
+                    s12 = TSimd.MultiplyAdd(v1, u2, s12);
+                    s22 = TSimd.MultiplyAdd(v2, u2, s22);
+                    s32 = TSimd.MultiplyAdd(v3, u2, s32);
+                    var u3 = TSimd.Load(x3 + x + TSimd.Count);
+                    s03 = TSimd.MultiplyAdd(v0, u3, s03);
+                    s13 = TSimd.MultiplyAdd(v1, u3, s13);
+                    s23 = TSimd.MultiplyAdd(v2, u3, s23);
+                    s33 = TSimd.MultiplyAdd(v3, u3, s33);
+                    var u4 = TSimd.Load(x4 + x + TSimd.Count);
+                    s04 = TSimd.MultiplyAdd(v0, u4, s04);
+                    s14 = TSimd.MultiplyAdd(v1, u4, s14);
+                    s24 = TSimd.MultiplyAdd(v2, u4, s24);
+                    s34 = TSimd.MultiplyAdd(v3, u4, s34);
+                    var u5 = TSimd.Load(x5 + x + TSimd.Count);
+                    s05 = TSimd.MultiplyAdd(v0, u5, s05);
+                    s15 = TSimd.MultiplyAdd(v1, u5, s15);
+                    s25 = TSimd.MultiplyAdd(v2, u5, s25);
+                    s35 = TSimd.MultiplyAdd(v3, u5, s35);
+                }
+
+                g += gradientStep;
+                x += inputStep;
+            }
+
+            gradientRow += positions.GradientRowStep;
+            inputRow += positions.InputRowStep;
+        }
+
+        sums[0] = TSimd.Sum(s00);
+        sums[1] = TSimd.Sum(s01);
+        sums[2] = TSimd.Sum(s02);
+        sums[3] = TSimd.Sum(s03);
+        sums[4] = TSimd.Sum(s04);
+        sums[5] = TSimd.Sum(s05);
+        sums[6] = TSimd.Sum(s10);
+        sums[7] = TSimd.Sum(s11);
+        sums[8] = TSimd.Sum(s12);
+        sums[9] = TSimd.Sum(s13);
+        sums[10] = TSimd.Sum(s14);
+        sums[11] = TSimd.Sum(s15);
+        sums[12] = TSimd.Sum(s20);
+        sums[13] = TSimd.Sum(s21);
+        sums[14] = TSimd.Sum(s22);
+        sums[15] = TSimd.Sum(s23);
+        sums[16] = TSimd.Sum(s24);
+        sums[17] = TSimd.Sum(s25);
+        sums[18] = TSimd.Sum(s30);
+        sums[19] = TSimd.Sum(s31);
+        sums[20] = TSimd.Sum(s32);
+        sums[21] = TSimd.Sum(s33);
+        sums[22] = TSimd.Sum(s34);
+        sums[23] = TSimd.Sum(s35);
+    }
+}

@@ -1,0 +1,71 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+using CudaBn.Backends.Cpu.Simd;
+
+namespace CudaBn.Backends.Cpu;
+
+/// <summary>Images side by side in the lanes of registers: element q of an image becomes a row of two registers, one
+/// lane per image. Whatever an operator does to one image then happens to a whole block at once, without edges,
+/// alignment or strides to care for.</summary>
+internal static unsafe class ImageBlocks<TSimd, TVector, T>
+    where TSimd : struct, ISimd<TVector, T>
+    where TVector : unmanaged
+    where T : unmanaged, IBinaryFloatingPointIeee754<T>
+{
+    /// <summary>Images per block.</summary>
+    public static int Lanes => 2 * TSimd.Count;
+
+    /// <summary>block[q * Lanes + image] = images[image * imageStep + q]; lanes beyond <paramref name="count"/> become
+    /// 0.</summary>
+    public static void Interleave(T* images, nint imageStep, int count, T* block, long elements)
+    {
+        if (count < Lanes)
+        {
+            NativeMemory.Clear(block, (nuint)(elements * Lanes * sizeof(T)));
+            InterleaveScalar(images, imageStep, count, block, 0, elements);
+            return;
+        }
+
+        var whole = elements - elements % TSimd.Count;
+        for (long q = 0; q < whole; q += TSimd.Count)
+        {
+            TSimd.Transpose(images + q, imageStep, block + q * Lanes, Lanes);
+            TSimd.Transpose(images + TSimd.Count * imageStep + q, imageStep, block + q * Lanes + TSimd.Count, Lanes);
+        }
+
+        InterleaveScalar(images, imageStep, Lanes, block, whole, elements);
+    }
+
+    /// <summary>images[image * imageStep + q] = block[q * Lanes + image] for the first <paramref name="count"/>
+    /// lanes.</summary>
+    public static void Deinterleave(T* block, T* images, nint imageStep, int count, long elements)
+    {
+        long whole = 0;
+        if (count == Lanes)
+        {
+            whole = elements - elements % TSimd.Count;
+            for (long q = 0; q < whole; q += TSimd.Count)
+            {
+                TSimd.Transpose(block + q * Lanes, Lanes, images + q, imageStep);
+                TSimd.Transpose(
+                    block + q * Lanes + TSimd.Count, Lanes, images + TSimd.Count * imageStep + q, imageStep);
+            }
+        }
+
+        for (var image = 0; image < count; image++)
+        {
+            for (var q = whole; q < elements; q++)
+                images[image * imageStep + q] = block[q * Lanes + image];
+        }
+    }
+
+    private static void InterleaveScalar(
+        T* images, nint imageStep, int count, T* block, long elementStart, long elementEnd)
+    {
+        for (var image = 0; image < count; image++)
+        {
+            for (var q = elementStart; q < elementEnd; q++)
+                block[q * Lanes + image] = images[image * imageStep + q];
+        }
+    }
+}

@@ -1,0 +1,62 @@
+using System.Numerics;
+
+namespace CudaBn.Backends.Cpu.Simd;
+
+/// <summary>The vector instructions of one width and element type. Kernels are written once over this interface and
+/// compiled for each implementation, with every call inlined.</summary>
+/// <typeparam name="TVector">What a register holds.</typeparam>
+/// <typeparam name="T">float or double.</typeparam>
+internal unsafe interface ISimd<TVector, T>
+    where TVector : unmanaged
+    where T : unmanaged, IBinaryFloatingPointIeee754<T>
+{
+    /// <summary>Elements per register.</summary>
+    static abstract int Count { get; }
+
+    /// <summary>How many rows of two registers a matrix kernel may accumulate without spilling.</summary>
+    static abstract int MaxRows { get; }
+
+    static abstract TVector Zero { get; }
+
+    static abstract TVector Load(T* source);
+
+    static abstract void Store(TVector value, T* destination);
+
+    static abstract TVector Create(T value);
+
+    static abstract TVector Add(TVector left, TVector right);
+
+    static abstract TVector Subtract(TVector left, TVector right);
+
+    static abstract TVector Multiply(TVector left, TVector right);
+
+    /// <summary>left * right + addend, rounded once.</summary>
+    static abstract TVector MultiplyAdd(TVector left, TVector right, TVector addend);
+
+    /// <summary>All bits where left > right; none where either is NaN.</summary>
+    static abstract TVector GreaterThan(TVector left, TVector right);
+
+    /// <summary>All bits where the value is NaN.</summary>
+    static abstract TVector IsNaN(TVector value);
+
+    static abstract TVector Or(TVector left, TVector right);
+
+    static abstract TVector And(TVector left, TVector right);
+
+    /// <summary>left without the bits of right.</summary>
+    static abstract TVector AndNot(TVector left, TVector right);
+
+    /// <summary>left where the mask has all bits, right where it has none.</summary>
+    static abstract TVector Select(TVector mask, TVector left, TVector right);
+
+    static abstract T Sum(TVector value);
+
+    /// <summary>Writes the transpose of a Count x Count block.</summary>
+    static abstract void Transpose(T* source, nint sourceStride, T* destination, nint destinationStride);
+
+    /// <summary>Splits 2 * Count consecutive elements into those at even and at odd places.</summary>
+    static abstract void Deinterleave(TVector low, TVector high, out TVector even, out TVector odd);
+
+    /// <summary>The inverse of <see cref="Deinterleave"/>.</summary>
+    static abstract void Interleave(TVector even, TVector odd, out TVector low, out TVector high);
+}

@@ -1,0 +1,55 @@
+using System.Runtime.CompilerServices;
+
+namespace CudaBn.Backends.Cpu.Simd;
+
+/// <summary>What moves elements between lanes, element by element, for registers without an instruction for it.</summary>
+internal static unsafe class Lanes
+{
+    public static void Transpose<T>(T* source, nint sourceStride, T* destination, nint destinationStride, int count)
+        where T : unmanaged
+    {
+        for (var row = 0; row < count; row++)
+        {
+            for (var column = 0; column < count; column++)
+                destination[column * destinationStride + row] = source[row * sourceStride + column];
+        }
+    }
+
+    public static void Deinterleave<TVector, T>(TVector low, TVector high, out TVector even, out TVector odd)
+        where TVector : unmanaged
+        where T : unmanaged
+    {
+        Unsafe.SkipInit(out even);
+        Unsafe.SkipInit(out odd);
+        var count = sizeof(TVector) / sizeof(T);
+        var source = stackalloc TVector[2] { low, high };
+        var elements = (T*)source;
+        fixed (TVector* evens = &even, odds = &odd)
+        {
+            for (var i = 0; i < count; i++)
+            {
+                ((T*)evens)[i] = elements[2 * i];
+                ((T*)odds)[i] = elements[2 * i + 1];
+            }
+        }
+    }
+
+    public static void Interleave<TVector, T>(TVector even, TVector odd, out TVector low, out TVector high)
+        where TVector : unmanaged
+        where T : unmanaged
+    {
+        var count = sizeof(TVector) / sizeof(T);
+        var evens = (T*)&even;
+        var odds = (T*)&odd;
+        var pair = stackalloc TVector[2];
+        var elements = (T*)pair;
+        for (var i = 0; i < count; i++)
+        {
+            elements[2 * i] = evens[i];
+            elements[2 * i + 1] = odds[i];
+        }
+
+        low = pair[0];
+        high = pair[1];
+    }
+}

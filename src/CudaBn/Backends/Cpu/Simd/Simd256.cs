@@ -1,0 +1,104 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace CudaBn.Backends.Cpu.Simd;
+
+/// <summary>256-bit registers.</summary>
+internal readonly unsafe struct Simd256<T> : ISimd<Vector256<T>, T>
+    where T : unmanaged, IBinaryFloatingPointIeee754<T>
+{
+    public static int Count => Vector256<T>.Count;
+
+    // 16 registers: 6 x 2 accumulators, two sources and one broadcast.
+    public static int MaxRows => 6;
+
+    public static Vector256<T> Zero => Vector256<T>.Zero;
+
+    public static Vector256<T> Load(T* source) => Vector256.Load(source);
+
+    public static void Store(Vector256<T> value, T* destination) => value.Store(destination);
+
+    public static Vector256<T> Create(T value) => Vector256.Create(value);
+
+    public static Vector256<T> Add(Vector256<T> left, Vector256<T> right) => left + right;
+
+    public static Vector256<T> Subtract(Vector256<T> left, Vector256<T> right) => left - right;
+
+    public static Vector256<T> Multiply(Vector256<T> left, Vector256<T> right) => left * right;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<T> MultiplyAdd(Vector256<T> left, Vector256<T> right, Vector256<T> addend) =>
+        typeof(T) == typeof(float)
+            ? Vector256.FusedMultiplyAdd(left.AsSingle(), right.AsSingle(), addend.AsSingle()).As<float, T>()
+            : Vector256.FusedMultiplyAdd(left.AsDouble(), right.AsDouble(), addend.AsDouble()).As<double, T>();
+
+    public static Vector256<T> GreaterThan(Vector256<T> left, Vector256<T> right) =>
+        Vector256.GreaterThan(left, right);
+
+    public static Vector256<T> IsNaN(Vector256<T> value) => ~Vector256.Equals(value, value);
+
+    public static Vector256<T> Or(Vector256<T> left, Vector256<T> right) => left | right;
+
+    public static Vector256<T> And(Vector256<T> left, Vector256<T> right) => left & right;
+
+    public static Vector256<T> AndNot(Vector256<T> left, Vector256<T> right) => Vector256.AndNot(left, right);
+
+    public static Vector256<T> Select(Vector256<T> mask, Vector256<T> left, Vector256<T> right) =>
+        Vector256.ConditionalSelect(mask, left, right);
+
+    public static T Sum(Vector256<T> value) => Vector256.Sum(value);
+
+    public static void Deinterleave(Vector256<T> low, Vector256<T> high, out Vector256<T> even, out Vector256<T> odd) =>
+        Lanes.Deinterleave<Vector256<T>, T>(low, high, out even, out odd);
+
+    public static void Interleave(Vector256<T> even, Vector256<T> odd, out Vector256<T> low, out Vector256<T> high) =>
+        Lanes.Interleave<Vector256<T>, T>(even, odd, out low, out high);
+
+    public static void Transpose(T* source, nint sourceStride, T* destination, nint destinationStride)
+    {
+        if (typeof(T) == typeof(float) && Avx.IsSupported)
+            TransposeSingle((float*)source, sourceStride, (float*)destination, destinationStride);
+        else
+            Lanes.Transpose(source, sourceStride, destination, destinationStride, Count);
+    }
+
+    // Three rounds: 32-bit and 64-bit unpacking inside the halves, then the halves themselves.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void TransposeSingle(float* s, nint ss, float* d, nint ds)
+    {
+        var a0 = Vector256.Load(s + 0 * ss);
+        var a1 = Vector256.Load(s + 1 * ss);
+        var a2 = Vector256.Load(s + 2 * ss);
+        var a3 = Vector256.Load(s + 3 * ss);
+        var a4 = Vector256.Load(s + 4 * ss);
+        var a5 = Vector256.Load(s + 5 * ss);
+        var a6 = Vector256.Load(s + 6 * ss);
+        var a7 = Vector256.Load(s + 7 * ss);
+        var b0 = Avx.UnpackLow(a0, a1).AsDouble();
+        var b1 = Avx.UnpackHigh(a0, a1).AsDouble();
+        var b2 = Avx.UnpackLow(a2, a3).AsDouble();
+        var b3 = Avx.UnpackHigh(a2, a3).AsDouble();
+        var b4 = Avx.UnpackLow(a4, a5).AsDouble();
+        var b5 = Avx.UnpackHigh(a4, a5).AsDouble();
+        var b6 = Avx.UnpackLow(a6, a7).AsDouble();
+        var b7 = Avx.UnpackHigh(a6, a7).AsDouble();
+        var c0 = Avx.UnpackLow(b0, b2).AsSingle();
+        var c1 = Avx.UnpackHigh(b0, b2).AsSingle();
+        var c2 = Avx.UnpackLow(b1, b3).AsSingle();
+        var c3 = Avx.UnpackHigh(b1, b3).AsSingle();
+        var c4 = Avx.UnpackLow(b4, b6).AsSingle();
+        var c5 = Avx.UnpackHigh(b4, b6).AsSingle();
+        var c6 = Avx.UnpackLow(b5, b7).AsSingle();
+        var c7 = Avx.UnpackHigh(b5, b7).AsSingle();
+        Avx.Permute2x128(c0, c4, 0x20).Store(d + 0 * ds);
+        Avx.Permute2x128(c0, c4, 0x31).Store(d + 4 * ds);
+        Avx.Permute2x128(c1, c5, 0x20).Store(d + 1 * ds);
+        Avx.Permute2x128(c1, c5, 0x31).Store(d + 5 * ds);
+        Avx.Permute2x128(c2, c6, 0x20).Store(d + 2 * ds);
+        Avx.Permute2x128(c2, c6, 0x31).Store(d + 6 * ds);
+        Avx.Permute2x128(c3, c7, 0x20).Store(d + 3 * ds);
+        Avx.Permute2x128(c3, c7, 0x31).Store(d + 7 * ds);
+    }
+}

@@ -1,0 +1,22 @@
+namespace CudaBn.Backends.OpArgs;
+
+/// <summary>Backward of batch normalization with the statistics of the batch.</summary>
+/// <param name="Geometry">The sizes.</param>
+/// <param name="Input">What forward read: [N, C, S].</param>
+/// <param name="Gamma">[C]; null for 1.</param>
+/// <param name="Mean">What forward saved: Float64 [C].</param>
+/// <param name="InvStd">What forward saved: Float64 [C].</param>
+/// <param name="GradOutput">[N, C, S].</param>
+/// <param name="GradInput">Written: [N, C, S]; null when nobody needs it.</param>
+/// <param name="GradGamma">Written: [C]; null without affine parameters.</param>
+/// <param name="GradBeta">Written: [C]; null without affine parameters.</param>
+public readonly record struct BatchNormBackwardArgs(
+    BatchNormGeometry Geometry,
+    Tensor Input,
+    Tensor? Gamma,
+    Tensor Mean,
+    Tensor InvStd,
+    Tensor GradOutput,
+    Tensor? GradInput,
+    Tensor? GradGamma,
+    Tensor? GradBeta);

@@ -1,0 +1,21 @@
+namespace CudaBn.Backends.OpArgs;
+
+/// <summary>One step of stochastic gradient descent on all parameters at once, with PyTorch's meaning of every
+/// constant.</summary>
+/// <param name="Parameters">The parameters, whose values are updated from their gradients.</param>
+/// <param name="MomentumBuffers">One tensor per parameter, read and written; empty without momentum.</param>
+/// <param name="FirstStep">Whether the buffers hold nothing yet, so that they start as the gradients.</param>
+/// <param name="LearningRate">The step size.</param>
+/// <param name="Momentum">The weight of the buffer.</param>
+/// <param name="Dampening">What is taken off the weight of the gradient in the buffer.</param>
+/// <param name="WeightDecay">The weight of the value that is added to its gradient.</param>
+/// <param name="Nesterov">Whether the step looks ahead along the momentum.</param>
+public readonly record struct SgdArgs(
+    IReadOnlyList<Parameter> Parameters,
+    IReadOnlyList<Tensor> MomentumBuffers,
+    bool FirstStep,
+    double LearningRate,
+    double Momentum,
+    double Dampening,
+    double WeightDecay,
+    bool Nesterov);

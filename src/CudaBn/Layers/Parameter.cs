@@ -1,0 +1,28 @@
+namespace CudaBn;
+
+/// <summary>A tensor that training changes, and the gradient of the loss by it.</summary>
+public sealed class Parameter : IDisposable
+{
+    internal Parameter(string name, Shape shape, DType dtype, Device device)
+    {
+        Name = name;
+        Value = new Tensor(shape, dtype, device);
+        Gradient = Tensor.Zeros(shape, dtype, device);
+    }
+
+    /// <summary>The name by which the value is saved, such as <c>conv1.weight</c>.</summary>
+    public string Name { get; }
+
+    /// <summary>The value.</summary>
+    public Tensor Value { get; }
+
+    /// <summary>The gradient, overwritten by every backward pass. Of the value's shape.</summary>
+    public Tensor Gradient { get; }
+
+    /// <summary>Releases value and gradient.</summary>
+    public void Dispose()
+    {
+        Value.Dispose();
+        Gradient.Dispose();
+    }
+}

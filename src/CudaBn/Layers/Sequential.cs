@@ -1,0 +1,99 @@
+namespace CudaBn;
+
+/// <summary>Layers in a row, each fed with the output of the one before.</summary>
+public sealed class Sequential : Layer
+{
+    private readonly Layer[] _layers;
+    private readonly List<Parameter> _parameters = [];
+    private readonly List<NamedTensor> _state = [];
+
+    /// <summary>Chains layers. Those without a name are named after their kind and its count: conv1, bn1, relu1,
+    /// pool1, flatten1, fc1.</summary>
+    /// <param name="layers">The layers, first to last; this object disposes them.</param>
+    /// <exception cref="ArgumentException">There is no layer, one stands twice, or two have one name.</exception>
+    public Sequential(params ReadOnlySpan<Layer> layers)
+    {
+        if (layers.IsEmpty)
+            throw new ArgumentException("Sequential needs at least one layer.", nameof(layers));
+        _layers = layers.ToArray();
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        var counts = new Dictionary<string, int>(StringComparer.Ordinal);
+        for (var i = 0; i < _layers.Length; i++)
+        {
+            var layer = _layers[i];
+            ArgumentNullException.ThrowIfNull(layer, nameof(layers));
+            if (Array.IndexOf(_layers, layer) < i)
+                throw new ArgumentException($"{layer.Label} stands twice in a Sequential.", nameof(layers));
+            var count = counts[layer.Kind] = counts.GetValueOrDefault(layer.Kind) + 1;
+            if (layer.Name.Length == 0)
+                layer.Name = $"{layer.Kind}{count}";
+            if (!names.Add(layer.Name))
+                throw new ArgumentException($"Two layers of a Sequential are named '{layer.Name}'.", nameof(layers));
+        }
+    }
+
+    /// <summary>The layers, first to last.</summary>
+    public IReadOnlyList<Layer> Layers => _layers;
+
+    /// <inheritdoc/>
+    public override bool IsTraining
+    {
+        get => base.IsTraining;
+        set
+        {
+            base.IsTraining = value;
+            foreach (var layer in _layers)
+                layer.IsTraining = value;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Parameter> Parameters => IsInitialized ? _parameters : throw NotInitialized();
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<NamedTensor> State => IsInitialized ? _state : throw NotInitialized();
+
+    /// <inheritdoc/>
+    protected internal override string Kind => "sequential";
+
+    internal override void Initialize(string prefix, Device device, DType dtype, ulong seed, ref uint stream)
+    {
+        base.Initialize(prefix, device, dtype, seed, ref stream);
+        foreach (var layer in _layers)
+        {
+            layer.Initialize($"{prefix}{layer.Name}.", device, dtype, seed, ref stream);
+            _parameters.AddRange(layer.Parameters);
+            _state.AddRange(layer.State);
+        }
+    }
+
+    private protected override Shape OutputShape(Shape input) =>
+        throw new InvalidOperationException("The layers of a Sequential know their own shapes.");
+
+    private protected override Tensor ForwardCore(Tensor input)
+    {
+        foreach (var layer in _layers)
+            input = layer.Forward(input);
+        return input;
+    }
+
+    private protected override Tensor? BackwardCore(
+        Tensor input, Tensor output, Tensor gradOutput, bool needsInputGradient)
+    {
+        for (var i = _layers.Length - 1; i > 0; i--)
+            gradOutput = _layers[i].Backward(gradOutput);
+        return _layers[0].Backward(gradOutput, needsInputGradient);
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            foreach (var layer in _layers)
+                layer.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+}
