@@ -3,13 +3,13 @@ using System.Diagnostics;
 namespace CudaBn;
 
 /// <summary>
-/// Keeps a folder to one downloading process at a time. The operating system lets go of the lock when its process
-/// ends, however it ends; the empty lock file stays, because removing it would let two processes hold two locks of one
+/// Keeps a folder to one downloading process at a time. The operating system drops the lock when its process ends,
+/// however it ends; the empty lock file stays, because removing it would let two processes hold two locks of one
 /// name.
 /// </summary>
 internal static class FolderLock
 {
-    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan _poll = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Waits for the lock as long as its holder makes headway: the folder's files grow.</summary>
     /// <exception cref="IOException">The folder cannot be written, or its holder makes no headway.</exception>
@@ -37,7 +37,7 @@ internal static class FolderLock
                 sizeSeen = size;
             }
 
-            await Task.Delay(Poll, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(_poll, cancellationToken).ConfigureAwait(false);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.IO.Compression;
 
 namespace CudaBn;
@@ -11,7 +12,13 @@ internal sealed class IdxInput : IDisposable
     private const int FirstPiece = 64 * 1024;
     private const int Growth = 4;
 
+    // GZipStream takes a file that lacks some of its last eight bytes, length and check sum, without a word. With this
+    // gzip file of nothing behind it, it finds the wrong ones instead, while a whole file goes on with nothing.
+    private static readonly byte[] _gzipOfNothing =
+        [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
     private readonly string _name;
+    private readonly Stream _file;
     private readonly Stream _bytes;
     private readonly long? _length;
     private long _position;
@@ -19,9 +26,10 @@ internal sealed class IdxInput : IDisposable
     public IdxInput(Stream stream, string name)
     {
         _name = name;
+        _file = stream;
         if (StartsAsGzip(stream))
         {
-            _bytes = new GZipStream(stream, CompressionMode.Decompress, leaveOpen: true);
+            _bytes = new GZipStream(new StreamWithTail(stream, _gzipOfNothing), CompressionMode.Decompress);
         }
         else
         {
@@ -58,6 +66,8 @@ internal sealed class IdxInput : IDisposable
         Span<byte> beyond = stackalloc byte[1];
         if (Read(beyond) != 0)
             throw Broken(_position - 1, $"the end after {count} bytes of content", "more");
+        if (IsGzip)
+            CheckEnd();
         return content;
     }
 
@@ -87,7 +97,7 @@ internal sealed class IdxInput : IDisposable
         return content;
     }
 
-    // How much a gzip file holds is known only once it is decompressed (the length in its trailer may lie), so memory
+    // How much a gzip file holds is known only once it is decompressed (the length in its length may lie), so memory
     // follows what has been seen, never what the header promises.
     private byte[] ReadGrowing(int count)
     {
@@ -105,6 +115,19 @@ internal sealed class IdxInput : IDisposable
             content.CopyTo(larger, 0);
             content = larger;
         }
+    }
+
+    // GZipStream is silent about bytes behind the compressed ones, too. A sound file ends on the length of its content.
+    private void CheckEnd()
+    {
+        Span<byte> length = stackalloc byte[4];
+        _file.Seek(-length.Length, SeekOrigin.End);
+        _file.ReadExactly(length);
+        var stated = BinaryPrimitives.ReadUInt32LittleEndian(length);
+        if (stated != _position)
+            throw new InvalidDataException(
+                $"{_name}: offset {_file.Length - length.Length}: expected the gzip data to end here on the length of " +
+                $"its content, {_position}, found {stated}.");
     }
 
     private string Place(long offset) =>
