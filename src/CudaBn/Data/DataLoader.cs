@@ -1,0 +1,213 @@
+using System.Collections;
+using CudaBn.Backends.OpArgs;
+
+namespace CudaBn;
+
+/// <summary>Cuts a data set into batches. The data set lives on the device as bytes, which are scaled to real numbers when
+/// a batch is made; the order of an epoch is uploaded once.</summary>
+/// <remarks>Enumerating the loader is one epoch. The tensors of a batch belong to the loader and are overwritten by the
+/// next batch. The order of epoch e depends on the seed and e alone.</remarks>
+public sealed class DataLoader : IEnumerable<Batch>, IDisposable
+{
+    // Kept apart from the streams of parameters, which count up from 0.
+    private const uint FirstShuffleStream = 0x8000_0000;
+
+    private readonly Workspace _batch = new();
+    private readonly Workspace _labels = new();
+    private readonly Tensor _images;
+    private readonly Tensor _allLabels;
+    private readonly Tensor _order;
+    private readonly Tensor _cursor;
+    private readonly int[] _hostOrder;
+    private readonly Shape _fullShape;
+    private readonly Shape _lastShape;
+    private readonly Shape _fullLabels;
+    private readonly Shape _lastLabels;
+
+    /// <summary>Uploads a data set.</summary>
+    /// <param name="dataset">Images and labels.</param>
+    /// <param name="batchSize">Images per batch, above 0.</param>
+    /// <param name="device">Where batches are made; the CPU when null.</param>
+    /// <param name="dtype">Element type of the images of a batch: Float32 or Float64.</param>
+    /// <param name="shuffle">Whether every epoch has an order of its own; else that of the data set.</param>
+    /// <param name="seed">Which orders.</param>
+    /// <param name="dropLast">Whether a last batch that is not full is left out.</param>
+    /// <param name="scale">What a byte is multiplied by; 1 / 255 when null. Finite.</param>
+    /// <exception cref="ArgumentException">A value is outside its range, or no batch would be left.</exception>
+    public DataLoader(
+        ImageDataset dataset,
+        int batchSize,
+        Device? device = null,
+        DType dtype = DType.Float32,
+        bool shuffle = false,
+        ulong seed = 0,
+        bool dropLast = false,
+        double? scale = null)
+    {
+        ArgumentNullException.ThrowIfNull(dataset);
+        if (batchSize <= 0)
+            throw new ArgumentException($"DataLoader: batch size {batchSize} must be positive.", nameof(batchSize));
+        if (!dtype.IsReal())
+            throw new ArgumentException($"DataLoader makes Float32 or Float64 images, not {dtype}.", nameof(dtype));
+        if (scale is { } factor && !double.IsFinite(factor))
+            throw new ArgumentException($"DataLoader: scale {factor} must be finite.", nameof(scale));
+        if (dropLast && batchSize > dataset.Count)
+            throw new ArgumentException(
+                $"DataLoader: no batch of {batchSize} is left of {dataset.Count} images without the short one.",
+                nameof(batchSize));
+        Dataset = dataset;
+        BatchSize = batchSize;
+        Device = device ?? Device.Cpu;
+        DType = dtype;
+        IsShuffled = shuffle;
+        Seed = seed;
+        DropsLast = dropLast;
+        Scale = scale ?? 1.0 / 255;
+
+        var (full, rest) = Math.DivRem(dataset.Count, batchSize);
+        BatchCount = full + (rest > 0 && !dropLast ? 1 : 0);
+        _fullShape = [Math.Min(batchSize, dataset.Count), dataset.Channels, dataset.Height, dataset.Width];
+        _fullLabels = [_fullShape[0]];
+        _lastShape = rest == 0 ? _fullShape : [rest, dataset.Channels, dataset.Height, dataset.Width];
+        _lastLabels = [_lastShape[0]];
+
+        _images = Upload(dataset.Images.Span, [dataset.Count, dataset.Channels, dataset.Height, dataset.Width]);
+        _allLabels = Upload(dataset.Labels.Span, [dataset.Count]);
+        _order = new Tensor([dataset.Count], DType.Int32, Device);
+        _cursor = Tensor.Zeros([1], DType.Int64, Device);
+        _hostOrder = new int[dataset.Count];
+    }
+
+    /// <summary>The data set.</summary>
+    public ImageDataset Dataset { get; }
+
+    /// <summary>Images per full batch.</summary>
+    public int BatchSize { get; }
+
+    /// <summary>Batches per epoch.</summary>
+    public int BatchCount { get; }
+
+    /// <summary>Images per epoch.</summary>
+    public int ImageCount => DropsLast ? BatchCount * BatchSize : Dataset.Count;
+
+    /// <summary>Where batches are made.</summary>
+    public Device Device { get; }
+
+    /// <summary>The element type of the images of a batch.</summary>
+    public DType DType { get; }
+
+    /// <summary>Whether every epoch has an order of its own.</summary>
+    public bool IsShuffled { get; }
+
+    /// <summary>Which orders.</summary>
+    public ulong Seed { get; }
+
+    /// <summary>Whether a last batch that is not full is left out.</summary>
+    public bool DropsLast { get; }
+
+    /// <summary>What a byte is multiplied by.</summary>
+    public double Scale { get; }
+
+    /// <summary>The number of the next epoch, from 0. It selects the order.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The number is negative.</exception>
+    public int NextEpoch
+    {
+        get;
+        set
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(value);
+            field = value;
+        }
+    }
+
+    /// <summary>Starts an epoch.</summary>
+    /// <returns>Its batches.</returns>
+    public Enumerator GetEnumerator()
+    {
+        StartEpoch(NextEpoch++);
+        return new Enumerator(this);
+    }
+
+    IEnumerator<Batch> IEnumerable<Batch>.GetEnumerator() => GetEnumerator();
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    /// <summary>Releases the data set's copy on the device and the batch.</summary>
+    public void Dispose()
+    {
+        _batch.Dispose();
+        _labels.Dispose();
+        _images.Dispose();
+        _allLabels.Dispose();
+        _order.Dispose();
+        _cursor.Dispose();
+    }
+
+    private void StartEpoch(int epoch)
+    {
+        for (var i = 0; i < _hostOrder.Length; i++)
+            _hostOrder[i] = i;
+        if (IsShuffled)
+        {
+            // Fisher and Yates, from the back.
+            ulong next = 0;
+            for (var i = _hostOrder.Length - 1; i > 0; i--)
+            {
+                var j = (int)Philox.Below((uint)i + 1, Seed, FirstShuffleStream + (uint)epoch, ref next);
+                (_hostOrder[i], _hostOrder[j]) = (_hostOrder[j], _hostOrder[i]);
+            }
+        }
+
+        _order.CopyFrom<int>(_hostOrder);
+        Device.Backend.Clear(_cursor);
+    }
+
+    private Batch Gather(int index)
+    {
+        var isLast = index == BatchCount - 1 && !DropsLast;
+        var images = _batch.Get(isLast ? _lastShape : _fullShape, DType, Device);
+        var labels = _labels.Get(isLast ? _lastLabels : _fullLabels, DType.Int32, Device);
+        Device.Backend.GatherBatch(new GatherBatchArgs(
+            _images, _allLabels, _order, _cursor, Scale, images, labels));
+        return new Batch(images, labels);
+    }
+
+    private Tensor Upload(ReadOnlySpan<byte> bytes, Shape shape)
+    {
+        var tensor = new Tensor(shape, DType.UInt8, Device);
+        tensor.CopyFrom(bytes);
+        return tensor;
+    }
+
+    /// <summary>Walks over the batches of an epoch.</summary>
+    public struct Enumerator : IEnumerator<Batch>
+    {
+        private readonly DataLoader _loader;
+        private int _next;
+
+        internal Enumerator(DataLoader loader) => _loader = loader;
+
+        /// <inheritdoc/>
+        public Batch Current { get; private set; }
+
+        readonly object IEnumerator.Current => Current;
+
+        /// <inheritdoc/>
+        public bool MoveNext()
+        {
+            if (_next == _loader.BatchCount)
+                return false;
+            Current = _loader.Gather(_next++);
+            return true;
+        }
+
+        /// <summary>Not supported: an epoch runs once.</summary>
+        /// <exception cref="NotSupportedException">Always.</exception>
+        public readonly void Reset() => throw new NotSupportedException("An epoch runs once: enumerate the loader again.");
+
+        /// <inheritdoc/>
+        public readonly void Dispose()
+        {
+        }
+    }
+}
