@@ -54,57 +54,45 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var g = args.Geometry;
         var slices = new ChannelSlices(g);
         var moments = _shared.Get<Moments>(slices.Count);
-        var gather = new MomentsJob(slices, Data(args.Input), moments);
-        _pool.Run(ref gather, slices.Count);
-
-        double* means = (double*)args.Mean.Address, invStds = (double*)args.InvStd.Address;
-        var momentum = args.Running is { } statistics ? NextMomentum(statistics) : 0;
-        for (var channel = 0; channel < g.Channels; channel++)
+        var finish = new FinishStatistics(args);
+        if (g.Channels >= _pool.Workers)
         {
-            var total = moments[channel * slices.PerChannel];
-            for (var i = 1; i < slices.PerChannel; i++)
-                total = total.Merge(moments[channel * slices.PerChannel + i]);
-            var variance = total.SquaredDeviations / g.ValuesPerChannel;
-            means[channel] = total.Mean;
-            invStds[channel] = 1 / Math.Sqrt(variance + args.Epsilon);
-            if (args.Running is { } running)
-            {
-                var stored = running.Unbiased ? total.SquaredDeviations / (g.ValuesPerChannel - 1) : variance;
-                Blend(Data(running.Mean) + channel, total.Mean, momentum);
-                Blend(Data(running.Variance) + channel, stored, momentum);
-            }
+            var whole = new ForwardJob(slices, finish, Data(args.Input), moments, Data(args.Output));
+            _pool.Run(ref whole, g.Channels);
+            return;
         }
 
-        Normalize(g, Data(args.Input), DataOrNull(args.Gamma), DataOrNull(args.Beta), means, invStds, Data(args.Output));
+        var gather = new MomentsJob(slices, Data(args.Input), moments);
+        _pool.Run(ref gather, slices.Count);
+        var constants = _constants.Get<NormalizeConstants>(g.Channels);
+        for (var channel = 0; channel < g.Channels; channel++)
+            constants[channel] = finish.Run(channel, MergeSlices(slices, channel, moments));
+        RunNormalize(g, Data(args.Input), constants, Data(args.Output));
     }
 
     public override void BatchNormBackward(in BatchNormBackwardArgs args)
     {
         var g = args.Geometry;
-        double* means = (double*)args.Mean.Address, invStds = (double*)args.InvStd.Address;
-        var gradBetas = ReduceGradients(g, Data(args.Input), Data(args.GradOutput), means, invStds);
-        var gradGammas = gradBetas + g.Channels;
-        StoreGradients(g, gradBetas, args.GradGamma, args.GradBeta);
-        if (args.GradInput is null)
-            return;
-
-        var constants = _packed.Get<InputGradientConstants>(g.Channels);
-        for (var channel = 0; channel < g.Channels; channel++)
+        var slices = new ChannelSlices(g);
+        var partials = _shared.Get<GradientSums>(slices.Count);
+        var finish = new FinishGradients(args);
+        T* input = Data(args.Input), gradOutput = Data(args.GradOutput), gradInput = DataOrNull(args.GradInput);
+        if (g.Channels >= _pool.Workers)
         {
-            var gamma = args.Gamma is null ? 1 : double.CreateTruncating(Data(args.Gamma)[channel]);
-            var (mean, rest) = Split(means[channel]);
-            var invStd = invStds[channel];
-            var slope = gradGammas[channel] / g.ValuesPerChannel;
-            constants[channel] = new InputGradientConstants(
-                mean,
-                T.CreateTruncating(invStd),
-                T.CreateTruncating(gradBetas[channel] / g.ValuesPerChannel - slope * rest * invStd),
-                T.CreateTruncating(-slope),
-                T.CreateTruncating(gamma * invStd));
+            var whole = new BackwardJob(slices, finish, input, gradOutput, partials, gradInput);
+            _pool.Run(ref whole, g.Channels);
+            return;
         }
 
+        var reduce = new ReduceGradientsJob(slices, input, gradOutput, (double*)args.Mean.Address, partials);
+        _pool.Run(ref reduce, slices.Count);
+        var constants = _constants.Get<InputGradientConstants>(g.Channels);
+        for (var channel = 0; channel < g.Channels; channel++)
+            constants[channel] = finish.Run(channel, SumSlices(slices, channel, partials));
+        if (gradInput == null)
+            return;
         var job = new InputGradientJob(
-            g, Data(args.Input), Data(args.GradOutput), constants, Data(args.GradInput), PlaneChunks(Planes(g), g.Spatial));
+            g, input, gradOutput, constants, gradInput, PlaneChunks(Planes(g), g.Spatial));
         _pool.Run(ref job, job.Chunks);
     }
 
@@ -123,9 +111,15 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var invStds = means + g.Channels;
         if (args.GradGamma is not null || args.GradBeta is not null)
         {
-            StoreGradients(
-                g, ReduceGradients(g, Data(args.Input), Data(args.GradOutput), means, invStds), args.GradGamma,
-                args.GradBeta);
+            var slices = new ChannelSlices(g);
+            var partials = _shared.Get<GradientSums>(slices.Count);
+            var reduce = new ReduceGradientsJob(slices, Data(args.Input), Data(args.GradOutput), means, partials);
+            _pool.Run(ref reduce, slices.Count);
+            for (var channel = 0; channel < g.Channels; channel++)
+            {
+                var sums = SumSlices(slices, channel, partials);
+                StoreGradients(args.GradGamma, args.GradBeta, channel, sums.Gradient, sums.Product * invStds[channel]);
+            }
         }
 
         if (args.GradInput is { } gradInput)
@@ -155,15 +149,33 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         return (high, value - double.CreateTruncating(high));
     }
 
-    private static void StoreGradients(BatchNormGeometry g, double* gradBetas, Tensor? gradGamma, Tensor? gradBeta)
+    private static void StoreGradients(
+        Tensor? gradGamma, Tensor? gradBeta, int channel, double gradient, double product)
     {
-        for (var channel = 0; channel < g.Channels; channel++)
+        if (gradBeta is not null)
+            Data(gradBeta)[channel] = T.CreateTruncating(gradient);
+        if (gradGamma is not null)
+            Data(gradGamma)[channel] = T.CreateTruncating(product);
+    }
+
+    private static Moments MergeSlices(ChannelSlices slices, int channel, Moments* moments)
+    {
+        var total = default(Moments);
+        for (var i = 0; i < slices.PerChannel; i++)
+            total = total.Merge(moments[channel * slices.PerChannel + i]);
+        return total;
+    }
+
+    private static GradientSums SumSlices(ChannelSlices slices, int channel, GradientSums* partials)
+    {
+        var total = default(GradientSums);
+        for (var i = 0; i < slices.PerChannel; i++)
         {
-            if (gradBeta is not null)
-                Data(gradBeta)[channel] = T.CreateTruncating(gradBetas[channel]);
-            if (gradGamma is not null)
-                Data(gradGamma)[channel] = T.CreateTruncating(gradBetas[g.Channels + channel]);
+            var slice = partials[channel * slices.PerChannel + i];
+            total = new GradientSums(total.Gradient + slice.Gradient, total.Product + slice.Product);
         }
+
+        return total;
     }
 
     /// <summary>The means of all channels, then the inverse deviations of all.</summary>
@@ -186,47 +198,127 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         var constants = _constants.Get<NormalizeConstants>(g.Channels);
         for (var channel = 0; channel < g.Channels; channel++)
-        {
-            var scale = invStds[channel] * (gamma == null ? 1 : double.CreateTruncating(gamma[channel]));
-            var (mean, rest) = Split(means[channel]);
-            constants[channel] = new NormalizeConstants(
-                mean,
-                T.CreateTruncating(scale),
-                T.CreateTruncating((beta == null ? 0 : double.CreateTruncating(beta[channel])) - rest * scale));
-        }
+            constants[channel] = ConstantsOf(gamma, beta, channel, means[channel], invStds[channel]);
+        RunNormalize(g, input, constants, output);
+    }
 
+    private void RunNormalize(BatchNormGeometry g, T* input, NormalizeConstants* constants, T* output)
+    {
         var job = new NormalizeJob(g, input, constants, output, PlaneChunks(Planes(g), g.Spatial));
         _pool.Run(ref job, job.Chunks);
     }
 
-    /// <summary>sum dy of all channels, then sum dy * xhat of all.</summary>
-    private double* ReduceGradients(BatchNormGeometry g, T* input, T* gradOutput, double* means, double* invStds)
+    private static NormalizeConstants ConstantsOf(T* gamma, T* beta, int channel, double mean, double invStd)
     {
-        var slices = new ChannelSlices(g);
-        var gradBetas = _shared.Get<double>(2L * g.Channels + 2L * slices.Count);
-        var gradGammas = gradBetas + g.Channels;
-        var partials = gradGammas + g.Channels;
-        var job = new ReduceGradientsJob(slices, input, gradOutput, means, partials);
-        _pool.Run(ref job, slices.Count);
-        for (var channel = 0; channel < g.Channels; channel++)
-        {
-            double sum = 0, product = 0;
-            for (var slice = channel * slices.PerChannel; slice < (channel + 1) * slices.PerChannel; slice++)
-            {
-                sum += partials[2 * slice];
-                product += partials[2 * slice + 1];
-            }
-
-            gradBetas[channel] = sum;
-            gradGammas[channel] = product * invStds[channel];
-        }
-
-        return gradBetas;
+        var scale = invStd * (gamma == null ? 1 : double.CreateTruncating(gamma[channel]));
+        var (high, rest) = Split(mean);
+        return new NormalizeConstants(
+            high,
+            T.CreateTruncating(scale),
+            T.CreateTruncating((beta == null ? 0 : double.CreateTruncating(beta[channel])) - rest * scale));
     }
+
+    /// <summary>sum dy, and sum dy * (x - mean).</summary>
+    private readonly record struct GradientSums(double Gradient, double Product);
 
     private readonly record struct NormalizeConstants(T Mean, T Scale, T Shift);
 
     private readonly record struct InputGradientConstants(T Mean, T InvStd, T Offset, T Slope, T Scale);
+
+    /// <summary>What follows from the moments of a channel: saved and running statistics.</summary>
+    private readonly struct FinishStatistics
+    {
+        private readonly BatchNormForwardArgs _args;
+        private readonly double _momentum;
+
+        /// <summary>Counts the batch.</summary>
+        public FinishStatistics(in BatchNormForwardArgs args)
+        {
+            _args = args;
+            _momentum = args.Running is { } running ? NextMomentum(running) : 0;
+        }
+
+        public NormalizeConstants Run(int channel, Moments moments)
+        {
+            var variance = moments.SquaredDeviations / moments.Count;
+            var invStd = 1 / Math.Sqrt(variance + _args.Epsilon);
+            ((double*)_args.Mean.Address)[channel] = moments.Mean;
+            ((double*)_args.InvStd.Address)[channel] = invStd;
+            if (_args.Running is { } running)
+            {
+                var stored = running.Unbiased ? moments.SquaredDeviations / (moments.Count - 1) : variance;
+                Blend(Data(running.Mean) + channel, moments.Mean, _momentum);
+                Blend(Data(running.Variance) + channel, stored, _momentum);
+            }
+
+            return ConstantsOf(DataOrNull(_args.Gamma), DataOrNull(_args.Beta), channel, moments.Mean, invStd);
+        }
+    }
+
+    /// <summary>What follows from the sums of a channel: the gradients of gamma and beta.</summary>
+    private readonly struct FinishGradients(BatchNormBackwardArgs args)
+    {
+        public double Mean(int channel) => ((double*)args.Mean.Address)[channel];
+
+        public InputGradientConstants Run(int channel, GradientSums sums)
+        {
+            var invStd = ((double*)args.InvStd.Address)[channel];
+            var gradGamma = sums.Product * invStd;
+            StoreGradients(args.GradGamma, args.GradBeta, channel, sums.Gradient, gradGamma);
+
+            var gamma = args.Gamma is null ? 1 : double.CreateTruncating(Data(args.Gamma)[channel]);
+            var (high, rest) = Split(Mean(channel));
+            double count = args.Geometry.ValuesPerChannel, slope = gradGamma / count;
+            return new InputGradientConstants(
+                high,
+                T.CreateTruncating(invStd),
+                T.CreateTruncating(sums.Gradient / count - slope * rest * invStd),
+                T.CreateTruncating(-slope),
+                T.CreateTruncating(gamma * invStd));
+        }
+    }
+
+    /// <summary>A chunk is a channel, normalized while the caches still hold what its statistics came from.</summary>
+    private readonly struct ForwardJob(
+        ChannelSlices slices, FinishStatistics finish, T* input, Moments* moments, T* output) : IChunkJob
+    {
+        public void Run(int chunk, int worker)
+        {
+            var gather = new MomentsJob(slices, input, moments);
+            for (var i = 0; i < slices.PerChannel; i++)
+                gather.Run(chunk * slices.PerChannel + i, worker);
+            var constants = finish.Run(chunk, MergeSlices(slices, chunk, moments));
+            var g = slices.Geometry;
+            for (var plane = (long)chunk; plane < Planes(g); plane += g.Channels)
+                NormalizePlane(input + plane * g.Spatial, constants, output + plane * g.Spatial, g.Spatial);
+        }
+    }
+
+    /// <summary>A chunk is a channel, whose input gradient is computed while the caches still hold what its sums came
+    /// from.</summary>
+    private readonly struct BackwardJob(
+        ChannelSlices slices, FinishGradients finish, T* input, T* gradOutput, GradientSums* partials, T* gradInput)
+        : IChunkJob
+    {
+        public void Run(int chunk, int worker)
+        {
+            for (var i = 0; i < slices.PerChannel; i++)
+            {
+                var slice = chunk * slices.PerChannel + i;
+                partials[slice] = ReduceGradientsJob.Reduce(slices, slice, input, gradOutput, finish.Mean(chunk));
+            }
+
+            var constants = finish.Run(chunk, SumSlices(slices, chunk, partials));
+            if (gradInput == null)
+                return;
+            var g = slices.Geometry;
+            for (var plane = (long)chunk; plane < Planes(g); plane += g.Channels)
+            {
+                var offset = plane * g.Spatial;
+                InputGradientOfPlane(input + offset, gradOutput + offset, constants, gradInput + offset, g.Spatial);
+            }
+        }
+    }
 
     /// <summary>A chunk is a slice of a channel.</summary>
     private readonly struct MomentsJob(ChannelSlices slices, T* input, Moments* moments) : IChunkJob
@@ -326,27 +418,29 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
     }
 
-    /// <summary>A chunk is a slice of a channel: sum dy and sum dy * (x - mean).</summary>
+    /// <summary>A chunk is a slice of a channel.</summary>
     private readonly struct ReduceGradientsJob(
-        ChannelSlices slices, T* input, T* gradOutput, double* means, double* partials) : IChunkJob
+        ChannelSlices slices, T* input, T* gradOutput, double* means, GradientSums* partials) : IChunkJob
     {
-        public void Run(int chunk, int worker)
+        public void Run(int chunk, int worker) =>
+            partials[chunk] = Reduce(slices, chunk, input, gradOutput, means[slices.Channel(chunk)]);
+
+        public static GradientSums Reduce(ChannelSlices slices, int slice, T* input, T* gradOutput, double mean)
         {
-            var (mean, rest) = Split(means[slices.Channel(chunk)]);
+            var (high, rest) = Split(mean);
             double sum = 0, product = 0;
-            var runs = slices.Runs(chunk);
+            var runs = slices.Runs(slice);
             while (runs.MoveNext())
             {
-                product += Reduce(
-                    input + runs.Offset, gradOutput + runs.Offset, runs.Length, mean, out var runSum);
+                product += ReduceRun(
+                    input + runs.Offset, gradOutput + runs.Offset, runs.Length, high, out var runSum);
                 sum += runSum;
             }
 
-            partials[2 * chunk] = sum;
-            partials[2 * chunk + 1] = product - rest * sum;
+            return new GradientSums(sum, product - rest * sum);
         }
 
-        private static double Reduce(T* x, T* gradient, long length, T mean, out double sum)
+        private static double ReduceRun(T* x, T* gradient, long length, T mean, out double sum)
         {
             var means = TSimd.Create(mean);
             TVector sumA = TSimd.Zero, sumB = TSimd.Zero, productA = TSimd.Zero, productB = TSimd.Zero;
@@ -384,19 +478,13 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var end = (chunk + 1L) * Planes(g) / chunks;
             for (var plane = chunk * Planes(g) / chunks; plane < end; plane++)
             {
-                var c = constants[plane % g.Channels];
-                T* x = input + plane * g.Spatial, y = output + plane * g.Spatial;
-                var (mean, scale, shift) = (TSimd.Create(c.Mean), TSimd.Create(c.Scale), TSimd.Create(c.Shift));
-                long i = 0;
-                for (; i + TSimd.Count <= g.Spatial; i += TSimd.Count)
-                    TSimd.Store(TSimd.MultiplyAdd(TSimd.Subtract(TSimd.Load(x + i), mean), scale, shift), y + i);
-                for (; i < g.Spatial; i++)
-                    y[i] = (x[i] - c.Mean) * c.Scale + c.Shift;
+                NormalizePlane(
+                    input + plane * g.Spatial, constants[plane % g.Channels], output + plane * g.Spatial, g.Spatial);
             }
         }
     }
 
-    /// <summary>dx = scale * (dy - mean of dy - xhat * mean of dy * xhat), a chunk being a share of the planes.</summary>
+    /// <summary>A chunk is a share of the planes, in the order of memory.</summary>
     private readonly struct InputGradientJob(
         BatchNormGeometry g, T* input, T* gradOutput, InputGradientConstants* constants, T* gradInput, int chunks)
         : IChunkJob
@@ -408,22 +496,39 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var end = (chunk + 1L) * Planes(g) / chunks;
             for (var plane = chunk * Planes(g) / chunks; plane < end; plane++)
             {
-                var c = constants[plane % g.Channels];
                 var offset = plane * g.Spatial;
-                T* x = input + offset, dy = gradOutput + offset, dx = gradInput + offset;
-                var (mean, invStd) = (TSimd.Create(c.Mean), TSimd.Create(c.InvStd));
-                var (shift, slope, scale) = (TSimd.Create(c.Offset), TSimd.Create(c.Slope), TSimd.Create(c.Scale));
-                long i = 0;
-                for (; i + TSimd.Count <= g.Spatial; i += TSimd.Count)
-                {
-                    var normalized = TSimd.Multiply(TSimd.Subtract(TSimd.Load(x + i), mean), invStd);
-                    var centred = TSimd.Subtract(TSimd.Load(dy + i), shift);
-                    TSimd.Store(TSimd.Multiply(TSimd.MultiplyAdd(normalized, slope, centred), scale), dx + i);
-                }
-
-                for (; i < g.Spatial; i++)
-                    dx[i] = (dy[i] - c.Offset + (x[i] - c.Mean) * c.InvStd * c.Slope) * c.Scale;
+                InputGradientOfPlane(
+                    input + offset, gradOutput + offset, constants[plane % g.Channels], gradInput + offset, g.Spatial);
             }
         }
+    }
+
+    private static void NormalizePlane(T* x, NormalizeConstants c, T* y, long length)
+    {
+        var (mean, scale, shift) = (TSimd.Create(c.Mean), TSimd.Create(c.Scale), TSimd.Create(c.Shift));
+        long i = 0;
+        for (; i + TSimd.Count <= length; i += TSimd.Count)
+            TSimd.Store(TSimd.MultiplyAdd(TSimd.Subtract(TSimd.Load(x + i), mean), scale, shift), y + i);
+        for (; i < length; i++)
+            y[i] = T.MultiplyAddEstimate(x[i] - c.Mean, c.Scale, c.Shift);
+    }
+
+    /// <summary>dx = scale * (dy - mean of dy - xhat * mean of dy * xhat).</summary>
+    private static void InputGradientOfPlane(T* x, T* dy, InputGradientConstants c, T* dx, long length)
+    {
+        var (mean, invStd) = (TSimd.Create(c.Mean), TSimd.Create(c.InvStd));
+        var (shift, slope, scale) = (TSimd.Create(c.Offset), TSimd.Create(c.Slope), TSimd.Create(c.Scale));
+        long i = 0;
+        for (; i + TSimd.Count <= length; i += TSimd.Count)
+            TSimd.Store(InputGradient(TSimd.Load(x + i), TSimd.Load(dy + i), mean, invStd, shift, slope, scale), dx + i);
+        for (; i < length; i++)
+            dx[i] = T.MultiplyAddEstimate((x[i] - c.Mean) * c.InvStd, c.Slope, dy[i] - c.Offset) * c.Scale;
+    }
+
+    private static TVector InputGradient(
+        TVector x, TVector dy, TVector mean, TVector invStd, TVector shift, TVector slope, TVector scale)
+    {
+        var normalized = TSimd.Multiply(TSimd.Subtract(x, mean), invStd);
+        return TSimd.Multiply(TSimd.MultiplyAdd(normalized, slope, TSimd.Subtract(dy, shift)), scale);
     }
 }

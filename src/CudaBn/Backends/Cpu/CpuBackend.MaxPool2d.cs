@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Backends.Cpu;
@@ -67,67 +68,111 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     private static int PlaneChunks(long planes, long elementsPerPlane) =>
         (int)Math.Clamp(planes * elementsPerPlane / ElementsPerChunk, 1, Math.Min(planes, 1 << 20));
 
+    /// <summary>Whether windows are 2 x 2 side by side, by far the most common, which have a path in registers.</summary>
+    private static bool IsPairs(MaxPool2dGeometry g) =>
+        g is { WindowHeight: 2, WindowWidth: 2, StrideY: 2, StrideX: 2, PaddingY: 0, PaddingX: 0 };
+
+    /// <summary>Makes <paramref name="best"/> the maximum of itself and the other three, lane by lane; returns which of
+    /// the four it was. A later one wins when greater, or when NaN and the best so far is not.</summary>
+    private static TVector MaximumOf(ref TVector best, TVector second, TVector third, TVector fourth)
+    {
+        var place = TSimd.Zero;
+        Take(second, T.One, ref best, ref place);
+        Take(third, T.CreateTruncating(2), ref best, ref place);
+        Take(fourth, T.CreateTruncating(3), ref best, ref place);
+        return place;
+    }
+
+    private static void Take(TVector value, T number, ref TVector best, ref TVector place)
+    {
+        var wins = TSimd.AndNot(TSimd.Or(TSimd.GreaterThan(value, best), TSimd.IsNaN(value)), TSimd.IsNaN(best));
+        best = TSimd.Select(wins, value, best);
+        place = TSimd.Select(wins, TSimd.Create(number), place);
+    }
+
+    /// <summary>Stores a register where it ends before <paramref name="end"/>, else its first
+    /// <paramref name="needed"/> elements. What a whole register writes past the end of a row, the caller overwrites when
+    /// it comes to the next row.</summary>
+    private static void StoreWithin(TVector value, T* destination, T* end, int needed)
+    {
+        if (destination + TSimd.Count <= end)
+            TSimd.Store(value, destination);
+        else
+            StorePart(value, destination, needed);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void StorePart(TVector value, T* destination, int needed)
+    {
+        for (var i = 0; i < Math.Min(needed, TSimd.Count); i++)
+            destination[i] = ((T*)&value)[i];
+    }
+
+    /// <summary><see cref="StoreWithin"/> for whole numbers as bytes.</summary>
+    private static void StoreBytesWithin(TVector value, byte* destination, byte* end, int needed)
+    {
+        if (destination + TSimd.Count <= end)
+            TSimd.StoreBytes(value, destination);
+        else
+            StoreBytesPart(value, destination, needed);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void StoreBytesPart(TVector value, byte* destination, int needed)
+    {
+        for (var i = 0; i < Math.Min(needed, TSimd.Count); i++)
+            destination[i] = byte.CreateTruncating(((T*)&value)[i]);
+    }
+
     private readonly struct MaxPool2dForwardJob<TIndex>(
         MaxPool2dGeometry g, T* input, T* output, TIndex* argMax, int chunks) : IChunkJob
         where TIndex : unmanaged
     {
         public void Run(int chunk, int worker)
         {
-            // Windows of 2 x 2 side by side, by far the most common, have a path in registers.
-            var pairs = typeof(TIndex) == typeof(byte) && TSimd.Count > 1
-                && g is { WindowHeight: 2, WindowWidth: 2, StrideY: 2, StrideX: 2, PaddingY: 0, PaddingX: 0 };
+            var inPairs = TSimd.Count > 1 && IsPairs(g);
             var end = (chunk + 1L) * g.Planes / chunks;
             for (var plane = chunk * g.Planes / chunks; plane < end; plane++)
             {
                 var source = input + plane * g.InHeight * g.InWidth;
                 var first = plane * g.OutHeight * g.OutWidth;
-                for (var y = 0; y < g.OutHeight; y++)
+                var indices = argMax == null ? null : argMax + first;
+                if (inPairs)
+                    PoolPairs(source, output + first, (byte*)indices);
+                else
+                    PoolWindows(source, output + first, indices);
+            }
+        }
+
+        private void PoolPairs(T* source, T* destination, byte* indices)
+        {
+            var outputs = (long)g.OutHeight * g.OutWidth;
+            for (var y = 0; y < g.OutHeight; y++)
+            {
+                T* top = source + 2L * y * g.InWidth, bottom = top + g.InWidth;
+                var row = (long)y * g.OutWidth;
+                for (var x = 0; x < g.OutWidth; x += TSimd.Count)
                 {
-                    var row = first + (long)y * g.OutWidth;
-                    var indices = argMax == null ? null : argMax + row;
-                    var x = pairs
-                        ? PoolPairs(source + 2L * y * g.InWidth, output + row, (byte*)indices)
-                        : 0;
-                    for (; x < g.OutWidth; x++)
-                        output[row + x] = PoolWindow(source, y, x, indices == null ? null : indices + x);
+                    TSimd.Deinterleave(
+                        TSimd.Load(top + 2 * x), TSimd.Load(top + 2 * x + TSimd.Count), out var a, out var b);
+                    TSimd.Deinterleave(
+                        TSimd.Load(bottom + 2 * x), TSimd.Load(bottom + 2 * x + TSimd.Count), out var c, out var d);
+                    var place = MaximumOf(ref a, b, c, d);
+                    StoreWithin(a, destination + row + x, destination + outputs, g.OutWidth - x);
+                    if (indices != null)
+                        StoreBytesWithin(place, indices + row + x, indices + outputs, g.OutWidth - x);
                 }
             }
         }
 
-        /// <summary>Pools a row of 2 x 2 windows, a register of them at a time; returns how many it did.</summary>
-        private int PoolPairs(T* top, T* destination, byte* indices)
+        private void PoolWindows(T* source, T* destination, TIndex* indices)
         {
-            var bottom = top + g.InWidth;
-            var x = 0;
-            var places = stackalloc T[TSimd.Count];
-            for (; x + TSimd.Count <= g.OutWidth; x += TSimd.Count)
+            long i = 0;
+            for (var y = 0; y < g.OutHeight; y++)
             {
-                TSimd.Deinterleave(
-                    TSimd.Load(top + 2 * x), TSimd.Load(top + 2 * x + TSimd.Count), out var best, out var second);
-                TSimd.Deinterleave(
-                    TSimd.Load(bottom + 2 * x), TSimd.Load(bottom + 2 * x + TSimd.Count), out var third, out var fourth);
-                var place = TSimd.Zero;
-                Take(second, T.One, ref best, ref place);
-                Take(third, T.CreateTruncating(2), ref best, ref place);
-                Take(fourth, T.CreateTruncating(3), ref best, ref place);
-                TSimd.Store(best, destination + x);
-                if (indices == null)
-                    continue;
-                TSimd.Store(place, places);
-                for (var i = 0; i < TSimd.Count; i++)
-                    indices[x + i] = byte.CreateTruncating(places[i]);
+                for (var x = 0; x < g.OutWidth; x++, i++)
+                    destination[i] = PoolWindow(source, y, x, indices == null ? null : indices + i);
             }
-
-            return x;
-        }
-
-        // A later value wins when greater, or when NaN and the best so far is not.
-        private static void Take(TVector value, T number, ref TVector best, ref TVector place)
-        {
-            var wins = TSimd.AndNot(
-                TSimd.Or(TSimd.GreaterThan(value, best), TSimd.IsNaN(value)), TSimd.IsNaN(best));
-            best = TSimd.Select(wins, value, best);
-            place = TSimd.Select(wins, TSimd.Create(number), place);
         }
 
         private T PoolWindow(T* source, int y, int x, TIndex* index)
@@ -168,22 +213,58 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         public void Run(int chunk, int worker)
         {
+            var inPairs = TSimd.Count > 1 && IsPairs(g) && g.InWidth == 2 * g.OutWidth && g.InHeight == 2 * g.OutHeight;
             var end = (chunk + 1L) * g.Planes / chunks;
             for (var plane = chunk * g.Planes / chunks; plane < end; plane++)
             {
                 var destination = gradInput + plane * g.InHeight * g.InWidth;
-                new Span<T>(destination, g.InHeight * g.InWidth).Clear();
-                var i = plane * g.OutHeight * g.OutWidth;
-                for (var y = 0; y < g.OutHeight; y++)
+                var first = plane * g.OutHeight * g.OutWidth;
+                if (inPairs)
+                    SpreadPairs((byte*)(argMax + first), gradOutput + first, destination);
+                else
+                    SpreadWindows(argMax + first, gradOutput + first, destination);
+            }
+        }
+
+        private void SpreadPairs(byte* places, T* gradients, T* destination)
+        {
+            T* planeEnd = destination + (long)g.InHeight * g.InWidth;
+            for (var y = 0; y < g.OutHeight; y++)
+            {
+                // Row by row: what is written past the end of a row is overwritten by the next one.
+                for (var bottom = 0; bottom < 2; bottom++)
                 {
-                    var top = y * g.StrideY - g.PaddingY;
-                    for (var x = 0; x < g.OutWidth; x++, i++)
+                    var row = destination + (2L * y + bottom) * g.InWidth;
+                    var (left, right) = (TSimd.Create(T.CreateTruncating(2 * bottom)),
+                        TSimd.Create(T.CreateTruncating(2 * bottom + 1)));
+                    for (var x = 0; x < g.OutWidth; x += TSimd.Count)
                     {
-                        var place = typeof(TIndex) == typeof(byte) ? ((byte*)argMax)[i] : ((int*)argMax)[i];
-                        var row = top + place / g.WindowWidth;
-                        var column = x * g.StrideX - g.PaddingX + place % g.WindowWidth;
-                        destination[(long)row * g.InWidth + column] += gradOutput[i];
+                        var gradient = TSimd.Load(gradients + (long)y * g.OutWidth + x);
+                        var place = TSimd.LoadBytes(places + (long)y * g.OutWidth + x);
+                        TSimd.Interleave(
+                            TSimd.And(TSimd.Equal(place, left), gradient),
+                            TSimd.And(TSimd.Equal(place, right), gradient),
+                            out var low, out var high);
+                        StoreWithin(low, row + 2 * x, planeEnd, g.InWidth - 2 * x);
+                        StoreWithin(high, row + 2 * x + TSimd.Count, planeEnd, g.InWidth - 2 * x - TSimd.Count);
                     }
+                }
+            }
+        }
+
+        private void SpreadWindows(TIndex* places, T* gradients, T* destination)
+        {
+            new Span<T>(destination, g.InHeight * g.InWidth).Clear();
+            long i = 0;
+            for (var y = 0; y < g.OutHeight; y++)
+            {
+                var top = y * g.StrideY - g.PaddingY;
+                for (var x = 0; x < g.OutWidth; x++, i++)
+                {
+                    var place = typeof(TIndex) == typeof(byte) ? ((byte*)places)[i] : ((int*)places)[i];
+                    var row = top + place / g.WindowWidth;
+                    var column = x * g.StrideX - g.PaddingX + place % g.WindowWidth;
+                    destination[(long)row * g.InWidth + column] += gradients[i];
                 }
             }
         }

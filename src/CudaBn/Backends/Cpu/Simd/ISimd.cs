@@ -24,6 +24,12 @@ internal unsafe interface ISimd<TVector, T>
 
     static abstract TVector Create(T value);
 
+    /// <summary>Count bytes as numbers.</summary>
+    static abstract TVector LoadBytes(byte* source);
+
+    /// <summary>Writes whole numbers in [0, 255] as Count bytes.</summary>
+    static abstract void StoreBytes(TVector value, byte* destination);
+
     static abstract TVector Add(TVector left, TVector right);
 
     static abstract TVector Subtract(TVector left, TVector right);
@@ -35,6 +41,9 @@ internal unsafe interface ISimd<TVector, T>
 
     /// <summary>All bits where left > right; none where either is NaN.</summary>
     static abstract TVector GreaterThan(TVector left, TVector right);
+
+    /// <summary>All bits where left == right.</summary>
+    static abstract TVector Equal(TVector left, TVector right);
 
     /// <summary>All bits where the value is NaN.</summary>
     static abstract TVector IsNaN(TVector value);

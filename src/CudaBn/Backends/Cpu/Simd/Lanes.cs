@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 
 namespace CudaBn.Backends.Cpu.Simd;
@@ -51,5 +52,23 @@ internal static unsafe class Lanes
 
         low = pair[0];
         high = pair[1];
+    }
+
+    public static TVector LoadBytes<TVector, T>(byte* source)
+        where TVector : unmanaged
+        where T : unmanaged, INumberBase<T>
+    {
+        Unsafe.SkipInit(out TVector value);
+        for (var i = 0; i < sizeof(TVector) / sizeof(T); i++)
+            ((T*)&value)[i] = T.CreateTruncating(source[i]);
+        return value;
+    }
+
+    public static void StoreBytes<TVector, T>(TVector value, byte* destination)
+        where TVector : unmanaged
+        where T : unmanaged, INumberBase<T>
+    {
+        for (var i = 0; i < sizeof(TVector) / sizeof(T); i++)
+            destination[i] = byte.CreateTruncating(((T*)&value)[i]);
     }
 }

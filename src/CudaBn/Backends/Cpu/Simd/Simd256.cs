@@ -22,6 +22,11 @@ internal readonly unsafe struct Simd256<T> : ISimd<Vector256<T>, T>
 
     public static Vector256<T> Create(T value) => Vector256.Create(value);
 
+    public static Vector256<T> LoadBytes(byte* source) => Lanes.LoadBytes<Vector256<T>, T>(source);
+
+    public static void StoreBytes(Vector256<T> value, byte* destination) =>
+        Lanes.StoreBytes<Vector256<T>, T>(value, destination);
+
     public static Vector256<T> Add(Vector256<T> left, Vector256<T> right) => left + right;
 
     public static Vector256<T> Subtract(Vector256<T> left, Vector256<T> right) => left - right;
@@ -36,6 +41,8 @@ internal readonly unsafe struct Simd256<T> : ISimd<Vector256<T>, T>
 
     public static Vector256<T> GreaterThan(Vector256<T> left, Vector256<T> right) =>
         Vector256.GreaterThan(left, right);
+
+    public static Vector256<T> Equal(Vector256<T> left, Vector256<T> right) => Vector256.Equals(left, right);
 
     public static Vector256<T> IsNaN(Vector256<T> value) => ~Vector256.Equals(value, value);
 

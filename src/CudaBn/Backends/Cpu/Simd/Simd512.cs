@@ -21,6 +21,23 @@ internal readonly unsafe struct Simd512<T> : ISimd<Vector512<T>, T>
 
     public static Vector512<T> Create(T value) => Vector512.Create(value);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> LoadBytes(byte* source)
+    {
+        if (typeof(T) == typeof(float) && Avx512F.IsSupported)
+            return Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load(source))).As<float, T>();
+        return Lanes.LoadBytes<Vector512<T>, T>(source);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreBytes(Vector512<T> value, byte* destination)
+    {
+        if (typeof(T) == typeof(float) && Avx512F.IsSupported)
+            Avx512F.ConvertToVector128Byte(Vector512.ConvertToInt32(value.AsSingle())).Store(destination);
+        else
+            Lanes.StoreBytes<Vector512<T>, T>(value, destination);
+    }
+
     public static Vector512<T> Add(Vector512<T> left, Vector512<T> right) => left + right;
 
     public static Vector512<T> Subtract(Vector512<T> left, Vector512<T> right) => left - right;
@@ -35,6 +52,8 @@ internal readonly unsafe struct Simd512<T> : ISimd<Vector512<T>, T>
 
     public static Vector512<T> GreaterThan(Vector512<T> left, Vector512<T> right) =>
         Vector512.GreaterThan(left, right);
+
+    public static Vector512<T> Equal(Vector512<T> left, Vector512<T> right) => Vector512.Equals(left, right);
 
     public static Vector512<T> IsNaN(Vector512<T> value) => ~Vector512.Equals(value, value);
 

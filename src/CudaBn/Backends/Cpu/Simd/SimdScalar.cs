@@ -21,6 +21,10 @@ internal readonly unsafe struct SimdScalar<T> : ISimd<T, T>
 
     public static T Create(T value) => value;
 
+    public static T LoadBytes(byte* source) => T.CreateTruncating(*source);
+
+    public static void StoreBytes(T value, byte* destination) => *destination = byte.CreateTruncating(value);
+
     public static T Add(T left, T right) => left + right;
 
     public static T Subtract(T left, T right) => left - right;
@@ -30,6 +34,8 @@ internal readonly unsafe struct SimdScalar<T> : ISimd<T, T>
     public static T MultiplyAdd(T left, T right, T addend) => T.MultiplyAddEstimate(left, right, addend);
 
     public static T GreaterThan(T left, T right) => left > right ? AllBits : T.Zero;
+
+    public static T Equal(T left, T right) => left == right ? AllBits : T.Zero;
 
     public static T IsNaN(T value) => T.IsNaN(value) ? AllBits : T.Zero;
 
