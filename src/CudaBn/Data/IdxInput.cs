@@ -14,8 +14,8 @@ internal sealed class IdxInput : IDisposable
 
     // GZipStream takes a file that lacks some of its last eight bytes, check sum and length, without a word. Padded, a
     // file cut short has a length of at least 0xFF000000, which no array has, while a whole file is read as ever.
-    // The padding outlasts the longest block that could swallow it as content, 65,535 bytes, but has an end: the name in
-    // a gzip header has none.
+    // The padding outlasts the longest block that could swallow it as content, 65,535 bytes, but has an end: a broken
+    // name in a gzip header would go on for ever.
     private const byte Padding = 0xFF;
     private const int PaddingLength = 1 << 17;
 
@@ -119,7 +119,7 @@ internal sealed class IdxInput : IDisposable
         }
     }
 
-    // GZipStream is silent about bytes behind the compressed ones, too. A sound file ends on the length of its content.
+    // GZipStream is silent about bytes behind the compressed ones, too. A sound file ends on its content's length.
     private void CheckEnd()
     {
         Span<byte> length = stackalloc byte[4];
@@ -128,8 +128,8 @@ internal sealed class IdxInput : IDisposable
         var stated = BinaryPrimitives.ReadUInt32LittleEndian(length);
         if (stated != _position)
             throw new InvalidDataException(
-                $"{_name}: offset {_file.Length - length.Length}: expected the gzip data to end here on the length of " +
-                $"its content, {_position}, found {stated}.");
+                $"{_name}: offset {_file.Length - length.Length}: expected the gzip data to end here on the length " +
+                $"of its content, {_position}, found {stated}.");
     }
 
     private string Place(long offset) =>
