@@ -13,7 +13,8 @@ internal static class FolderLock
 
     /// <summary>Waits for the lock as long as its holder makes headway: the folder's files grow.</summary>
     /// <exception cref="IOException">The folder cannot be written, or its holder makes no headway.</exception>
-    public static async Task<FileStream> TakeAsync(string folder, TimeSpan patience, CancellationToken cancellationToken)
+    public static async Task<FileStream> TakeAsync(
+        string folder, TimeSpan patience, CancellationToken cancellationToken)
     {
         var path = Path.Combine(folder, ".lock");
         var sizeSeen = -1L;

@@ -12,10 +12,12 @@ internal sealed class IdxInput : IDisposable
     private const int FirstPiece = 64 * 1024;
     private const int Growth = 4;
 
-    // GZipStream takes a file that lacks some of its last eight bytes, length and check sum, without a word. With this
-    // gzip file of nothing behind it, it finds the wrong ones instead, while a whole file goes on with nothing.
-    private static readonly byte[] _gzipOfNothing =
-        [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    // GZipStream takes a file that lacks some of its last eight bytes, check sum and length, without a word. Padded, a
+    // file cut short has a length of at least 0xFF000000, which no array has, while a whole file is read as ever.
+    // The padding outlasts the longest block that could swallow it as content, 65,535 bytes, but has an end: a broken
+    // name in a gzip header would go on for ever.
+    private const byte Padding = 0xFF;
+    private const int PaddingLength = 1 << 17;
 
     private readonly string _name;
     private readonly Stream _file;
@@ -29,7 +31,7 @@ internal sealed class IdxInput : IDisposable
         _file = stream;
         if (StartsAsGzip(stream))
         {
-            _bytes = new GZipStream(new StreamWithTail(stream, _gzipOfNothing), CompressionMode.Decompress);
+            _bytes = new GZipStream(new PaddedStream(stream, Padding, PaddingLength), CompressionMode.Decompress);
         }
         else
         {
@@ -117,7 +119,7 @@ internal sealed class IdxInput : IDisposable
         }
     }
 
-    // GZipStream is silent about bytes behind the compressed ones, too. A sound file ends on the length of its content.
+    // GZipStream is silent about bytes behind the compressed ones, too. A sound file ends on its content's length.
     private void CheckEnd()
     {
         Span<byte> length = stackalloc byte[4];
@@ -126,8 +128,8 @@ internal sealed class IdxInput : IDisposable
         var stated = BinaryPrimitives.ReadUInt32LittleEndian(length);
         if (stated != _position)
             throw new InvalidDataException(
-                $"{_name}: offset {_file.Length - length.Length}: expected the gzip data to end here on the length of " +
-                $"its content, {_position}, found {stated}.");
+                $"{_name}: offset {_file.Length - length.Length}: expected the gzip data to end here on the length " +
+                $"of its content, {_position}, found {stated}.");
     }
 
     private string Place(long offset) =>

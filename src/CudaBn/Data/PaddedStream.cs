@@ -1,9 +1,9 @@
 namespace CudaBn;
 
-/// <summary>Reads a stream and then some bytes more; leaves the stream open.</summary>
-internal sealed class StreamWithTail(Stream stream, ReadOnlyMemory<byte> tail) : Stream
+/// <summary>Reads a stream and then one byte value, over and over; leaves the stream open.</summary>
+internal sealed class PaddedStream(Stream stream, byte padding, int count) : Stream
 {
-    private ReadOnlyMemory<byte> _tail = tail;
+    private int _left = count;
 
     public override bool CanRead => true;
 
@@ -27,9 +27,9 @@ internal sealed class StreamWithTail(Stream stream, ReadOnlyMemory<byte> tail) :
         if (read > 0)
             return read;
 
-        read = Math.Min(buffer.Length, _tail.Length);
-        _tail.Span[..read].CopyTo(buffer);
-        _tail = _tail[read..];
+        read = Math.Min(buffer.Length, _left);
+        buffer[..read].Fill(padding);
+        _left -= read;
         return read;
     }
 
