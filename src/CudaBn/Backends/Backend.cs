@@ -96,6 +96,14 @@ public abstract class Backend : IDisposable
     /// <param name="args">Sizes and tensors.</param>
     public abstract void MaxPool2dBackward(in MaxPool2dBackwardArgs args);
 
+    /// <summary>Batch normalization with the statistics of the batch, rectifier and 2 x 2 max-pooling in one.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void BatchNormReLUMaxPoolForward(in BatchNormReLUMaxPoolForwardArgs args);
+
+    /// <summary>The gradients of batch normalization, rectifier and 2 x 2 max-pooling in one.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void BatchNormReLUMaxPoolBackward(in BatchNormReLUMaxPoolBackwardArgs args);
+
     /// <summary>Dense layer.</summary>
     /// <param name="args">Sizes and tensors.</param>
     public abstract void LinearForward(in LinearForwardArgs args);

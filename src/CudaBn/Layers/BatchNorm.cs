@@ -161,10 +161,8 @@ public sealed class BatchNorm : Layer
         else
         {
             RequireSeveralValues(geometry, input.Shape, Label);
-            var running = new RunningStatistics(
-                RunningMean!, RunningVariance!, BatchesTracked!, Momentum, UnbiasedRunningVariance);
             Backend.BatchNormForward(new BatchNormForwardArgs(
-                geometry, input, Gamma?.Value, Beta?.Value, Epsilon, running, output, _mean!, _invStd!));
+                geometry, input, Gamma?.Value, Beta?.Value, Epsilon, Running(), output, _mean!, _invStd!));
         }
 
         return output;
@@ -191,6 +189,23 @@ public sealed class BatchNorm : Layer
         return gradInput;
     }
 
+    /// <summary>Checks an input of training as forward does.</summary>
+    internal void RequireBatch(Tensor input)
+    {
+        _ = OutputShape(input.Shape);
+        RequireSeveralValues(Geometry(input.Shape), input.Shape, Label);
+    }
+
+    internal BatchNormReLUMaxPoolForwardArgs FusedForwardArgs(
+        Tensor input, MaxPool2dGeometry pool, Tensor output, Tensor argMax) => new(
+        Geometry(input.Shape), pool, input, Gamma?.Value, Beta?.Value, Epsilon, Running(), output, _mean!, _invStd!,
+        argMax);
+
+    internal BatchNormReLUMaxPoolBackwardArgs FusedBackwardArgs(
+        Tensor input, MaxPool2dGeometry pool, Tensor argMax, Tensor gradOutput, Tensor? gradInput) => new(
+        Geometry(input.Shape), pool, input, Gamma?.Value, _mean!, _invStd!, argMax, gradOutput, gradInput,
+        Gamma?.Gradient, Beta?.Gradient);
+
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
@@ -202,6 +217,9 @@ public sealed class BatchNorm : Layer
 
         base.Dispose(disposing);
     }
+
+    private RunningStatistics Running() =>
+        new(RunningMean!, RunningVariance!, BatchesTracked!, Momentum, UnbiasedRunningVariance);
 
     private static BatchNormGeometry Geometry(Shape input) =>
         new(input[0], input[1], input.ElementCount / input[0] / input[1]);

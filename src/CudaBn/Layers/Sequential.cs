@@ -3,6 +3,9 @@ namespace CudaBn;
 /// <summary>Layers in a row, each fed with the output of the one before.</summary>
 public sealed class Sequential : Layer
 {
+    // At the place of a batch normalization: how it runs as one with the two layers behind it. Else null.
+    private readonly FusedBatchNormReLUMaxPool?[] _fused;
+    private readonly bool[] _ranFused;
     private readonly Layer[] _layers;
     private readonly List<Parameter> _parameters = [];
     private readonly List<NamedTensor> _state = [];
@@ -30,7 +33,21 @@ public sealed class Sequential : Layer
             if (!names.Add(layer.Name))
                 throw new ArgumentException($"Two layers of a Sequential are named '{layer.Name}'.", nameof(layers));
         }
+
+        _fused = new FusedBatchNormReLUMaxPool?[_layers.Length];
+        _ranFused = new bool[_layers.Length];
+        for (var i = 0; i + 2 < _layers.Length; i++)
+        {
+            if (_layers[i] is BatchNorm batchNorm && _layers[i + 1] is ReLU && _layers[i + 2] is MaxPool2d pool
+                && FusedBatchNormReLUMaxPool.Takes(pool))
+                _fused[i] = new FusedBatchNormReLUMaxPool(batchNorm);
+        }
     }
+
+    /// <summary>Whether neighbours that have an operator of their own together, such as batch normalization, ReLU and
+    /// max-pooling in training, run as one (true, the default). The results are the same; the layers in between then
+    /// hold no outputs.</summary>
+    public bool FusesLayers { get; set; } = true;
 
     /// <summary>The layers, first to last.</summary>
     public IReadOnlyList<Layer> Layers => _layers;
@@ -72,17 +89,42 @@ public sealed class Sequential : Layer
 
     private protected override Tensor ForwardCore(Tensor input)
     {
-        foreach (var layer in _layers)
-            input = layer.Forward(input);
+        for (var i = 0; i < _layers.Length; i++)
+        {
+            var fused = _fused[i];
+            _ranFused[i] = FusesLayers && fused is not null && fused.Takes(input);
+            if (_ranFused[i])
+            {
+                input = fused!.Forward(input);
+                i += 2;
+            }
+            else
+            {
+                input = _layers[i].Forward(input);
+            }
+        }
+
         return input;
     }
 
     private protected override Tensor? BackwardCore(
         Tensor input, Tensor output, Tensor gradOutput, bool needsInputGradient)
     {
-        for (var i = _layers.Length - 1; i > 0; i--)
-            gradOutput = _layers[i].Backward(gradOutput);
-        return _layers[0].Backward(gradOutput, needsInputGradient);
+        Tensor? gradient = gradOutput;
+        for (var i = _layers.Length - 1; i >= 0; i--)
+        {
+            if (i >= 2 && _ranFused[i - 2])
+            {
+                i -= 2;
+                gradient = _fused[i]!.Backward(gradient!, needsInputGradient || i > 0);
+            }
+            else
+            {
+                gradient = _layers[i].Backward(gradient!, needsInputGradient || i > 0);
+            }
+        }
+
+        return gradient;
     }
 
     /// <inheritdoc/>
@@ -92,6 +134,8 @@ public sealed class Sequential : Layer
         {
             foreach (var layer in _layers)
                 layer.Dispose();
+            foreach (var fused in _fused)
+                fused?.Dispose();
         }
 
         base.Dispose(disposing);

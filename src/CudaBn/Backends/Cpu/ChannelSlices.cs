@@ -7,25 +7,33 @@ namespace CudaBn.Backends.Cpu;
 /// for any number of threads.</summary>
 internal readonly struct ChannelSlices(BatchNormGeometry geometry)
 {
-    /// <summary>Values of a slice: enough that merging costs nothing, few enough to stay in the first-level cache
-    /// between two passes over a run.</summary>
-    private const long Length = 16 * 1024;
+    /// <summary>Values of a whole slice: enough that merging costs nothing, few enough to stay in the first-level cache
+    /// between two passes.</summary>
+    private const long FullLength = 8 * 1024;
 
     public BatchNormGeometry Geometry { get; } = geometry;
 
-    public int PerChannel { get; } = checked((int)((geometry.ValuesPerChannel + Length - 1) / Length));
+    public int PerChannel { get; } = checked((int)((geometry.ValuesPerChannel + FullLength - 1) / FullLength));
 
     public int Count => checked(Geometry.Channels * PerChannel);
 
     public int Channel(int slice) => slice / PerChannel;
 
-    /// <summary>The runs of consecutive elements of a slice, in order.</summary>
-    public RunEnumerator Runs(int slice)
+    /// <summary>The values of a slice.</summary>
+    public long Length(int slice) => Math.Min(FullLength, Geometry.ValuesPerChannel - Start(slice));
+
+    /// <summary>Where the first value of a slice lies in the tensor.</summary>
+    public long FirstOffset(int slice)
     {
-        var start = slice % PerChannel * Length;
-        return new RunEnumerator(
-            Geometry, Channel(slice), start, Math.Min(start + Length, Geometry.ValuesPerChannel));
+        var (image, place) = Math.DivRem(Start(slice), Geometry.Spatial);
+        return (image * Geometry.Channels + Channel(slice)) * Geometry.Spatial + place;
     }
+
+    /// <summary>The runs of consecutive elements of a slice, in order.</summary>
+    public RunEnumerator Runs(int slice) =>
+        new(Geometry, Channel(slice), Start(slice), Start(slice) + Length(slice));
+
+    private long Start(int slice) => slice % PerChannel * FullLength;
 
     /// <summary>Walks over the runs of a slice.</summary>
     internal struct RunEnumerator(BatchNormGeometry geometry, int channel, long start, long end)

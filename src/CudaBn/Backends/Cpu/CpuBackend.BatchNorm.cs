@@ -44,8 +44,8 @@ internal abstract partial class CpuOperators
     public abstract void BatchNormFrozenBackward(in BatchNormFrozenBackwardArgs args);
 }
 
-// Statistics are gathered run by run: a run of consecutive elements is swept twice while it is in the first-level cache,
-// for its mean and for its deviations from it, and the runs are merged in double precision. The mean is kept as a high
+// Statistics are gathered slice by slice: a slice of a channel is swept twice while it is in the first-level cache, for
+// its mean and for its deviations from it, and the slices are merged in double precision. The mean is kept as a high
 // part of the element type and the low rest, so that x - mean loses nothing where the mean is far from zero.
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
@@ -54,7 +54,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var g = args.Geometry;
         var slices = new ChannelSlices(g);
         var moments = _shared.Get<Moments>(slices.Count);
-        var finish = new FinishStatistics(args);
+        var finish = new FinishStatistics(
+            args.Gamma, args.Beta, args.Epsilon, args.Running, args.Mean, args.InvStd);
         if (g.Channels >= _pool.Workers)
         {
             var whole = new ForwardJob(slices, finish, Data(args.Input), moments, Data(args.Output));
@@ -75,7 +76,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var g = args.Geometry;
         var slices = new ChannelSlices(g);
         var partials = _shared.Get<GradientSums>(slices.Count);
-        var finish = new FinishGradients(args);
+        var finish = new FinishGradients(
+            g, args.Gamma, args.Mean, args.InvStd, args.GradGamma, args.GradBeta);
         T* input = Data(args.Input), gradOutput = Data(args.GradOutput), gradInput = DataOrNull(args.GradInput);
         if (g.Channels >= _pool.Workers)
         {
@@ -166,6 +168,14 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         return total;
     }
 
+    private static Moments MomentsOfChannel(ChannelSlices slices, int channel, T* input, Moments* moments)
+    {
+        var gather = new MomentsJob(slices, input, moments);
+        for (var i = 0; i < slices.PerChannel; i++)
+            gather.Run(channel * slices.PerChannel + i, worker: 0);
+        return MergeSlices(slices, channel, moments);
+    }
+
     private static GradientSums SumSlices(ChannelSlices slices, int channel, GradientSums* partials)
     {
         var total = default(GradientSums);
@@ -225,56 +235,51 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     private readonly record struct InputGradientConstants(T Mean, T InvStd, T Offset, T Slope, T Scale);
 
-    /// <summary>What follows from the moments of a channel: saved and running statistics.</summary>
-    private readonly struct FinishStatistics
+    /// <summary>What follows from the moments of a channel: saved and running statistics. Making one counts the
+    /// batch.</summary>
+    private readonly struct FinishStatistics(
+        Tensor? gamma, Tensor? beta, double epsilon, RunningStatistics? running, Tensor mean, Tensor invStd)
     {
-        private readonly BatchNormForwardArgs _args;
-        private readonly double _momentum;
-
-        /// <summary>Counts the batch.</summary>
-        public FinishStatistics(in BatchNormForwardArgs args)
-        {
-            _args = args;
-            _momentum = args.Running is { } running ? NextMomentum(running) : 0;
-        }
+        private readonly double _momentum = running is { } counted ? NextMomentum(counted) : 0;
 
         public NormalizeConstants Run(int channel, Moments moments)
         {
             var variance = moments.SquaredDeviations / moments.Count;
-            var invStd = 1 / Math.Sqrt(variance + _args.Epsilon);
-            ((double*)_args.Mean.Address)[channel] = moments.Mean;
-            ((double*)_args.InvStd.Address)[channel] = invStd;
-            if (_args.Running is { } running)
+            var inverse = 1 / Math.Sqrt(variance + epsilon);
+            ((double*)mean.Address)[channel] = moments.Mean;
+            ((double*)invStd.Address)[channel] = inverse;
+            if (running is { } statistics)
             {
-                var stored = running.Unbiased ? moments.SquaredDeviations / (moments.Count - 1) : variance;
-                Blend(Data(running.Mean) + channel, moments.Mean, _momentum);
-                Blend(Data(running.Variance) + channel, stored, _momentum);
+                var stored = statistics.Unbiased ? moments.SquaredDeviations / (moments.Count - 1) : variance;
+                Blend(Data(statistics.Mean) + channel, moments.Mean, _momentum);
+                Blend(Data(statistics.Variance) + channel, stored, _momentum);
             }
 
-            return ConstantsOf(DataOrNull(_args.Gamma), DataOrNull(_args.Beta), channel, moments.Mean, invStd);
+            return ConstantsOf(DataOrNull(gamma), DataOrNull(beta), channel, moments.Mean, inverse);
         }
     }
 
     /// <summary>What follows from the sums of a channel: the gradients of gamma and beta.</summary>
-    private readonly struct FinishGradients(BatchNormBackwardArgs args)
+    private readonly struct FinishGradients(
+        BatchNormGeometry g, Tensor? gamma, Tensor mean, Tensor invStd, Tensor? gradGamma, Tensor? gradBeta)
     {
-        public double Mean(int channel) => ((double*)args.Mean.Address)[channel];
+        public double Mean(int channel) => ((double*)mean.Address)[channel];
 
         public InputGradientConstants Run(int channel, GradientSums sums)
         {
-            var invStd = ((double*)args.InvStd.Address)[channel];
-            var gradGamma = sums.Product * invStd;
-            StoreGradients(args.GradGamma, args.GradBeta, channel, sums.Gradient, gradGamma);
+            var inverse = ((double*)invStd.Address)[channel];
+            var product = sums.Product * inverse;
+            StoreGradients(gradGamma, gradBeta, channel, sums.Gradient, product);
 
-            var gamma = args.Gamma is null ? 1 : double.CreateTruncating(Data(args.Gamma)[channel]);
+            var scale = inverse * (gamma is null ? 1 : double.CreateTruncating(Data(gamma)[channel]));
             var (high, rest) = Split(Mean(channel));
-            double count = args.Geometry.ValuesPerChannel, slope = gradGamma / count;
+            double count = g.ValuesPerChannel, slope = product / count;
             return new InputGradientConstants(
                 high,
-                T.CreateTruncating(invStd),
-                T.CreateTruncating(sums.Gradient / count - slope * rest * invStd),
+                T.CreateTruncating(inverse),
+                T.CreateTruncating(sums.Gradient / count - slope * rest * inverse),
                 T.CreateTruncating(-slope),
-                T.CreateTruncating(gamma * invStd));
+                T.CreateTruncating(scale));
         }
     }
 
@@ -284,10 +289,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         public void Run(int chunk, int worker)
         {
-            var gather = new MomentsJob(slices, input, moments);
-            for (var i = 0; i < slices.PerChannel; i++)
-                gather.Run(chunk * slices.PerChannel + i, worker);
-            var constants = finish.Run(chunk, MergeSlices(slices, chunk, moments));
+            var constants = finish.Run(chunk, MomentsOfChannel(slices, chunk, input, moments));
             var g = slices.Geometry;
             for (var plane = (long)chunk; plane < Planes(g); plane += g.Channels)
                 NormalizePlane(input + plane * g.Spatial, constants, output + plane * g.Spatial, g.Spatial);
@@ -325,96 +327,74 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         public void Run(int chunk, int worker)
         {
-            var total = default(Moments);
-            var runs = slices.Runs(chunk);
-            while (runs.MoveNext())
-                total = total.Merge(MomentsOfRun(input + runs.Offset, runs.Length));
-            moments[chunk] = total;
+            var count = slices.Length(chunk);
+            // Shifted by the first element, so that a constant slice has exactly its value as mean.
+            var shift = input[slices.FirstOffset(chunk)];
+            Deviations(chunk, shift, out var sum, out _);
+            var mean = shift + T.CreateTruncating(sum / count);
+            // Once more around the mean: the shift may lie far from it, and then its squares have no digits left.
+            Deviations(chunk, mean, out var rest, out var squares);
+            moments[chunk] = double.IsFinite(squares)
+                ? new Moments(
+                    count, double.CreateTruncating(mean) + rest / count, Math.Max(0, squares - rest * rest / count))
+                : MomentsOfHugeValues(chunk);
         }
 
-        private static Moments MomentsOfRun(T* run, long length)
+        /// <summary>sum (x - origin) and sum (x - origin)^2 over a slice.</summary>
+        private void Deviations(int slice, T origin, out double sum, out double squares)
         {
-            // Shifted by the first element, so that a constant run has exactly its value as mean.
-            var shift = run[0];
-            var first = SumOfDeviations(run, length, shift);
-            var mean = shift + T.CreateTruncating(first / length);
-            var squares = SumOfSquaredDeviations(run, length, mean, out var rest);
-            if (!double.IsFinite(squares))
-                return MomentsOfHugeRun(run, length);
-            return new Moments(
-                length, double.CreateTruncating(mean) + rest / length, Math.Max(0, squares - rest * rest / length));
-        }
-
-        private static double SumOfDeviations(T* run, long length, T shift)
-        {
-            var shifts = TSimd.Create(shift);
-            TVector a = TSimd.Zero, b = TSimd.Zero, c = TSimd.Zero, d = TSimd.Zero;
-            long i = 0;
-            for (; i + 4 * TSimd.Count <= length; i += 4 * TSimd.Count)
-            {
-                a = TSimd.Add(a, TSimd.Subtract(TSimd.Load(run + i), shifts));
-                b = TSimd.Add(b, TSimd.Subtract(TSimd.Load(run + i + TSimd.Count), shifts));
-                c = TSimd.Add(c, TSimd.Subtract(TSimd.Load(run + i + 2 * TSimd.Count), shifts));
-                d = TSimd.Add(d, TSimd.Subtract(TSimd.Load(run + i + 3 * TSimd.Count), shifts));
-            }
-
-            for (; i + TSimd.Count <= length; i += TSimd.Count)
-                a = TSimd.Add(a, TSimd.Subtract(TSimd.Load(run + i), shifts));
-            var sum = double.CreateTruncating(TSimd.Sum(TSimd.Add(TSimd.Add(a, b), TSimd.Add(c, d))));
-            for (; i < length; i++)
-                sum += double.CreateTruncating(run[i] - shift);
-            return sum;
-        }
-
-        /// <summary>sum (x - mean)^2, and sum (x - mean), which rounding of the mean leaves over.</summary>
-        private static double SumOfSquaredDeviations(T* run, long length, T mean, out double rest)
-        {
-            var means = TSimd.Create(mean);
+            var origins = TSimd.Create(origin);
             TVector a = TSimd.Zero, b = TSimd.Zero, squareA = TSimd.Zero, squareB = TSimd.Zero;
-            long i = 0;
-            for (; i + 2 * TSimd.Count <= length; i += 2 * TSimd.Count)
+            var runs = slices.Runs(slice);
+            while (runs.MoveNext())
             {
-                var x = TSimd.Subtract(TSimd.Load(run + i), means);
-                var y = TSimd.Subtract(TSimd.Load(run + i + TSimd.Count), means);
-                a = TSimd.Add(a, x);
-                b = TSimd.Add(b, y);
-                squareA = TSimd.MultiplyAdd(x, x, squareA);
-                squareB = TSimd.MultiplyAdd(y, y, squareB);
+                var run = input + runs.Offset;
+                long i = 0;
+                for (; i + 2 * TSimd.Count <= runs.Length; i += 2 * TSimd.Count)
+                {
+                    var x = TSimd.Subtract(TSimd.Load(run + i), origins);
+                    var y = TSimd.Subtract(TSimd.Load(run + i + TSimd.Count), origins);
+                    a = TSimd.Add(a, x);
+                    b = TSimd.Add(b, y);
+                    squareA = TSimd.MultiplyAdd(x, x, squareA);
+                    squareB = TSimd.MultiplyAdd(y, y, squareB);
+                }
+
+                for (; i < runs.Length; i += TSimd.Count)
+                {
+                    var inside = FirstLanes(runs.Length - i);
+                    var x = TSimd.And(inside, TSimd.Subtract(TSimd.Load(run + i), origins));
+                    a = TSimd.Add(a, x);
+                    squareA = TSimd.MultiplyAdd(x, x, squareA);
+                }
             }
 
-            for (; i + TSimd.Count <= length; i += TSimd.Count)
-            {
-                var x = TSimd.Subtract(TSimd.Load(run + i), means);
-                a = TSimd.Add(a, x);
-                squareA = TSimd.MultiplyAdd(x, x, squareA);
-            }
-
-            rest = double.CreateTruncating(TSimd.Sum(TSimd.Add(a, b)));
-            var squares = double.CreateTruncating(TSimd.Sum(TSimd.Add(squareA, squareB)));
-            for (; i < length; i++)
-            {
-                var x = double.CreateTruncating(run[i] - mean);
-                rest += x;
-                squares += x * x;
-            }
-
-            return squares;
+            sum = double.CreateTruncating(TSimd.Sum(TSimd.Add(a, b)));
+            squares = double.CreateTruncating(TSimd.Sum(TSimd.Add(squareA, squareB)));
         }
 
         // Squares of values beyond 1e19 leave the range of a float, not that of a double.
-        private static Moments MomentsOfHugeRun(T* run, long length)
+        private Moments MomentsOfHugeValues(int slice)
         {
-            double sum = 0;
-            for (long i = 0; i < length; i++)
-                sum += double.CreateTruncating(run[i]) / length;
-            double squares = 0;
-            for (long i = 0; i < length; i++)
+            double count = slices.Length(slice), mean = 0, squares = 0;
+            var runs = slices.Runs(slice);
+            while (runs.MoveNext())
             {
-                var x = double.CreateTruncating(run[i]) - sum;
-                squares += x * x;
+                for (long i = 0; i < runs.Length; i++)
+                    mean += double.CreateTruncating(input[runs.Offset + i]) / count;
             }
 
-            return new Moments(length, sum, squares);
+            runs = slices.Runs(slice);
+            while (runs.MoveNext())
+            {
+                for (long i = 0; i < runs.Length; i++)
+                {
+                    var deviation = double.CreateTruncating(input[runs.Offset + i]) - mean;
+                    squares += deviation * deviation;
+                }
+            }
+
+            return new Moments(count, mean, squares);
         }
     }
 
@@ -428,42 +408,36 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         public static GradientSums Reduce(ChannelSlices slices, int slice, T* input, T* gradOutput, double mean)
         {
             var (high, rest) = Split(mean);
-            double sum = 0, product = 0;
+            var means = TSimd.Create(high);
+            TVector sumA = TSimd.Zero, sumB = TSimd.Zero, productA = TSimd.Zero, productB = TSimd.Zero;
             var runs = slices.Runs(slice);
             while (runs.MoveNext())
             {
-                product += ReduceRun(
-                    input + runs.Offset, gradOutput + runs.Offset, runs.Length, high, out var runSum);
-                sum += runSum;
+                T* x = input + runs.Offset, gradient = gradOutput + runs.Offset;
+                long i = 0;
+                for (; i + 2 * TSimd.Count <= runs.Length; i += 2 * TSimd.Count)
+                {
+                    var a = TSimd.Load(gradient + i);
+                    var b = TSimd.Load(gradient + i + TSimd.Count);
+                    sumA = TSimd.Add(sumA, a);
+                    sumB = TSimd.Add(sumB, b);
+                    productA = TSimd.MultiplyAdd(a, TSimd.Subtract(TSimd.Load(x + i), means), productA);
+                    productB = TSimd.MultiplyAdd(b, TSimd.Subtract(TSimd.Load(x + i + TSimd.Count), means), productB);
+                }
+
+                for (; i < runs.Length; i += TSimd.Count)
+                {
+                    var inside = FirstLanes(runs.Length - i);
+                    var a = TSimd.And(inside, TSimd.Load(gradient + i));
+                    var deviation = TSimd.And(inside, TSimd.Subtract(TSimd.Load(x + i), means));
+                    sumA = TSimd.Add(sumA, a);
+                    productA = TSimd.MultiplyAdd(a, deviation, productA);
+                }
             }
 
-            return new GradientSums(sum, product - rest * sum);
-        }
-
-        private static double ReduceRun(T* x, T* gradient, long length, T mean, out double sum)
-        {
-            var means = TSimd.Create(mean);
-            TVector sumA = TSimd.Zero, sumB = TSimd.Zero, productA = TSimd.Zero, productB = TSimd.Zero;
-            long i = 0;
-            for (; i + 2 * TSimd.Count <= length; i += 2 * TSimd.Count)
-            {
-                var a = TSimd.Load(gradient + i);
-                var b = TSimd.Load(gradient + i + TSimd.Count);
-                sumA = TSimd.Add(sumA, a);
-                sumB = TSimd.Add(sumB, b);
-                productA = TSimd.MultiplyAdd(a, TSimd.Subtract(TSimd.Load(x + i), means), productA);
-                productB = TSimd.MultiplyAdd(b, TSimd.Subtract(TSimd.Load(x + i + TSimd.Count), means), productB);
-            }
-
-            sum = double.CreateTruncating(TSimd.Sum(TSimd.Add(sumA, sumB)));
+            var sum = double.CreateTruncating(TSimd.Sum(TSimd.Add(sumA, sumB)));
             var product = double.CreateTruncating(TSimd.Sum(TSimd.Add(productA, productB)));
-            for (; i < length; i++)
-            {
-                sum += double.CreateTruncating(gradient[i]);
-                product += double.CreateTruncating(gradient[i]) * double.CreateTruncating(x[i] - mean);
-            }
-
-            return product;
+            return new GradientSums(sum, product - rest * sum);
         }
     }
 
@@ -506,23 +480,39 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     private static void NormalizePlane(T* x, NormalizeConstants c, T* y, long length)
     {
         var (mean, scale, shift) = (TSimd.Create(c.Mean), TSimd.Create(c.Scale), TSimd.Create(c.Shift));
-        long i = 0;
-        for (; i + TSimd.Count <= length; i += TSimd.Count)
-            TSimd.Store(TSimd.MultiplyAdd(TSimd.Subtract(TSimd.Load(x + i), mean), scale, shift), y + i);
-        for (; i < length; i++)
-            y[i] = T.MultiplyAddEstimate(x[i] - c.Mean, c.Scale, c.Shift);
+        if (length < TSimd.Count)
+        {
+            for (long j = 0; j < length; j++)
+                y[j] = T.MultiplyAddEstimate(x[j] - c.Mean, c.Scale, c.Shift);
+            return;
+        }
+
+        for (long i = 0; i < length; i += TSimd.Count)
+        {
+            // The last register is pulled back to end with the plane, over elements done already.
+            var at = Math.Min(i, length - TSimd.Count);
+            TSimd.Store(TSimd.MultiplyAdd(TSimd.Subtract(TSimd.Load(x + at), mean), scale, shift), y + at);
+        }
     }
 
     /// <summary>dx = scale * (dy - mean of dy - xhat * mean of dy * xhat).</summary>
     private static void InputGradientOfPlane(T* x, T* dy, InputGradientConstants c, T* dx, long length)
     {
+        if (length < TSimd.Count)
+        {
+            for (long j = 0; j < length; j++)
+                dx[j] = T.MultiplyAddEstimate((x[j] - c.Mean) * c.InvStd, c.Slope, dy[j] - c.Offset) * c.Scale;
+            return;
+        }
+
         var (mean, invStd) = (TSimd.Create(c.Mean), TSimd.Create(c.InvStd));
         var (shift, slope, scale) = (TSimd.Create(c.Offset), TSimd.Create(c.Slope), TSimd.Create(c.Scale));
-        long i = 0;
-        for (; i + TSimd.Count <= length; i += TSimd.Count)
-            TSimd.Store(InputGradient(TSimd.Load(x + i), TSimd.Load(dy + i), mean, invStd, shift, slope, scale), dx + i);
-        for (; i < length; i++)
-            dx[i] = T.MultiplyAddEstimate((x[i] - c.Mean) * c.InvStd, c.Slope, dy[i] - c.Offset) * c.Scale;
+        for (long i = 0; i < length; i += TSimd.Count)
+        {
+            var at = Math.Min(i, length - TSimd.Count);
+            TSimd.Store(
+                InputGradient(TSimd.Load(x + at), TSimd.Load(dy + at), mean, invStd, shift, slope, scale), dx + at);
+        }
     }
 
     private static TVector InputGradient(

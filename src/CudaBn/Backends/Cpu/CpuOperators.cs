@@ -55,4 +55,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T> : CpuOperat
     private static int CeilDiv(int value, int divisor) => (value + divisor - 1) / divisor;
 
     private static long CeilDiv(long value, long divisor) => (value + divisor - 1) / divisor;
+
+    /// <summary>A mask of the first lanes: all of them where <paramref name="count"/> is more than there are.</summary>
+    private static TVector FirstLanes(long count) =>
+        TSimd.GreaterThan(TSimd.Create(T.CreateTruncating(count)), TSimd.Indices);
 }

@@ -18,6 +18,9 @@ internal unsafe interface ISimd<TVector, T>
 
     static abstract TVector Zero { get; }
 
+    /// <summary>0, 1, 2, ...</summary>
+    static abstract TVector Indices { get; }
+
     static abstract TVector Load(T* source);
 
     static abstract void Store(TVector value, T* destination);

@@ -16,6 +16,8 @@ internal readonly unsafe struct Simd256<T> : ISimd<Vector256<T>, T>
 
     public static Vector256<T> Zero => Vector256<T>.Zero;
 
+    public static Vector256<T> Indices => Vector256<T>.Indices;
+
     public static Vector256<T> Load(T* source) => Vector256.Load(source);
 
     public static void Store(Vector256<T> value, T* destination) => value.Store(destination);

@@ -15,6 +15,8 @@ internal readonly unsafe struct Simd512<T> : ISimd<Vector512<T>, T>
 
     public static Vector512<T> Zero => Vector512<T>.Zero;
 
+    public static Vector512<T> Indices => Vector512<T>.Indices;
+
     public static Vector512<T> Load(T* source) => Vector512.Load(source);
 
     public static void Store(Vector512<T> value, T* destination) => value.Store(destination);

@@ -13,6 +13,8 @@ internal readonly unsafe struct SimdScalar<T> : ISimd<T, T>
 
     public static T Zero => T.Zero;
 
+    public static T Indices => T.Zero;
+
     private static T AllBits => T.CreateTruncating(BitConverter.Int64BitsToDouble(-1));
 
     public static T Load(T* source) => *source;
