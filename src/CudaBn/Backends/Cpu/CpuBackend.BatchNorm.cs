@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Backends.Cpu;
@@ -341,6 +342,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         /// <summary>sum (x - origin) and sum (x - origin)^2 over a slice.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void Deviations(int slice, T origin, out double sum, out double squares)
         {
             var origins = TSimd.Create(origin);
@@ -405,6 +407,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         public void Run(int chunk, int worker) =>
             partials[chunk] = Reduce(slices, chunk, input, gradOutput, means[slices.Channel(chunk)]);
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public static GradientSums Reduce(ChannelSlices slices, int slice, T* input, T* gradOutput, double mean)
         {
             var (high, rest) = Split(mean);
@@ -477,6 +480,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void NormalizePlane(T* x, NormalizeConstants c, T* y, long length)
     {
         var (mean, scale, shift) = (TSimd.Create(c.Mean), TSimd.Create(c.Scale), TSimd.Create(c.Shift));
@@ -496,6 +500,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     }
 
     /// <summary>dx = scale * (dy - mean of dy - xhat * mean of dy * xhat).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void InputGradientOfPlane(T* x, T* dy, InputGradientConstants c, T* dx, long length)
     {
         if (length < TSimd.Count)
@@ -515,6 +520,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TVector InputGradient(
         TVector x, TVector dy, TVector mean, TVector invStd, TVector shift, TVector slope, TVector scale)
     {

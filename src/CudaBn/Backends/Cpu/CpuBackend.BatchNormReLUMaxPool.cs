@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Backends.Cpu;
@@ -65,6 +66,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 RunPlane(input + plane * g.Spatial, constants, output + plane * outputs, argMax + plane * outputs);
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void RunPlane(T* source, NormalizeConstants c, T* destination, byte* places)
         {
             var (mean, scale, shift) = (TSimd.Create(c.Mean), TSimd.Create(c.Scale), TSimd.Create(c.Shift));
@@ -94,6 +96,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private static TVector Normalized(T* x, TVector mean, TVector scale, TVector shift) =>
             TSimd.MultiplyAdd(TSimd.Subtract(TSimd.Load(x), mean), scale, shift);
     }
@@ -126,6 +129,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         /// <summary>sum dy * (x - mean), and sum dy, over the places of a plane that won.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private double Reduce(T* source, byte* places, T* gradients, T mean, out double sum)
         {
             var means = TSimd.Create(mean);
@@ -158,6 +162,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             return double.CreateTruncating(TSimd.Sum(products));
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void Spread(T* source, byte* places, T* gradients, InputGradientConstants c, T* destination)
         {
             var (mean, invStd) = (TSimd.Create(c.Mean), TSimd.Create(c.InvStd));
@@ -190,6 +195,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private static TVector Number(int value) => TSimd.Create(T.CreateTruncating(value));
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Backends.Cpu;
@@ -80,6 +81,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     }
 
     /// <summary>sums[i] = rows[0][i] + rows[1][i] + ...</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SumRows(T* rows, int count, long length, long step, T* sums)
     {
         long i = 0;
@@ -101,6 +103,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     }
 
     /// <summary>packed[tile][tap][row of tile] = weights[row * rowStep + tap * tapStep]; a padded row is 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackWeights(T* weights, T* packed, RowTiles tiles, long taps, nint tapStep, nint rowStep)
     {
         for (var tile = 0; tile < tiles.Count; tile++)
@@ -118,6 +121,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     }
 
     /// <summary>packed[tile][output channel][place][row of tile], a row being an input channel.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackTransposedWeights(T* weights, T* packed, RowTiles tiles, in Conv2dGeometry g)
     {
         var places = g.KernelHeight * g.KernelWidth;
@@ -179,6 +183,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void RunTile(T* block, T* results, int tile)
         {
             nint lanes = BlockLanes;
@@ -243,6 +248,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         // Input place i takes part in output place o through kernel place k where o * stride = i + padding - k: so k runs
         // up in steps of the stride while o runs down.
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void RunTile(T* block, T* results, int tile)
         {
             nint lanes = BlockLanes;
@@ -332,6 +338,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private static T Total(T* values, long places)
         {
             var first = TSimd.Zero;
@@ -346,6 +353,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         /// <summary>All tiles of one kernel place, or of all places where <paramref name="place"/> is -1.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void RunTiles(T* inputs, T* gradients, T* sums, int firstChannel, int endChannel, int place)
         {
             nint lanes = BlockLanes;

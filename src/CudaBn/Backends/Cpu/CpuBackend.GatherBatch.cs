@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Backends.Cpu;
@@ -19,6 +20,7 @@ internal abstract partial class CpuOperators
 
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void GatherBatch(in GatherBatchArgs args)
     {
         var cursor = (long*)args.Cursor.Address;

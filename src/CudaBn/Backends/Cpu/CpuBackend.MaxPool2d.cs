@@ -74,6 +74,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     /// <summary>Makes <paramref name="best"/> the maximum of itself and the other three, lane by lane; returns which of
     /// the four it was. A later one wins when greater, or when NaN and the best so far is not.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TVector MaximumOf(ref TVector best, TVector second, TVector third, TVector fourth)
     {
         var place = TSimd.Zero;
@@ -83,6 +84,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         return place;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Take(TVector value, T number, ref TVector best, ref TVector place)
     {
         var wins = TSimd.AndNot(TSimd.Or(TSimd.GreaterThan(value, best), TSimd.IsNaN(value)), TSimd.IsNaN(best));
@@ -93,6 +95,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// <summary>Stores a register where it ends before <paramref name="end"/>, else its first
     /// <paramref name="needed"/> elements. What a whole register writes past the end of a row, the caller overwrites when
     /// it comes to the next row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void StoreWithin(TVector value, T* destination, T* end, int needed)
     {
         if (destination + TSimd.Count <= end)
@@ -109,6 +112,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     }
 
     /// <summary><see cref="StoreWithin"/> for whole numbers as bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void StoreBytesWithin(TVector value, byte* destination, byte* end, int needed)
     {
         if (destination + TSimd.Count <= end)
@@ -144,6 +148,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void PoolPairs(T* source, T* destination, byte* indices)
         {
             var outputs = (long)g.OutHeight * g.OutWidth;
@@ -165,6 +170,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void PoolWindows(T* source, T* destination, TIndex* indices)
         {
             long i = 0;
@@ -226,6 +232,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void SpreadPairs(byte* places, T* gradients, T* destination)
         {
             T* planeEnd = destination + (long)g.InHeight * g.InWidth;
@@ -252,6 +259,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void SpreadWindows(TIndex* places, T* gradients, T* destination)
         {
             new Span<T>(destination, g.InHeight * g.InWidth).Clear();

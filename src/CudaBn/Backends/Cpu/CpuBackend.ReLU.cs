@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Backends.Cpu;
@@ -54,6 +55,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     private readonly struct ReLUForwardJob(T* input, T* output, long elements) : IChunkJob
     {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int chunk, int worker)
         {
             var (i, end) = ElementRange(chunk, elements);
@@ -72,6 +74,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     private readonly struct ReLUBackwardJob(T* output, T* gradOutput, T* gradInput, long elements) : IChunkJob
     {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int chunk, int worker)
         {
             var (i, end) = ElementRange(chunk, elements);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Backends.Cpu;
@@ -45,6 +46,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 StepWithMomentum(value, gradient, Data(args.MomentumBuffers[index]), start, end);
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void Step(T* value, T* gradient, long i, long end)
         {
             var (decay, step) = (T.CreateTruncating(args.WeightDecay), T.CreateTruncating(-args.LearningRate));
@@ -60,6 +62,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 value[i] += step * (gradient[i] + decay * value[i]);
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void StepWithMomentum(T* value, T* gradient, T* buffer, long i, long end)
         {
             var decay = T.CreateTruncating(args.WeightDecay);

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace CudaBn.Backends.Cpu;
 
 // The matrix product under the dense layer, after Goto and van de Geijn, "Anatomy of high-performance matrix
@@ -45,6 +47,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         /// <summary>packed[inner][i] = source(inner, first + i) for i below <paramref name="width"/>.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private static void Pack(MatrixView<T> source, int first, int width, T* packed)
         {
             var real = Math.Min(width, source.Columns - first);
@@ -71,6 +74,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         // Square blocks through registers; the inner rows that fill no block are left to the caller.
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private static int PackTransposed(T* data, int rows, nint columnStep, int real, int width, T* packed)
         {
             var count = TSimd.Count;
@@ -116,6 +120,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         RowTiles tiles, int rowGroups, int inner, int columns, T* packedLeft, T* packedRight, T* bias, T* product)
         : IChunkJob
     {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int chunk, int worker)
         {
             int lanes = BlockLanes, panel = chunk / rowGroups, firstColumn = panel * lanes;
@@ -141,6 +146,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private static void Store(T* sums, T* bias, T* destination, int width)
         {
             var i = 0;

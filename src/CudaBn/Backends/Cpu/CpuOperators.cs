@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using CudaBn.Backends.Cpu.Simd;
 
 namespace CudaBn.Backends.Cpu;
@@ -57,6 +58,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T> : CpuOperat
     private static long CeilDiv(long value, long divisor) => (value + divisor - 1) / divisor;
 
     /// <summary>A mask of the first lanes: all of them where <paramref name="count"/> is more than there are.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TVector FirstLanes(long count) =>
         TSimd.GreaterThan(TSimd.Create(T.CreateTruncating(count)), TSimd.Indices);
 }

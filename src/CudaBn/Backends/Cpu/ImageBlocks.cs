@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using CudaBn.Backends.Cpu.Simd;
 
@@ -17,6 +18,7 @@ internal static unsafe class ImageBlocks<TSimd, TVector, T>
 
     /// <summary>block[q * Lanes + image] = images[image * imageStep + q]; lanes beyond <paramref name="count"/> become
     /// 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Interleave(T* images, nint imageStep, int count, T* block, long elements)
     {
         if (count < Lanes)
@@ -38,6 +40,7 @@ internal static unsafe class ImageBlocks<TSimd, TVector, T>
 
     /// <summary>images[image * imageStep + q] = block[q * Lanes + image] for the first <paramref name="count"/>
     /// lanes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Deinterleave(T* block, T* images, nint imageStep, int count, long elements)
     {
         long whole = 0;
@@ -59,6 +62,7 @@ internal static unsafe class ImageBlocks<TSimd, TVector, T>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void InterleaveScalar(
         T* images, nint imageStep, int count, T* block, long elementStart, long elementEnd)
     {

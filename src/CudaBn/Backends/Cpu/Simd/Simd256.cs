@@ -18,21 +18,29 @@ internal readonly unsafe struct Simd256<T> : ISimd<Vector256<T>, T>
 
     public static Vector256<T> Indices => Vector256<T>.Indices;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<T> Load(T* source) => Vector256.Load(source);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Vector256<T> value, T* destination) => value.Store(destination);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<T> Create(T value) => Vector256.Create(value);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<T> LoadBytes(byte* source) => Lanes.LoadBytes<Vector256<T>, T>(source);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreBytes(Vector256<T> value, byte* destination) =>
         Lanes.StoreBytes<Vector256<T>, T>(value, destination);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<T> Add(Vector256<T> left, Vector256<T> right) => left + right;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<T> Subtract(Vector256<T> left, Vector256<T> right) => left - right;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<T> Multiply(Vector256<T> left, Vector256<T> right) => left * right;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -41,27 +49,37 @@ internal readonly unsafe struct Simd256<T> : ISimd<Vector256<T>, T>
             ? Vector256.FusedMultiplyAdd(left.AsSingle(), right.AsSingle(), addend.AsSingle()).As<float, T>()
             : Vector256.FusedMultiplyAdd(left.AsDouble(), right.AsDouble(), addend.AsDouble()).As<double, T>();
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<T> GreaterThan(Vector256<T> left, Vector256<T> right) =>
         Vector256.GreaterThan(left, right);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<T> Equal(Vector256<T> left, Vector256<T> right) => Vector256.Equals(left, right);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<T> IsNaN(Vector256<T> value) => ~Vector256.Equals(value, value);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<T> Or(Vector256<T> left, Vector256<T> right) => left | right;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<T> And(Vector256<T> left, Vector256<T> right) => left & right;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<T> AndNot(Vector256<T> left, Vector256<T> right) => Vector256.AndNot(left, right);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<T> Select(Vector256<T> mask, Vector256<T> left, Vector256<T> right) =>
         Vector256.ConditionalSelect(mask, left, right);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Sum(Vector256<T> value) => Vector256.Sum(value);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Deinterleave(Vector256<T> low, Vector256<T> high, out Vector256<T> even, out Vector256<T> odd) =>
         Lanes.Deinterleave<Vector256<T>, T>(low, high, out even, out odd);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Interleave(Vector256<T> even, Vector256<T> odd, out Vector256<T> low, out Vector256<T> high) =>
         Lanes.Interleave<Vector256<T>, T>(even, odd, out low, out high);
 

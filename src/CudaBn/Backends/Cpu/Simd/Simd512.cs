@@ -17,10 +17,13 @@ internal readonly unsafe struct Simd512<T> : ISimd<Vector512<T>, T>
 
     public static Vector512<T> Indices => Vector512<T>.Indices;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Load(T* source) => Vector512.Load(source);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Vector512<T> value, T* destination) => value.Store(destination);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Create(T value) => Vector512.Create(value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -40,10 +43,13 @@ internal readonly unsafe struct Simd512<T> : ISimd<Vector512<T>, T>
             Lanes.StoreBytes<Vector512<T>, T>(value, destination);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Add(Vector512<T> left, Vector512<T> right) => left + right;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Subtract(Vector512<T> left, Vector512<T> right) => left - right;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Multiply(Vector512<T> left, Vector512<T> right) => left * right;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -52,22 +58,30 @@ internal readonly unsafe struct Simd512<T> : ISimd<Vector512<T>, T>
             ? Vector512.FusedMultiplyAdd(left.AsSingle(), right.AsSingle(), addend.AsSingle()).As<float, T>()
             : Vector512.FusedMultiplyAdd(left.AsDouble(), right.AsDouble(), addend.AsDouble()).As<double, T>();
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> GreaterThan(Vector512<T> left, Vector512<T> right) =>
         Vector512.GreaterThan(left, right);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Equal(Vector512<T> left, Vector512<T> right) => Vector512.Equals(left, right);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> IsNaN(Vector512<T> value) => ~Vector512.Equals(value, value);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Or(Vector512<T> left, Vector512<T> right) => left | right;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> And(Vector512<T> left, Vector512<T> right) => left & right;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> AndNot(Vector512<T> left, Vector512<T> right) => Vector512.AndNot(left, right);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Select(Vector512<T> mask, Vector512<T> left, Vector512<T> right) =>
         Vector512.ConditionalSelect(mask, left, right);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Sum(Vector512<T> value) => Vector512.Sum(value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
