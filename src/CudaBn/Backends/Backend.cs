@@ -104,6 +104,10 @@ public abstract class Backend : IDisposable
     /// <param name="args">Sizes and tensors.</param>
     public abstract void BatchNormReLUMaxPoolBackward(in BatchNormReLUMaxPoolBackwardArgs args);
 
+    /// <summary>Batch normalization with given statistics, rectifier and 2 x 2 max-pooling in one.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void BatchNormFrozenReLUMaxPoolForward(in BatchNormFrozenReLUMaxPoolForwardArgs args);
+
     /// <summary>Dense layer.</summary>
     /// <param name="args">Sizes and tensors.</param>
     public abstract void LinearForward(in LinearForwardArgs args);

@@ -152,8 +152,8 @@ public sealed class BatchNorm : Layer
     {
         var output = OutputFor(input);
         var geometry = Geometry(input.Shape);
-        _lastUsedRunningStatistics = !IsTraining || FreezeStatistics;
-        if (_lastUsedRunningStatistics)
+        var usesRunningStatistics = !IsTraining || FreezeStatistics;
+        if (usesRunningStatistics)
         {
             Backend.BatchNormFrozenForward(new BatchNormFrozenForwardArgs(
                 geometry, input, Gamma?.Value, Beta?.Value, RunningMean!, RunningVariance!, Epsilon, output));
@@ -165,6 +165,7 @@ public sealed class BatchNorm : Layer
                 geometry, input, Gamma?.Value, Beta?.Value, Epsilon, Running(), output, _mean!, _invStd!));
         }
 
+        _lastUsedRunningStatistics = usesRunningStatistics;
         return output;
     }
 
@@ -189,17 +190,21 @@ public sealed class BatchNorm : Layer
         return gradInput;
     }
 
+    /// <summary>Checks the shape of an input as forward does.</summary>
+    internal void RequireInput(Tensor input) => OutputShape(input.Shape);
+
     /// <summary>Checks an input of training as forward does.</summary>
-    internal void RequireBatch(Tensor input)
-    {
-        _ = OutputShape(input.Shape);
+    internal void RequireBatch(Tensor input) =>
         RequireSeveralValues(Geometry(input.Shape), input.Shape, Label);
-    }
 
     internal BatchNormReLUMaxPoolForwardArgs FusedForwardArgs(
         Tensor input, MaxPool2dGeometry pool, Tensor output, Tensor argMax) => new(
         Geometry(input.Shape), pool, input, Gamma?.Value, Beta?.Value, Epsilon, Running(), output, _mean!, _invStd!,
         argMax);
+
+    internal BatchNormFrozenReLUMaxPoolForwardArgs FusedFrozenForwardArgs(
+        Tensor input, MaxPool2dGeometry pool, Tensor output) => new(
+        Geometry(input.Shape), pool, input, Gamma?.Value, Beta?.Value, RunningMean!, RunningVariance!, Epsilon, output);
 
     internal BatchNormReLUMaxPoolBackwardArgs FusedBackwardArgs(
         Tensor input, MaxPool2dGeometry pool, Tensor argMax, Tensor gradOutput, Tensor? gradInput) => new(

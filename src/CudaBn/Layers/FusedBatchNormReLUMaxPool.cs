@@ -4,7 +4,7 @@ namespace CudaBn;
 
 /// <summary>A batch normalization, a rectifier and a 2 x 2 max-pooling that a <see cref="Sequential"/> runs as
 /// one.</summary>
-internal sealed class FusedBatchNormReLUMaxPool(BatchNorm batchNorm) : IDisposable
+internal sealed class FusedBatchNormReLUMaxPool(BatchNorm batchNorm, ReLU relu, MaxPool2d pool) : IDisposable
 {
     private readonly Workspace _output = new();
     private readonly Workspace _argMax = new();
@@ -15,7 +15,7 @@ internal sealed class FusedBatchNormReLUMaxPool(BatchNorm batchNorm) : IDisposab
 
     /// <summary>Whether the three layers make up what the fused operator does to images of this shape.</summary>
     public bool Takes(Tensor input) =>
-        batchNorm is { IsTraining: true, FreezeStatistics: false }
+        !(batchNorm.IsTraining && batchNorm.FreezeStatistics)
         && input.Shape.Rank == 4
         && input.Shape[2] % 2 == 0
         && input.Shape[3] % 2 == 0;
@@ -26,23 +26,45 @@ internal sealed class FusedBatchNormReLUMaxPool(BatchNorm batchNorm) : IDisposab
 
     public Tensor Forward(Tensor input)
     {
-        batchNorm.RequireBatch(input);
+        batchNorm.RequireInput(input);
+        var geometry = PoolGeometry(input.Shape);
         var output = _output.Get(OutputShape(input.Shape), input.DType, input.Device);
+        if (batchNorm.IsTraining)
+        {
+            batchNorm.RequireBatch(input);
+            var argMax = _argMax.Get(output.Shape, DType.UInt8, input.Device);
+            input.Device.Backend.BatchNormReLUMaxPoolForward(
+                batchNorm.FusedForwardArgs(input, geometry, output, argMax));
+            _lastArgMax = argMax;
+        }
+        else
+        {
+            input.Device.Backend.BatchNormFrozenReLUMaxPoolForward(
+                batchNorm.FusedFrozenForwardArgs(input, geometry, output));
+            _lastArgMax = null;
+        }
+
         _lastInput = input;
-        _lastArgMax = _argMax.Get(output.Shape, DType.UInt8, input.Device);
-        input.Device.Backend.BatchNormReLUMaxPoolForward(
-            batchNorm.FusedForwardArgs(input, PoolGeometry(input.Shape), output, _lastArgMax));
         return output;
     }
 
     public Tensor? Backward(Tensor gradOutput, bool needsInputGradient)
     {
+        if (_lastArgMax is null)
+            return BackwardThroughLayers(gradOutput, needsInputGradient);
         var gradInput = needsInputGradient
             ? _gradInput.Get(_lastInput!.Shape, _lastInput.DType, _lastInput.Device)
             : null;
         gradOutput.Device.Backend.BatchNormReLUMaxPoolBackward(batchNorm.FusedBackwardArgs(
-            _lastInput!, PoolGeometry(_lastInput!.Shape), _lastArgMax!, gradOutput, gradInput));
+            _lastInput!, PoolGeometry(_lastInput!.Shape), _lastArgMax, gradOutput, gradInput));
         return gradInput;
+    }
+
+    // Evaluation saves nothing for a backward pass, which is rare there: the layers themselves run when one comes.
+    private Tensor? BackwardThroughLayers(Tensor gradOutput, bool needsInputGradient)
+    {
+        pool.Forward(relu.Forward(batchNorm.Forward(_lastInput!)));
+        return batchNorm.Backward(relu.Backward(pool.Backward(gradOutput)), needsInputGradient);
     }
 
     public void Dispose()

@@ -38,14 +38,14 @@ public sealed class Sequential : Layer
         _ranFused = new bool[_layers.Length];
         for (var i = 0; i + 2 < _layers.Length; i++)
         {
-            if (_layers[i] is BatchNorm batchNorm && _layers[i + 1] is ReLU && _layers[i + 2] is MaxPool2d pool
+            if (_layers[i] is BatchNorm batchNorm && _layers[i + 1] is ReLU relu && _layers[i + 2] is MaxPool2d pool
                 && FusedBatchNormReLUMaxPool.Takes(pool))
-                _fused[i] = new FusedBatchNormReLUMaxPool(batchNorm);
+                _fused[i] = new FusedBatchNormReLUMaxPool(batchNorm, relu, pool);
         }
     }
 
     /// <summary>Whether neighbours that have an operator of their own together, such as batch normalization, ReLU and
-    /// max-pooling in training, run as one (true, the default). The results are the same; the layers in between then
+    /// 2 x 2 max-pooling, run as one (true, the default). The results are the same; the layers in between then
     /// hold no outputs.</summary>
     public bool FusesLayers { get; set; } = true;
 

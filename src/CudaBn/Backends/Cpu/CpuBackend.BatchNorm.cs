@@ -207,10 +207,15 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     private void Normalize(
         BatchNormGeometry g, T* input, T* gamma, T* beta, double* means, double* invStds, T* output)
     {
+        RunNormalize(g, input, Constants(g, gamma, beta, means, invStds), output);
+    }
+
+    private NormalizeConstants* Constants(BatchNormGeometry g, T* gamma, T* beta, double* means, double* invStds)
+    {
         var constants = _constants.Get<NormalizeConstants>(g.Channels);
         for (var channel = 0; channel < g.Channels; channel++)
             constants[channel] = ConstantsOf(gamma, beta, channel, means[channel], invStds[channel]);
-        RunNormalize(g, input, constants, output);
+        return constants;
     }
 
     private void RunNormalize(BatchNormGeometry g, T* input, NormalizeConstants* constants, T* output)

@@ -18,6 +18,13 @@ public sealed partial class CpuBackend
         lock (_gate)
             For(args.Input.DType).BatchNormReLUMaxPoolBackward(in args);
     }
+
+    /// <inheritdoc/>
+    public override void BatchNormFrozenReLUMaxPoolForward(in BatchNormFrozenReLUMaxPoolForwardArgs args)
+    {
+        lock (_gate)
+            For(args.Input.DType).BatchNormFrozenReLUMaxPoolForward(in args);
+    }
 }
 
 internal abstract partial class CpuOperators
@@ -25,6 +32,8 @@ internal abstract partial class CpuOperators
     public abstract void BatchNormReLUMaxPoolForward(in BatchNormReLUMaxPoolForwardArgs args);
 
     public abstract void BatchNormReLUMaxPoolBackward(in BatchNormReLUMaxPoolBackwardArgs args);
+
+    public abstract void BatchNormFrozenReLUMaxPoolForward(in BatchNormFrozenReLUMaxPoolForwardArgs args);
 }
 
 // A chunk is a channel, so that its second sweep finds in the caches what the first has read. The normalized values are
@@ -53,6 +62,16 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         _pool.Run(ref job, g.Channels);
     }
 
+    public override void BatchNormFrozenReLUMaxPoolForward(in BatchNormFrozenReLUMaxPoolForwardArgs args)
+    {
+        var g = args.Geometry;
+        var means = FrozenStatistics(g, args.Mean, args.Variance, args.Epsilon);
+        var constants = Constants(g, DataOrNull(args.Gamma), DataOrNull(args.Beta), means, means + g.Channels);
+        var job = new FusedFrozenForwardJob(
+            g, args.Pool, constants, Data(args.Input), Data(args.Output), PlaneChunks(Planes(g), g.Spatial));
+        _pool.Run(ref job, job.Chunks);
+    }
+
     private readonly struct FusedForwardJob(
         ChannelSlices slices, MaxPool2dGeometry pool, FinishStatistics finish, T* input, Moments* moments, T* output,
         byte* argMax) : IChunkJob
@@ -63,43 +82,72 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var g = slices.Geometry;
             var outputs = (long)pool.OutHeight * pool.OutWidth;
             for (var plane = (long)chunk; plane < Planes(g); plane += g.Channels)
-                RunPlane(input + plane * g.Spatial, constants, output + plane * outputs, argMax + plane * outputs);
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void RunPlane(T* source, NormalizeConstants c, T* destination, byte* places)
-        {
-            var (mean, scale, shift) = (TSimd.Create(c.Mean), TSimd.Create(c.Scale), TSimd.Create(c.Shift));
-            var rectified = TSimd.Create(T.CreateTruncating(BatchNormReLUMaxPoolForwardArgs.Rectified));
-            var outputs = (long)pool.OutHeight * pool.OutWidth;
-            for (var y = 0; y < pool.OutHeight; y++)
             {
-                T* top = source + 2L * y * pool.InWidth, bottom = top + pool.InWidth;
-                var row = (long)y * pool.OutWidth;
-                for (var x = 0; x < pool.OutWidth; x += TSimd.Count)
+                FusedPlane(
+                    pool, input + plane * g.Spatial, constants, output + plane * outputs, argMax + plane * outputs);
+            }
+        }
+    }
+
+    /// <summary>A chunk is a share of the planes, in the order of memory.</summary>
+    private readonly struct FusedFrozenForwardJob(
+        BatchNormGeometry g, MaxPool2dGeometry pool, NormalizeConstants* constants, T* input, T* output, int chunks)
+        : IChunkJob
+    {
+        public int Chunks => chunks;
+
+        public void Run(int chunk, int worker)
+        {
+            var outputs = (long)pool.OutHeight * pool.OutWidth;
+            var end = (chunk + 1L) * Planes(g) / chunks;
+            for (var plane = chunk * Planes(g) / chunks; plane < end; plane++)
+            {
+                FusedPlane(
+                    pool, input + plane * g.Spatial, constants[plane % g.Channels], output + plane * outputs,
+                    places: null);
+            }
+        }
+    }
+
+    /// <summary>Normalizes, rectifies and pools a plane; where <paramref name="places"/> is not null, writes which place
+    /// of each window won.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void FusedPlane(
+        MaxPool2dGeometry pool, T* source, NormalizeConstants c, T* destination, byte* places)
+    {
+        var (mean, scale, shift) = (TSimd.Create(c.Mean), TSimd.Create(c.Scale), TSimd.Create(c.Shift));
+        var rectified = TSimd.Create(T.CreateTruncating(BatchNormReLUMaxPoolForwardArgs.Rectified));
+        var outputs = (long)pool.OutHeight * pool.OutWidth;
+        for (var y = 0; y < pool.OutHeight; y++)
+        {
+            T* top = source + 2L * y * pool.InWidth, bottom = top + pool.InWidth;
+            var row = (long)y * pool.OutWidth;
+            for (var x = 0; x < pool.OutWidth; x += TSimd.Count)
+            {
+                TSimd.Deinterleave(
+                    Normalized(top + 2 * x, mean, scale, shift),
+                    Normalized(top + 2 * x + TSimd.Count, mean, scale, shift),
+                    out var best, out var second);
+                TSimd.Deinterleave(
+                    Normalized(bottom + 2 * x, mean, scale, shift),
+                    Normalized(bottom + 2 * x + TSimd.Count, mean, scale, shift),
+                    out var third, out var fourth);
+                var place = MaximumOf(ref best, second, third, fourth);
+                var kept = TSimd.Or(TSimd.GreaterThan(best, TSimd.Zero), TSimd.IsNaN(best));
+                StoreWithin(
+                    TSimd.And(kept, best), destination + row + x, destination + outputs, pool.OutWidth - x);
+                if (places != null)
                 {
-                    TSimd.Deinterleave(
-                        Normalized(top + 2 * x, mean, scale, shift),
-                        Normalized(top + 2 * x + TSimd.Count, mean, scale, shift),
-                        out var best, out var second);
-                    TSimd.Deinterleave(
-                        Normalized(bottom + 2 * x, mean, scale, shift),
-                        Normalized(bottom + 2 * x + TSimd.Count, mean, scale, shift),
-                        out var third, out var fourth);
-                    var place = MaximumOf(ref best, second, third, fourth);
-                    var kept = TSimd.Or(TSimd.GreaterThan(best, TSimd.Zero), TSimd.IsNaN(best));
-                    StoreWithin(
-                        TSimd.And(kept, best), destination + row + x, destination + outputs, pool.OutWidth - x);
                     StoreBytesWithin(
                         TSimd.Select(kept, place, rectified), places + row + x, places + outputs, pool.OutWidth - x);
                 }
             }
         }
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static TVector Normalized(T* x, TVector mean, TVector scale, TVector shift) =>
-            TSimd.MultiplyAdd(TSimd.Subtract(TSimd.Load(x), mean), scale, shift);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TVector Normalized(T* x, TVector mean, TVector scale, TVector shift) =>
+        TSimd.MultiplyAdd(TSimd.Subtract(TSimd.Load(x), mean), scale, shift);
 
     private readonly struct FusedBackwardJob(
         BatchNormGeometry g, MaxPool2dGeometry pool, FinishGradients finish, T* input, byte* argMax, T* gradOutput,

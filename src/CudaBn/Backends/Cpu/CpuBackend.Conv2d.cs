@@ -49,29 +49,23 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     public override void Conv2dBackward(in Conv2dBackwardArgs args)
     {
         var g = args.Geometry;
-        if (args.GradInput is { } gradInput)
+        var tiles = new RowTiles(g.InChannels, TSimd.MaxRows);
+        var taps = (long)g.OutChannels * g.KernelHeight * g.KernelWidth;
+        T* packed = null, zeros = null;
+        if (args.GradInput is not null)
         {
-            var tiles = new RowTiles(g.InChannels, TSimd.MaxRows);
-            var taps = (long)g.OutChannels * g.KernelHeight * g.KernelWidth;
-            var packed = _packed.Get<T>(tiles.PaddedRows * (taps + 1));
-            var zeros = packed + tiles.PaddedRows * taps;
+            packed = _packed.Get<T>(tiles.PaddedRows * (taps + 1));
+            zeros = packed + tiles.PaddedRows * taps;
             PackTransposedWeights(Data(args.Weight), packed, tiles, in g);
             PackBias(null, zeros, tiles);
-            var job = new Conv2dInputGradientJob(
-                this, g, Data(args.GradOutput), packed, zeros, Data(gradInput), tiles);
-            _pool.Run(ref job, job.Chunks);
         }
 
-        Conv2dWeightGradient(in args);
-    }
-
-    private void Conv2dWeightGradient(in Conv2dBackwardArgs args)
-    {
-        var g = args.Geometry;
-        var weights = (long)g.OutChannels * g.InChannels * g.KernelHeight * g.KernelWidth;
+        var weights = g.InChannels * taps;
         var blocks = CeilDiv(g.Batch, BlockLanes);
         var partials = _shared.Get<T>(blocks * (weights + g.OutChannels));
-        var job = new Conv2dWeightGradientJob(this, g, Data(args.Input), Data(args.GradOutput), partials);
+        var job = new Conv2dBackwardJob(
+            this, g, Data(args.Input), Data(args.GradOutput), packed, zeros, DataOrNull(args.GradInput), tiles,
+            partials);
         _pool.Run(ref job, job.Chunks);
 
         // Block by block, in order: the same sum for any number of threads.
@@ -216,40 +210,51 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
     }
 
-    /// <summary>A chunk is a block of images and a share of the tiles of input channels.</summary>
-    private readonly struct Conv2dInputGradientJob(
-        CpuOperators<TSimd, TVector, T> operators, Conv2dGeometry g, T* gradOutput, T* packed, T* zeros, T* gradInput,
-        RowTiles tiles) : IChunkJob
+    /// <summary>A chunk is a block of images, a share of the tiles of input channels, whose gradients it computes, and a
+    /// share of the output channels, four at a time, for the weights. The weights' sums go to the block's row of
+    /// partials, and those of the biases behind them.</summary>
+    private readonly struct Conv2dBackwardJob(
+        CpuOperators<TSimd, TVector, T> operators, Conv2dGeometry g, T* input, T* gradOutput, T* packed, T* zeros,
+        T* gradInput, RowTiles tiles, T* partials) : IChunkJob
     {
+        private const int TileRows = DotKernel<TSimd, TVector, T>.TileRows;
+
         private readonly int _parts =
-            operators.PartsPerBlock(CeilDiv(g.Batch, BlockLanes), tiles.Count);
+            operators.PartsPerBlock(CeilDiv(g.Batch, BlockLanes), CeilDiv(g.OutChannels, TileRows));
 
         public int Chunks => _parts * CeilDiv(g.Batch, BlockLanes);
 
         public void Run(int chunk, int worker)
         {
-            int lanes = BlockLanes, firstImage = chunk / _parts * lanes, part = chunk % _parts;
+            int lanes = BlockLanes, block = chunk / _parts, firstImage = block * lanes, part = chunk % _parts;
             var images = Math.Min(lanes, g.Batch - firstImage);
+            long inPlaces = (long)g.InHeight * g.InWidth, inElements = g.InChannels * inPlaces;
             long outElements = (long)g.OutChannels * g.OutHeight * g.OutWidth;
-            long places = (long)g.InHeight * g.InWidth;
-            var block = operators._perWorker[worker].Get<T>((outElements + TSimd.MaxRows * places) * lanes);
-            var results = block + outElements * lanes;
+            var results = gradInput == null ? 0 : TSimd.MaxRows * inPlaces;
+            var gradients = operators._perWorker[worker].Get<T>(
+                (outElements + Math.Max(inElements, results)) * lanes);
+            var rest = gradients + outElements * lanes;
             ImageBlocks<TSimd, TVector, T>.Interleave(
-                gradOutput + firstImage * outElements, (nint)outElements, images, block, outElements);
-            for (var tile = part; tile < tiles.Count; tile += _parts)
+                gradOutput + firstImage * outElements, (nint)outElements, images, gradients, outElements);
+
+            for (var tile = part; gradInput != null && tile < tiles.Count; tile += _parts)
             {
-                RunTile(block, results, tile);
+                RunInputTile(gradients, rest, tile);
                 var channels = Math.Min(tiles.Size(tile), g.InChannels - tiles.Start(tile));
                 ImageBlocks<TSimd, TVector, T>.Deinterleave(
-                    results, gradInput + (firstImage * (long)g.InChannels + tiles.Start(tile)) * places,
-                    (nint)(g.InChannels * places), images, channels * places);
+                    rest, gradInput + (firstImage * (long)g.InChannels + tiles.Start(tile)) * inPlaces,
+                    (nint)inElements, images, channels * inPlaces);
             }
+
+            ImageBlocks<TSimd, TVector, T>.Interleave(
+                input + firstImage * inElements, (nint)inElements, images, rest, inElements);
+            RunWeights(rest, gradients, block, part);
         }
 
         // Input place i takes part in output place o through kernel place k where o * stride = i + padding - k: so k runs
         // up in steps of the stride while o runs down.
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void RunTile(T* block, T* results, int tile)
+        private void RunInputTile(T* block, T* results, int tile)
         {
             nint lanes = BlockLanes;
             int rows = tiles.Size(tile), places = g.InHeight * g.InWidth;
@@ -289,43 +294,17 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var last = Math.Min(kernel - 1, place);
             return first > last ? (first, 0) : (first, (last - first) / stride + 1);
         }
-    }
 
-    /// <summary>A chunk is a block of images and a share of the output channels, four at a time. Its sums go to the
-    /// block's row of partials: the weights' gradients, then the biases'.</summary>
-    private readonly struct Conv2dWeightGradientJob(
-        CpuOperators<TSimd, TVector, T> operators, Conv2dGeometry g, T* input, T* gradOutput, T* partials) : IChunkJob
-    {
-        private const int TileRows = DotKernel<TSimd, TVector, T>.TileRows;
-
-        private readonly int _parts =
-            operators.PartsPerBlock(CeilDiv(g.Batch, BlockLanes), CeilDiv(g.OutChannels, TileRows));
-
-        public int Chunks => _parts * CeilDiv(g.Batch, BlockLanes);
-
-        public void Run(int chunk, int worker)
+        private void RunWeights(T* inputs, T* gradients, int block, int part)
         {
-            int lanes = BlockLanes, block = chunk / _parts, firstImage = block * lanes, part = chunk % _parts;
-            var images = Math.Min(lanes, g.Batch - firstImage);
-            long inElements = (long)g.InChannels * g.InHeight * g.InWidth;
-            long places = (long)g.OutHeight * g.OutWidth, outElements = g.OutChannels * places;
             var rowTiles = CeilDiv(g.OutChannels, TileRows);
             int firstTile = part * rowTiles / _parts, endTile = (part + 1) * rowTiles / _parts;
             int firstChannel = firstTile * TileRows, endChannel = Math.Min(endTile * TileRows, g.OutChannels);
-            var gradElements = (endChannel - firstChannel) * places;
-
-            var inputs = operators._perWorker[worker].Get<T>((inElements + gradElements) * lanes);
-            var gradients = inputs + inElements * lanes;
-            ImageBlocks<TSimd, TVector, T>.Interleave(
-                input + firstImage * inElements, (nint)inElements, images, inputs, inElements);
-            ImageBlocks<TSimd, TVector, T>.Interleave(
-                gradOutput + firstImage * outElements + firstChannel * places, (nint)outElements, images, gradients,
-                gradElements);
-
             var weights = (long)g.OutChannels * g.InChannels * g.KernelHeight * g.KernelWidth;
+            var places = (long)g.OutHeight * g.OutWidth;
             var sums = partials + block * (weights + g.OutChannels);
             for (var channel = firstChannel; channel < endChannel; channel++)
-                sums[weights + channel] = Total(gradients + (channel - firstChannel) * places * lanes, places);
+                sums[weights + channel] = Total(gradients + channel * places * BlockLanes, places);
             if (g.PaddingY == 0 && g.PaddingX == 0)
             {
                 // Every kernel place meets every output place, so tiles may run across places and channels.
@@ -384,7 +363,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 for (var row = 0; row < TileRows; row++)
                 {
                     gradientRows[row] = gradients + firstGradient
-                        + (Math.Min(channel + row, endChannel - 1) - firstChannel) * (g.OutHeight * g.OutWidth * lanes);
+                        + Math.Min(channel + row, endChannel - 1) * (g.OutHeight * g.OutWidth * lanes);
                 }
 
                 for (var tile = 0; tile < columnTiles; tile++)

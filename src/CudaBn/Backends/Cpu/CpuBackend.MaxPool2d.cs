@@ -124,8 +124,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void StoreBytesPart(TVector value, byte* destination, int needed)
     {
+        var bytes = stackalloc byte[TSimd.Count];
+        TSimd.StoreBytes(value, bytes);
         for (var i = 0; i < Math.Min(needed, TSimd.Count); i++)
-            destination[i] = byte.CreateTruncating(((T*)&value)[i]);
+            destination[i] = bytes[i];
     }
 
     private readonly struct MaxPool2dForwardJob<TIndex>(
