@@ -35,6 +35,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     public override void Conv2dForward(in Conv2dForwardArgs args)
     {
         var g = args.Geometry;
+        if (PrefersChannelLanes(in g))
+        {
+            ChannelConv2dForward(in args);
+            return;
+        }
+
         var tiles = new RowTiles(g.OutChannels, TSimd.MaxRows);
         var taps = (long)g.InChannels * g.KernelHeight * g.KernelWidth;
         var packed = _packed.Get<T>(tiles.PaddedRows * (taps + 1));
@@ -49,6 +55,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     public override void Conv2dBackward(in Conv2dBackwardArgs args)
     {
         var g = args.Geometry;
+        if (PrefersChannelLanes(in g))
+        {
+            ChannelConv2dBackward(in args);
+            return;
+        }
+
         var tiles = new RowTiles(g.InChannels, TSimd.MaxRows);
         var taps = (long)g.OutChannels * g.KernelHeight * g.KernelWidth;
         T* packed = null, zeros = null;

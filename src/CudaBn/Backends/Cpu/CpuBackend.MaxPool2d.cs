@@ -104,6 +104,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             StorePart(value, destination, needed);
     }
 
+    /// <summary>Stores the first elements of a register.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void StorePart(TVector value, T* destination, int needed)
     {

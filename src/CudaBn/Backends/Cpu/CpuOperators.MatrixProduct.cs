@@ -48,7 +48,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         /// <summary>packed[inner][i] = source(inner, first + i) for i below <paramref name="width"/>.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private static void Pack(MatrixView<T> source, int first, int width, T* packed)
+        public static void Pack(MatrixView<T> source, int first, int width, T* packed)
         {
             var real = Math.Min(width, source.Columns - first);
             var data = source.Data + first * source.ColumnStep;
