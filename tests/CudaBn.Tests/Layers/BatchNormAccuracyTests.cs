@@ -5,6 +5,7 @@ using NUnit.Framework;
 namespace CudaBn.Tests.Layers;
 
 /// <summary>Inputs on which batch normalization elsewhere is known to go wrong.</summary>
+[Parallelizable(ParallelScope.Self)]
 [TestFixtureSource(typeof(TestBackends), nameof(TestBackends.InEveryType))]
 public class BatchNormAccuracyTests(TestBackend backend, DType dtype) : BackendFixture(backend, dtype)
 {

@@ -6,6 +6,7 @@ using NUnit.Framework;
 
 namespace CudaBn.Tests.Layers;
 
+[Parallelizable(ParallelScope.Self)]
 [TestFixtureSource(typeof(TestBackends), nameof(TestBackends.InEveryType))]
 public class BatchNormTests(TestBackend backend, DType dtype) : BackendFixture(backend, dtype)
 {

@@ -4,6 +4,7 @@ using NUnit.Framework;
 
 namespace CudaBn.Tests.Layers;
 
+[Parallelizable(ParallelScope.Self)]
 [TestFixtureSource(typeof(TestBackends), nameof(TestBackends.InEveryType))]
 public class ReLUTests(TestBackend backend, DType dtype) : BackendFixture(backend, dtype)
 {

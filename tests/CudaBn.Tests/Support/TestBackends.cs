@@ -17,6 +17,10 @@ public static class TestBackends
         .. Cpu("CpuScalar", SimdWidth.Scalar, threads: 1),
     ];
 
+    /// <summary>The widths of registers that this processor has.</summary>
+    internal static IReadOnlyList<SimdWidth> CpuWidths { get; } =
+        [.. Enum.GetValues<SimdWidth>().Where(width => width <= SimdWidths.Widest)];
+
     public static IEnumerable<TestFixtureData> InFloat32 => In(DType.Float32);
 
     public static IEnumerable<TestFixtureData> InFloat64 => In(DType.Float64);
