@@ -17,6 +17,17 @@ public static class RandomVector
         return values;
     }
 
+    /// <summary>Integers from -bound to bound, whose sums of products have no rounding error while they stay below the
+    /// precision of the element type.</summary>
+    public static double[] Integers(int seed, int length, int bound)
+    {
+        var random = new Random(seed);
+        var values = new double[length];
+        for (var i = 0; i < length; i++)
+            values[i] = random.Next(-bound, bound + 1);
+        return values;
+    }
+
     /// <summary>
     /// The numbers (i + 0.5) * 0.1, half of them below zero, in random order: all at least 0.1 apart and 0.05 from
     /// zero, so that a small step crosses no kink of ReLU and changes no winner of a maximum.

@@ -16,6 +16,10 @@ public class ReferenceReLUTests
     public void Backward_AtTheKink_IsZero() =>
         Assert.That(ReferenceReLU.Backward([5, 6, 7], [0, 1, 0]), Is.EqualTo(new double[] { 0, 6, 0 }));
 
+    [Test]
+    public void Backward_WhereTheOutputIsNaN_Passes() =>
+        Assert.That(ReferenceReLU.Backward([5, 6], [double.NaN, 0]), Is.EqualTo(new double[] { 5, 0 }));
+
     [TestCase(1)]
     [TestCase(37)]
     public void Backward_AgainstFiniteDifferences(int length)

@@ -7,7 +7,11 @@ public static class ReferenceSoftmaxCrossEntropy
     {
         var sum = 0.0;
         for (var i = 0; i < n; i++)
-            sum += LogSumExp(logits, i, classes) - logits[i * classes + labels[i]];
+        {
+            var (maximum, logSumExp) = LogSumExp(logits, i, classes);
+            sum += logSumExp - (logits[i * classes + labels[i]] - maximum);
+        }
+
         return mean ? sum / n : sum;
     }
 
@@ -17,10 +21,10 @@ public static class ReferenceSoftmaxCrossEntropy
         var gradLogits = new double[n * classes];
         for (var i = 0; i < n; i++)
         {
-            var logSumExp = LogSumExp(logits, i, classes);
+            var (maximum, logSumExp) = LogSumExp(logits, i, classes);
             for (var k = 0; k < classes; k++)
             {
-                var probability = Math.Exp(logits[i * classes + k] - logSumExp);
+                var probability = Math.Exp(logits[i * classes + k] - maximum - logSumExp);
                 var gradient = probability - (k == labels[i] ? 1.0 : 0.0);
                 gradLogits[i * classes + k] = mean ? gradient / n : gradient;
             }
@@ -29,7 +33,9 @@ public static class ReferenceSoftmaxCrossEntropy
         return gradLogits;
     }
 
-    private static double LogSumExp(double[] logits, int row, int classes)
+    /// <summary>A row's maximum, and log(sum of exp(logit - maximum)). Their sum would lose the digits of the logarithm
+    /// where the maximum is large.</summary>
+    private static (double Maximum, double LogSumExp) LogSumExp(double[] logits, int row, int classes)
     {
         var maximum = double.NegativeInfinity;
         for (var k = 0; k < classes; k++)
@@ -39,6 +45,6 @@ public static class ReferenceSoftmaxCrossEntropy
         var sum = 0.0;
         for (var k = 0; k < classes; k++)
             sum += Math.Exp(logits[row * classes + k] - maximum);
-        return maximum + Math.Log(sum);
+        return (maximum, Math.Log(sum));
     }
 }

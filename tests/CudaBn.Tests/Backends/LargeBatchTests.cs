@@ -1,0 +1,105 @@
+using CudaBn.Tests.Layers;
+using CudaBn.Tests.Reference;
+using CudaBn.Tests.Support;
+using NUnit.Framework;
+
+namespace CudaBn.Tests.Backends;
+
+/// <summary>Batches beyond 65,535 and 880,801 images, at which launch grids elsewhere end.</summary>
+[Parallelizable(ParallelScope.Self)]
+[TestFixtureSource(typeof(TestBackends), nameof(TestBackends.InFloat32))]
+public class LargeBatchTests(TestBackend backend, DType dtype) : BackendFixture(backend, dtype)
+{
+    private const int Batch = 900_000;
+
+    private static readonly Shape ImageShape = [Batch, 1, 2, 2];
+
+    [Test]
+    public void BatchNorm_ForwardAndBackward()
+    {
+        var layer = OnDevice(new BatchNorm(1));
+        var x = RandomVector.Integers(1, 4 * Batch, 3);
+        var gradOutput = RandomVector.Integers(2, 4 * Batch, 3);
+        // So far out that sums without the last image are visibly wrong.
+        (x[^1], gradOutput[^1]) = (3000, 5000);
+
+        var y = Read(layer.Forward(TensorOf(x, ImageShape)));
+        var gradInput = Read(layer.Backward(TensorOf(gradOutput, ImageShape)));
+
+        var c = new BatchNormCase(x, [1], [0], ImageShape, layer.Epsilon, UnitRoundoff);
+        var (expected, bounds) = (c.Backward(gradOutput), c.BackwardBounds(gradOutput));
+        Assert.Multiple(() =>
+        {
+            ErrorBound.AssertWithin("output", y, c.Output, c.OutputBound);
+            ErrorBound.AssertWithin("input gradient", gradInput, expected.GradInput, bounds.GradInput);
+            ErrorBound.AssertWithin(
+                "gamma gradient", Read(layer.Gamma!.Gradient), expected.GradGamma, bounds.GradGamma);
+            ErrorBound.AssertWithin(
+                "beta gradient", Read(layer.Beta!.Gradient), expected.GradBeta, bounds.GradBeta);
+        });
+    }
+
+    [Test]
+    public void ReLU_ForwardAndBackward()
+    {
+        var layer = OnDevice(new ReLU());
+        var x = RandomVector.Integers(1, 4 * Batch, 1000);
+        var gradOutput = RandomVector.Integers(2, 4 * Batch, 1000);
+
+        var y = Read(layer.Forward(TensorOf(x, ImageShape)));
+        var gradInput = Read(layer.Backward(TensorOf(gradOutput, ImageShape)));
+
+        ErrorBound.AssertEqual("output", y, ReferenceReLU.Forward(x));
+        ErrorBound.AssertEqual("input gradient", gradInput, ReferenceReLU.Backward(gradOutput, y));
+    }
+
+    [Test]
+    public void MaxPool2d_ForwardAndBackward()
+    {
+        var layer = OnDevice(new MaxPool2d(2));
+        var x = RandomVector.Integers(1, 4 * Batch, 1000);
+        var gradOutput = RandomVector.Integers(2, Batch, 1000);
+
+        var y = Read(layer.Forward(TensorOf(x, ImageShape)));
+        var gradInput = Read(layer.Backward(TensorOf(gradOutput, [Batch, 1, 1, 1])));
+
+        var (expected, indices) = ReferenceMaxPool2d.Forward(x, Batch, 1, 2, 2, 2, 2, 2, 2, 0, 0);
+        ErrorBound.AssertEqual("output", y, expected);
+        ErrorBound.AssertEqual(
+            "input gradient", gradInput, ReferenceMaxPool2d.Backward(gradOutput, indices, Batch, 1, 2, 2, 1, 1));
+    }
+
+    [Test]
+    public void Conv2d_ForwardAndBackward()
+    {
+        // Integers so small that even the sums over the whole batch stay below 2^24.
+        var c = new Conv2dCase(Batch, 1, 2, 2, 2, 2, 1, 0, true);
+        var layer = OnDevice(c.CreateLayer());
+        var x = RandomVector.Integers(1, 4 * Batch, 2);
+        var weight = RandomVector.Integers(2, 8, 3);
+        double[] bias = [5, -7];
+        var gradOutput = RandomVector.Integers(3, 2 * Batch, 2);
+        Write(weight, layer.Weight!.Value);
+        Write(bias, layer.Bias!.Value);
+
+        var y = Read(layer.Forward(TensorOf(x, c.InputShape)));
+        var gradInput = Read(layer.Backward(TensorOf(gradOutput, c.OutputShape)));
+
+        new AffineResult(y, gradInput, Read(layer.Weight.Gradient), Read(layer.Bias.Gradient))
+            .AssertEqual(c.Reference(x, weight, bias, gradOutput));
+    }
+
+    [Test]
+    public void SoftmaxCrossEntropy_Forward()
+    {
+        var loss = Own(new SoftmaxCrossEntropy());
+        var labels = new int[Batch];
+        labels[Batch - 1] = 1;
+
+        loss.Forward(TensorOf(new double[2 * Batch], [Batch, 2]), LabelsOf(labels));
+
+        var totals = loss.ReadTotals();
+        Assert.That(totals.Correct, Is.EqualTo(Batch - 1));
+        ErrorBound.AssertWithin("loss", [totals.Loss], [Batch * Math.Log(2)], [Batch * 4 * UnitRoundoff]);
+    }
+}

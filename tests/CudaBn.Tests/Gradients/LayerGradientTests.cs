@@ -1,0 +1,95 @@
+using CudaBn.Tests.Reference;
+using CudaBn.Tests.Support;
+using NUnit.Framework;
+
+namespace CudaBn.Tests.Gradients;
+
+/// <summary>Every layer's backward pass against central differences of its own forward pass, in double.</summary>
+[Parallelizable(ParallelScope.Self)]
+[TestFixtureSource(typeof(TestBackends), nameof(TestBackends.InFloat64))]
+public class LayerGradientTests(TestBackend backend, DType dtype) : BackendFixture(backend, dtype)
+{
+    private static IEnumerable<TestCaseData> Layers() =>
+    [
+        Case("conv", () => new Conv2d(2, 3, 3), [3, 2, 5, 6]),
+        Case("conv stride padding", () => new Conv2d(3, 5, (3, 2), stride: (2, 1), padding: (1, 2)), [2, 3, 5, 4]),
+        Case("conv without bias", () => new Conv2d(1, 13, 2, stride: 3, bias: false), [17, 1, 6, 5]),
+        Case("linear", () => new Linear(7, 5), [4, 7]),
+        Case("linear without bias", () => new Linear(13, 17, bias: false), [3, 13]),
+        Case("flatten", () => new Flatten(), [3, 2, 2, 2]),
+        Case("relu", () => new ReLU(), [3, 5, 7]),
+        Case("pool", () => new MaxPool2d(2), [2, 3, 6, 5]),
+        Case("pool overlapping padded", () => new MaxPool2d(3, stride: (2, 1), padding: 1), [2, 2, 5, 6]),
+        Case("batch norm", () => new BatchNorm(3), [5, 3]),
+        Case("batch norm images", () => new BatchNorm(3), [4, 3, 3, 5]),
+        Case("batch norm volumes", () => new BatchNorm(2), [2, 2, 2, 3, 3]),
+        Case("batch norm without affine", () => new BatchNorm(3, affine: false), [4, 3, 5]),
+        Case("batch norm, large epsilon", () => new BatchNorm(3, epsilon: 0.5), [4, 3, 5]),
+        Case("batch norm frozen", () => new BatchNorm(3) { FreezeStatistics = true }, [4, 3, 5]),
+        Case("batch norm evaluation", () => new BatchNorm(3) { IsTraining = false }, [1, 3, 5]),
+    ];
+
+    [TestCaseSource(nameof(Layers))]
+    public void Backward_AgainstFiniteDifferences(Func<Layer> create, Shape shape)
+    {
+        var layer = OnDevice(create());
+        MakeParametersRandom(layer);
+        // At distance from the kinks of ReLU and max-pool.
+        var input = TensorOf(RandomVector.Spaced(1, (int)shape.ElementCount), shape);
+        var output = layer.Forward(input);
+        var gradOutput = RandomVector.Normal(2, (int)output.ElementCount);
+
+        var gradInput = Read(layer.Backward(TensorOf(gradOutput, output.Shape)));
+
+        Assert.Multiple(() =>
+        {
+            AssertGradientOf("input", input, gradInput);
+            foreach (var parameter in layer.Parameters)
+                AssertGradientOf(parameter.Name, parameter.Value, Read(parameter.Gradient));
+        });
+
+        void AssertGradientOf(string name, Tensor tensor, double[] gradient)
+        {
+            var center = Read(tensor);
+            GradientAssert.Matches(name, gradient, at =>
+            {
+                Write(at, tensor);
+                return Read(layer.Forward(input));
+            }, center, gradOutput);
+            Write(center, tensor);
+        }
+    }
+
+    [Test]
+    public void SoftmaxCrossEntropy_AgainstFiniteDifferences([Values] Reduction reduction)
+    {
+        var loss = Own(new SoftmaxCrossEntropy(reduction));
+        var labels = LabelsOf(2, 0, 3, 3, 1);
+        var logits = RandomVector.Normal(1, 20);
+        var input = TensorOf(logits, [5, 4]);
+        loss.Forward(input, labels);
+        var gradient = Read(loss.Backward());
+
+        GradientAssert.Matches("logits", gradient, FiniteDifference.Gradient(
+            at =>
+            {
+                Write(at, input);
+                return Read(loss.Forward(input, labels))[0];
+            }, logits));
+    }
+
+    private static TestCaseData Case(string name, Func<Layer> create, Shape shape) =>
+        new TestCaseData(create, shape).SetArgDisplayNames(name, shape.ToString());
+
+    private static void MakeParametersRandom(Layer layer)
+    {
+        var seed = 50;
+        foreach (var parameter in layer.Parameters)
+            Write(RandomVector.Normal(seed++, (int)parameter.Value.ElementCount), parameter.Value);
+        if (layer is BatchNorm { RunningMean: { } mean, RunningVariance: { } variance })
+        {
+            Write(RandomVector.Normal(seed++, (int)mean.ElementCount), mean);
+            Write(Array.ConvertAll(RandomVector.Normal(seed, (int)mean.ElementCount), v => 0.5 + v * v), variance);
+        }
+    }
+}

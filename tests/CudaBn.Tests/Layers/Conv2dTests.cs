@@ -1,0 +1,179 @@
+using CudaBn.Tests.Reference;
+using CudaBn.Tests.Support;
+using FsCheck;
+using FsCheck.Fluent;
+using NUnit.Framework;
+
+namespace CudaBn.Tests.Layers;
+
+[Parallelizable(ParallelScope.Self)]
+[TestFixtureSource(typeof(TestBackends), nameof(TestBackends.InEveryType))]
+public class Conv2dTests(TestBackend backend, DType dtype) : BackendFixture(backend, dtype)
+{
+    private static readonly int[] Batches = [1, 2, 15, 16, 17, 31, 32, 33, 65];
+    private static readonly int[] Channels = [1, 3, 7, 17, 50, 64];
+
+    private static IEnumerable<Conv2dCase> Cases() =>
+    [
+        new(1, 1, 1, 1, 1, 1, 1, 0, false),
+        new(2, 3, 5, 4, 7, 1, 1, 0, true),
+        new(17, 64, 3, 3, 50, 1, 1, 0, false),
+        new(16, 17, 4, 5, 17, 1, 2, 0, true),
+        new(2, 1, 28, 28, 20, 5, 1, 0, true),
+        new(33, 1, 12, 12, 20, 5, 1, 0, true),
+        new(17, 20, 6, 6, 50, 3, 1, 0, true),
+        new(2, 64, 6, 6, 64, 3, 1, 1, false),
+        new(1, 3, 9, 8, 7, 3, 2, 1, true),
+        new(33, 3, 8, 8, 17, 5, 2, 2, true),
+        new(31, 7, 4, 4, 17, 4, 1, 0, true),
+        new(1, 50, 5, 5, 1, 3, 1, 1, true),
+        new(16, 3, 7, 9, 7, (3, 5), (2, 1), (0, 2), true),
+        new(2, 7, 9, 6, 3, (5, 2), (1, 3), (2, 0), false),
+        new(65, 17, 4, 5, 7, (2, 3), (1, 2), (1, 1), true),
+        new(3, 2, 6, 11, 5, (1, 7), (3, 2), (1, 3), true),
+        // The stride leaves the last rows and columns out, or whole gaps.
+        new(32, 7, 10, 11, 3, 3, 3, 0, false),
+        new(2, 3, 10, 10, 7, 2, 3, 0, true),
+        new(33, 1, 5, 7, 3, 1, (3, 2), (2, 1), true),
+        // The kernel is larger than the input; windows lie wholly in the padding.
+        new(2, 3, 2, 2, 7, 5, 1, 2, true),
+        new(2, 3, 3, 3, 7, 2, 1, 3, true),
+        new(17, 3, 3, 4, 7, (2, 1), (2, 1), (4, 2), true),
+        .. Batches.Select(batch => new Conv2dCase(batch, 3, 6, 5, 7, 3, 1, 1, true)),
+        .. Batches.Select(batch => new Conv2dCase(batch, 3, 5, 7, 13, (2, 3), 1, 0, true)),
+        .. from inChannels in Channels
+           from outChannels in Channels
+           select new Conv2dCase(3, inChannels, 4, 3, outChannels, (2, 3), 1, (0, 1), true),
+    ];
+
+    [TestCaseSource(nameof(Cases))]
+    public void ForwardAndBackward_NormalNumbers_AreWithinRounding(Conv2dCase c) => CheckNormalNumbers(c, seed: 1);
+
+    [TestCaseSource(nameof(Cases))]
+    public void ForwardAndBackward_SmallIntegers_AreExact(Conv2dCase c)
+    {
+        var (x, weight, bias, gradOutput) = Inputs(c, (seed, length) => RandomVector.Integers(seed, length, 3), seed: 1);
+
+        Run(c, x, weight, bias, gradOutput).AssertEqual(c.Reference(x, weight, bias, gradOutput));
+    }
+
+    [FsCheck.NUnit.Property(MaxTest = 60)]
+    public Property ForwardAndBackward_RandomGeometry_AreWithinRounding() =>
+        Prop.ForAll(RandomCases, c => CheckNormalNumbers(c, seed: 7));
+
+    [Test]
+    public void BackwardParameters_GivesTheGradientsOfBackward([ValueSource(nameof(Batches))] int batch)
+    {
+        var c = new Conv2dCase(batch, 3, 6, 5, 7, 3, 2, 1, true);
+        var (x, weight, bias, gradOutput) = Inputs(c, RandomVector.Normal, seed: 3);
+
+        var whole = Run(c, x, weight, bias, gradOutput);
+        var parametersOnly = Run(c, x, weight, bias, gradOutput, needsInputGradient: false);
+
+        Assert.That(parametersOnly.GradInput, Is.Null);
+        parametersOnly.AssertEqual(whole);
+    }
+
+    [Test]
+    public void Forward_BatchesOfChangingSize_DoNotMix()
+    {
+        var layer = OnDevice(new Conv2d(3, 7, 3, padding: 1));
+        var (weight, bias) = (Read(layer.Weight!.Value), Read(layer.Bias!.Value));
+        foreach (var batch in new[] { 65, 1, 33, 17, 65 })
+        {
+            var c = new Conv2dCase(batch, 3, 6, 5, 7, 3, 1, 1, true);
+            var x = Rounded(RandomVector.Normal(batch, (int)c.InputShape.ElementCount));
+            var gradOutput = Rounded(RandomVector.Normal(batch + 1, (int)c.OutputShape.ElementCount));
+
+            var output = Read(layer.Forward(TensorOf(x, c.InputShape)));
+            var gradInput = Read(layer.Backward(TensorOf(gradOutput, c.OutputShape)));
+
+            var actual = new AffineResult(
+                output, gradInput, Read(layer.Weight.Gradient), Read(layer.Bias.Gradient));
+            AssertWithinRounding(actual, c, x, weight, bias, gradOutput);
+        }
+    }
+
+    [Test]
+    public void Forward_NaNInOneImage_StaysInThatImage()
+    {
+        var c = new Conv2dCase(33, 3, 6, 5, 7, 3, 1, 1, true);
+        var (x, weight, bias, gradOutput) = Inputs(c, RandomVector.Normal, seed: 4);
+        var clean = Run(c, x, weight, bias, gradOutput).Output;
+        const int image = 20;
+        var perImage = x.Length / c.Batch;
+        Array.Fill(x, double.NaN, image * perImage, perImage);
+
+        var output = Run(c, x, weight, bias, gradOutput).Output;
+
+        var outPerImage = output.Length / c.Batch;
+        Array.Fill(clean, double.NaN, image * outPerImage, outPerImage);
+        ErrorBound.AssertEqual("output", output, clean);
+    }
+
+    private void CheckNormalNumbers(Conv2dCase c, int seed)
+    {
+        var (x, weight, bias, gradOutput) = Inputs(c, RandomVector.Normal, seed);
+        AssertWithinRounding(Run(c, x, weight, bias, gradOutput), c, x, weight, bias, gradOutput);
+    }
+
+    private void AssertWithinRounding(
+        AffineResult actual, Conv2dCase c, double[] x, double[] weight, double[] bias, double[] gradOutput) =>
+        actual.AssertWithinRounding(
+            c.Reference(x, weight, bias, gradOutput),
+            magnitudes: c.Reference(
+                x.Absolute(), weight.Absolute(), bias.Absolute(), gradOutput.Absolute()),
+            terms: c.Reference(x.Ones(), weight.Ones(), bias.Ones(), gradOutput.Ones()),
+            UnitRoundoff);
+
+    private (double[] X, double[] Weight, double[] Bias, double[] GradOutput) Inputs(
+        Conv2dCase c, Func<int, int, double[]> values, int seed) =>
+        (Rounded(values(4 * seed, (int)c.InputShape.ElementCount)),
+         Rounded(values(4 * seed + 1, (int)c.WeightShape.ElementCount)),
+         Rounded(values(4 * seed + 2, c.OutChannels)),
+         Rounded(values(4 * seed + 3, (int)c.OutputShape.ElementCount)));
+
+    private AffineResult Run(
+        Conv2dCase c, double[] x, double[] weight, double[] bias, double[] gradOutput, bool needsInputGradient = true)
+    {
+        try
+        {
+            var layer = OnDevice(c.CreateLayer());
+            layer.Forward(Poison(c.InputShape));
+            layer.Backward(Poison(c.OutputShape));
+
+            Write(weight, layer.Weight!.Value);
+            if (c.Bias)
+                Write(bias, layer.Bias!.Value);
+            var output = layer.Forward(TensorOf(x, c.InputShape));
+            Assert.That(output.Shape, Is.EqualTo(c.OutputShape));
+            var gradInput = layer.Backward(TensorOf(gradOutput, c.OutputShape), needsInputGradient);
+            return new AffineResult(
+                Read(output), gradInput is null ? null : Read(gradInput), Read(layer.Weight.Gradient),
+                layer.Bias is null ? null : Read(layer.Bias.Gradient));
+        }
+        finally
+        {
+            DisposeOwned();
+        }
+    }
+
+    /// <summary>Convolutions whose kernel fits the padded input.</summary>
+    private static Arbitrary<Conv2dCase> RandomCases => Arb.From(
+        from batch in Gen.Choose(1, 35)
+        from inChannels in Gen.Choose(1, 7)
+        from outChannels in Gen.Choose(1, 14)
+        from rows in RandomAxis
+        from columns in RandomAxis
+        from bias in Gen.Elements(true, false)
+        select new Conv2dCase(
+            batch, inChannels, rows.Size, columns.Size, outChannels, (rows.Kernel, columns.Kernel),
+            (rows.Stride, columns.Stride), (rows.Padding, columns.Padding), bias));
+
+    private static Gen<(int Size, int Kernel, int Stride, int Padding)> RandomAxis =>
+        from size in Gen.Choose(1, 9)
+        from padding in Gen.Choose(0, 3)
+        from kernel in Gen.Choose(1, Math.Min(5, size + 2 * padding))
+        from stride in Gen.Choose(1, 4)
+        select (size, kernel, stride, padding);
+}
