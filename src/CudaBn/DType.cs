@@ -29,7 +29,7 @@ internal static class DTypes
         DType.UInt8 => 1,
         DType.Float32 or DType.Int32 => 4,
         DType.Float64 or DType.Int64 => 8,
-        _ => throw new ArgumentOutOfRangeException(nameof(dtype), dtype, "This is no element type."),
+        _ => throw new ArgumentOutOfRangeException(nameof(dtype), $"{(int)dtype} is no element type."),
     };
 
     public static bool IsReal(this DType dtype) => dtype is DType.Float32 or DType.Float64;

@@ -21,8 +21,10 @@ public readonly struct Shape : IEquatable<Shape>, IReadOnlyList<int>
         {
             if (sizes[axis] <= 0)
                 throw new ArgumentOutOfRangeException(
-                    nameof(sizes), sizes[axis], $"Size {axis} of shape {Format(sizes)} must be positive.");
-            count = checked(count * sizes[axis]);
+                    nameof(sizes), $"Size {axis} of shape {Format(sizes)} must be positive.");
+            if (count > long.MaxValue / sizes[axis])
+                throw new OverflowException($"Shape {Format(sizes)} has more than {long.MaxValue} elements.");
+            count *= sizes[axis];
         }
 
         _sizes = sizes.ToArray();
@@ -64,7 +66,8 @@ public readonly struct Shape : IEquatable<Shape>, IReadOnlyList<int>
 
     /// <inheritdoc/>
     public bool Equals(Shape other) =>
-        ReferenceEquals(_sizes, other._sizes) || Sizes.SequenceEqual(other.Sizes);
+        // The count tells the shape of a scalar from default(Shape), which has no sizes either.
+        ElementCount == other.ElementCount && Sizes.SequenceEqual(other.Sizes);
 
     /// <inheritdoc/>
     public override bool Equals(object? obj) => obj is Shape other && Equals(other);

@@ -15,7 +15,7 @@ public sealed class Tensor : IDisposable
     /// <param name="dtype">Its element type.</param>
     /// <param name="device">Where it lives.</param>
     /// <exception cref="ArgumentException">The shape is <c>default</c>.</exception>
-    /// <exception cref="OutOfMemoryException">The device has no such room.</exception>
+    /// <exception cref="InsufficientMemoryException">The device has no such room.</exception>
     public Tensor(Shape shape, DType dtype, Device device)
         : this(shape, dtype, device, Allocate(shape, dtype, device), ownsStorage: true)
     {
@@ -103,6 +103,7 @@ public sealed class Tensor : IDisposable
         RequireSpan<T>(values.Length);
         fixed (T* source = values)
             Device.Backend.CopyFromHost((nint)source, this);
+        GC.KeepAlive(this);
     }
 
     /// <summary>Copies the elements into a span, after waiting for the device.</summary>
@@ -115,6 +116,8 @@ public sealed class Tensor : IDisposable
         RequireSpan<T>(values.Length);
         fixed (T* destination = values)
             Device.Backend.CopyToHost(this, (nint)destination);
+        // A backend works on addresses: the collector must not release the memory of a tensor nobody else holds.
+        GC.KeepAlive(this);
     }
 
     /// <summary>Overwrites the elements with those of a tensor of the same element type and device.</summary>
@@ -126,6 +129,8 @@ public sealed class Tensor : IDisposable
         if (source.DType != DType || source.Device != Device || source.ElementCount != ElementCount)
             throw new ArgumentException($"A {source} cannot be copied into a {this}.", nameof(source));
         Device.Backend.Copy(source, this);
+        GC.KeepAlive(source);
+        GC.KeepAlive(this);
     }
 
     /// <summary>The elements as a new array, after waiting for the device.</summary>
@@ -184,8 +189,21 @@ public sealed class Tensor : IDisposable
         ArgumentNullException.ThrowIfNull(device);
         if (shape.ElementCount == 0)
             throw new ArgumentException("A tensor needs a shape: default(Shape) has no elements.", nameof(shape));
-        return device.Backend.Allocate(checked(shape.ElementCount * dtype.Size()));
+        var elementSize = dtype.Size();
+        if (shape.ElementCount > long.MaxValue / elementSize)
+            throw NoRoom(shape, dtype, device, cause: null);
+        try
+        {
+            return device.Backend.Allocate(shape.ElementCount * elementSize);
+        }
+        catch (OutOfMemoryException e)
+        {
+            throw NoRoom(shape, dtype, device, e);
+        }
     }
+
+    private static InsufficientMemoryException NoRoom(Shape shape, DType dtype, Device device, Exception? cause) =>
+        new($"There is no room for a {dtype} tensor {shape} on {device}.", cause);
 
     private void RequireType<T>()
         where T : unmanaged

@@ -6,7 +6,8 @@ namespace CudaBn;
 /// <summary>Cuts a data set into batches. The data set lives on the device as bytes, which are scaled to real numbers when
 /// a batch is made; the order of an epoch is uploaded once.</summary>
 /// <remarks>Enumerating the loader is one epoch. The tensors of a batch belong to the loader and are overwritten by the
-/// next batch. The order of epoch e depends on the seed and e alone.</remarks>
+/// next batch. The order of epoch e depends on the seed and e alone. One epoch runs at a time: starting another ends
+/// the one under way.</remarks>
 public sealed class DataLoader : IEnumerable<Batch>, IDisposable
 {
     // Kept apart from the streams of parameters, which count up from 0.
@@ -23,6 +24,8 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
     private readonly Shape _lastShape;
     private readonly Shape _fullLabels;
     private readonly Shape _lastLabels;
+    private long _epochsStarted;
+    private int _batchesMade;
 
     /// <summary>Uploads a data set.</summary>
     /// <param name="dataset">Images and labels.</param>
@@ -160,15 +163,22 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
 
         _order.CopyFrom<int>(_hostOrder);
         Device.Backend.Clear(_cursor);
+        _epochsStarted++;
+        _batchesMade = 0;
     }
 
-    private Batch Gather(int index)
+    // The cursor lives on the device and is shared: an enumerator that is not the latest would read past the order.
+    private Batch Gather(int index, long epoch)
     {
+        if (epoch != _epochsStarted || index != _batchesMade)
+            throw new InvalidOperationException(
+                $"DataLoader: batch {index} was asked for after another enumeration took its place.");
         var isLast = index == BatchCount - 1 && !DropsLast;
         var images = _batch.Get(isLast ? _lastShape : _fullShape, DType, Device);
         var labels = _labels.Get(isLast ? _lastLabels : _fullLabels, DType.Int32, Device);
         Device.Backend.GatherBatch(new GatherBatchArgs(
             _images, _allLabels, _order, _cursor, Scale, images, labels));
+        _batchesMade++;
         return new Batch(images, labels);
     }
 
@@ -183,9 +193,10 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
     public struct Enumerator : IEnumerator<Batch>
     {
         private readonly DataLoader _loader;
+        private readonly long _epoch;
         private int _next;
 
-        internal Enumerator(DataLoader loader) => _loader = loader;
+        internal Enumerator(DataLoader loader) => (_loader, _epoch) = (loader, loader._epochsStarted);
 
         /// <inheritdoc/>
         public Batch Current { get; private set; }
@@ -193,11 +204,13 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
         readonly object IEnumerator.Current => Current;
 
         /// <inheritdoc/>
+        /// <exception cref="InvalidOperationException">The loader was enumerated again since.</exception>
         public bool MoveNext()
         {
             if (_next == _loader.BatchCount)
                 return false;
-            Current = _loader.Gather(_next++);
+            Current = _loader.Gather(_next, _epoch);
+            _next++;
             return true;
         }
 

@@ -18,7 +18,7 @@ internal static class Philox
         return (element & 1) == 0 ? ((ulong)w1 << 32) | w0 : ((ulong)w3 << 32) | w2;
     }
 
-    /// <summary>The uniform number of an element, in the open interval (0, 1): 53 random bits, centred.</summary>
+    /// <summary>The uniform number of an element, in the open interval (0, 1): 52 random bits, centred.</summary>
     public static double Uniform(ulong seed, uint stream, ulong element) =>
         ((Bits(seed, stream, element) >> 12) + 0.5) * (1.0 / (1UL << 52));
 

@@ -43,16 +43,18 @@ public sealed class SoftmaxCrossEntropy(Reduction reduction = Reduction.Mean) : 
         var device = logits.Device;
         var totals = TotalsOn(device);
         var loss = _loss.Get(ScalarShape, logits.DType, device);
-        _lastProbabilities = _probabilities.Get(logits.Shape, logits.DType, device);
-        _lastLabels = labels;
+        var probabilities = _probabilities.Get(logits.Shape, logits.DType, device);
+        // A label that is refused leaves no forward pass behind that backward could take for a good one.
+        (_lastProbabilities, _lastLabels) = (null, null);
         device.Backend.SoftmaxCrossEntropyForward(new SoftmaxCrossEntropyForwardArgs(
-            batch, logits.Shape[1], logits, labels, Scale(batch), _lastProbabilities, loss, totals));
+            batch, logits.Shape[1], logits, labels, Scale(batch), probabilities, loss, totals));
+        (_lastProbabilities, _lastLabels) = (probabilities, labels);
         return loss;
     }
 
     /// <summary>Computes the gradient of the last loss by its logits.</summary>
     /// <returns>[N, C]: a tensor this object owns and overwrites on its next call.</returns>
-    /// <exception cref="InvalidOperationException">There was no forward pass.</exception>
+    /// <exception cref="InvalidOperationException">There was no forward pass, or the last one failed.</exception>
     public Tensor Backward()
     {
         if (_lastProbabilities is null || _lastLabels is null)

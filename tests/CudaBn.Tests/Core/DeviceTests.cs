@@ -1,0 +1,69 @@
+using CudaBn.Backends.Cpu;
+using NUnit.Framework;
+
+namespace CudaBn.Tests.Core;
+
+public class DeviceTests
+{
+    [Test]
+    public void Cpu_IsOneDeviceWithAllCores()
+    {
+        var device = Device.Cpu;
+        Assert.That(Device.Cpu, Is.SameAs(device));
+        Assert.That(device.Kind, Is.EqualTo(DeviceKind.Cpu));
+        Assert.That(device.Index, Is.Zero);
+        Assert.That(device.ToString(), Is.EqualTo("cpu"));
+        Assert.That(device.Backend.Device, Is.SameAs(device));
+        Assert.That(((CpuBackend)device.Backend).Threads, Is.EqualTo(Environment.ProcessorCount));
+        Assert.That(device.Description, Does.StartWith("CPU, ").And.Contains($"{Environment.ProcessorCount} thread"));
+    }
+
+    [Test]
+    public void Best_SaysWhyInOneLine()
+    {
+        var device = Device.Best(out var reason);
+        Assert.That(device, Is.SameAs(Device.Best()));
+        Assert.That(reason, Has.Length.GreaterThan(10).And.Not.Contains("\n"));
+        Assert.That(reason, Does.Contain(device.Kind == DeviceKind.Cpu ? "CPU" : "GPU"));
+    }
+
+    [Test]
+    public void Parse_AutoAndCpu_GiveADeviceAndTheReason()
+    {
+        Assert.That(Device.Parse("auto", out var why), Is.SameAs(Device.Best(out var best)));
+        Assert.That(why, Is.EqualTo(best));
+        Assert.That(Device.Parse("cpu", out why), Is.SameAs(Device.Cpu));
+        Assert.That(why, Does.Contain("cpu").And.Contains("asked for"));
+        Assert.That(Device.Parse(Device.Cpu.ToString(), out _), Is.SameAs(Device.Cpu));
+    }
+
+    [TestCase("cuda")]
+    [TestCase("cuda:0")]
+    [TestCase("cuda:15")]
+    public void Parse_CudaWithoutOne_IsNotSupportedHere(string name)
+    {
+        if (Device.Best().Kind == DeviceKind.Cuda)
+            Assert.Ignore("This machine has a GPU.");
+        ErrorAssert.Throws<PlatformNotSupportedException>(() => Device.Parse(name, out _), $"'{name}'");
+    }
+
+    [TestCase("")]
+    [TestCase(" cpu")]
+    [TestCase("CPU")]
+    [TestCase("gpu")]
+    [TestCase("cpu:0")]
+    [TestCase("cuda:")]
+    [TestCase("cuda:-1")]
+    [TestCase("cuda:+1")]
+    [TestCase("cuda: 1")]
+    [TestCase("cuda:x")]
+    [TestCase("cuda:1.5")]
+    [TestCase("cuda:99999999999")]
+    [TestCase("cuda0")]
+    public void Parse_Nonsense_NamesIt(string name) =>
+        ErrorAssert.Throws<ArgumentException>(() => Device.Parse(name, out _), $"'{name}'", "auto, cpu, cuda");
+
+    [Test]
+    public void Parse_Null_Throws() =>
+        Assert.That(() => Device.Parse(null!, out _), Throws.ArgumentNullException);
+}

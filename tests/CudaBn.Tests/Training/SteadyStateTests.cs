@@ -1,0 +1,145 @@
+using System.Diagnostics;
+using CudaBn.Backends.Cpu;
+using NUnit.Framework;
+
+namespace CudaBn.Tests.Training;
+
+/// <summary>What a training loop takes once it runs: no managed byte per step, and no memory that grows.</summary>
+[NonParallelizable]
+public class SteadyStateTests
+{
+    [TestCase(1, 96, 0.0)]
+    [TestCase(2, 96, 0.0)]
+    [TestCase(1, 80, 0.9)]
+    [TestCase(2, 80, 0.9)]
+    public void Steps_OfTheSeedNetwork_AllocateNothing(int threads, int images, double momentum)
+    {
+        // 80 images in batches of 32 end with one of 16: shapes alternate from step to step.
+        using var backend = new CpuBackend(threads);
+        using var model = SeedNetwork.Create();
+        model.Initialize(backend.Device);
+        using var loss = new SoftmaxCrossEntropy();
+        using var optimizer = new Sgd(model.Parameters, 0.1, momentum);
+        using var loader = new DataLoader(
+            DrawnGarments.Create(images, 1).Train, 32, backend.Device, shuffle: true);
+        var trainer = new Trainer(model, loss, optimizer);
+        Steps(10);
+
+        // Other threads of the test host may allocate in between: a step that allocates does so every time.
+        long own = long.MaxValue, all = long.MaxValue;
+        for (var attempt = 0; attempt < 4 && (own > 0 || all > 0); attempt++)
+        {
+            var allBefore = GC.GetTotalAllocatedBytes(precise: true);
+            var ownBefore = GC.GetAllocatedBytesForCurrentThread();
+            Steps(51);
+            own = Math.Min(own, GC.GetAllocatedBytesForCurrentThread() - ownBefore);
+            all = Math.Min(all, GC.GetTotalAllocatedBytes(precise: true) - allBefore);
+        }
+
+        Assert.That(own, Is.Zero, "bytes of the training thread in 51 steps");
+        Assert.That(all, Is.Zero, "bytes of all threads in 51 steps");
+
+        void Steps(int count)
+        {
+            for (var step = 0; step < count;)
+            {
+                foreach (var batch in loader)
+                {
+                    trainer.Step(batch);
+                    step++;
+                }
+            }
+        }
+    }
+
+    [Test]
+    public void Evaluation_AfterTraining_AllocatesNothing()
+    {
+        using var model = SeedNetwork.Create();
+        model.Initialize(Device.Cpu);
+        using var loss = new SoftmaxCrossEntropy();
+        using var optimizer = new Sgd(model.Parameters, 0.1);
+        var garments = DrawnGarments.Create(40, 100);
+        using var train = new DataLoader(garments.Train, 32);
+        using var test = new DataLoader(garments.Test, 64);
+        var trainer = new Trainer(model, loss, optimizer);
+        long own = long.MaxValue;
+        for (var round = 0; round < 4; round++)
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            foreach (var batch in train)
+                trainer.Step(batch);
+            trainer.Evaluate(test);
+            own = Math.Min(own, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+
+        Assert.That(own, Is.Zero);
+    }
+
+    [Test]
+    public void TwoThousandSteps_KeepMemoryFlat()
+    {
+        // A batch of images is 200 KB: one kept per step would be 400 MB.
+        using var model = new Sequential(new Flatten(), new Linear(784, 10), new BatchNorm(10), new ReLU());
+        model.Initialize(Device.Cpu);
+        using var loss = new SoftmaxCrossEntropy();
+        using var optimizer = new Sgd(model.Parameters, 0.01);
+        using var loader = new DataLoader(DrawnGarments.Create(160, 1).Train, 64, shuffle: true);
+        var trainer = new Trainer(model, loss, optimizer);
+        Steps(200);
+        var (managed, process) = Memory();
+        Steps(2000);
+        var (managedAfter, processAfter) = Memory();
+        Assert.That(managedAfter - managed, Is.LessThan(256 * 1024), "managed bytes");
+        Assert.That(processAfter - process, Is.LessThan(64L << 20), "bytes of the process");
+
+        void Steps(int count)
+        {
+            for (var step = 0; step < count;)
+            {
+                foreach (var batch in loader)
+                {
+                    trainer.Step(batch);
+                    step++;
+                }
+            }
+        }
+
+        static (long Managed, long Process) Memory()
+        {
+            var managed = GC.GetTotalMemory(forceFullCollection: true);
+            using var process = Process.GetCurrentProcess();
+            return (managed, process.PrivateMemorySize64);
+        }
+    }
+
+    [Test]
+    public void ModelsMadeAndDisposed_KeepMemoryFlat()
+    {
+        // Parameters, gradients and buffers of one model are over 10 MB.
+        for (var i = 0; i < 3; i++)
+            TrainOnce();
+        var before = Process();
+        for (var i = 0; i < 25; i++)
+            TrainOnce();
+        Assert.That(Process() - before, Is.LessThan(64L << 20));
+
+        static void TrainOnce()
+        {
+            using var model = SeedNetwork.Create();
+            model.Initialize(Device.Cpu);
+            using var loss = new SoftmaxCrossEntropy();
+            using var optimizer = new Sgd(model.Parameters, 0.1, momentum: 0.9);
+            using var loader = new DataLoader(DrawnGarments.Create(32, 1).Train, 32);
+            var trainer = new Trainer(model, loss, optimizer);
+            foreach (var batch in loader)
+                trainer.Step(batch);
+        }
+
+        static long Process()
+        {
+            using var process = System.Diagnostics.Process.GetCurrentProcess();
+            return process.PrivateMemorySize64;
+        }
+    }
+}
