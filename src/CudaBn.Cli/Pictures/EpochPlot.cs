@@ -1,0 +1,76 @@
+using ScottPlot;
+using ScottPlot.TickGenerators;
+using CudaBn.Serialization;
+
+namespace CudaBn.Cli;
+
+/// <summary>A plot of curves over epochs, styled as all pictures of a run.</summary>
+internal sealed class EpochPlot
+{
+    private readonly List<double> _drawn = [];
+
+    public EpochPlot(string title, string valueName, int epochs)
+    {
+        Typefaces.UseInPlots();
+        Plot = new Plot();
+        Plot.Title(title, 19);
+        Plot.XLabel("epoch", 16);
+        Plot.YLabel(valueName, 16);
+        Plot.Axes.Color(Color.FromHex(Palette.Ink));
+        Plot.Grid.MajorLineColor = Color.FromHex(Palette.Grid);
+        Plot.Axes.Bottom.TickLabelStyle.FontSize = 14;
+        Plot.Axes.Left.TickLabelStyle.FontSize = 14;
+        Plot.Axes.Top.FrameLineStyle.Width = 0;
+        Plot.Axes.Right.FrameLineStyle.Width = 0;
+        Plot.Axes.Bottom.TickGenerator = new NumericManual(WholeEpochs(epochs));
+        Plot.Axes.SetLimitsX(0.5, epochs + 0.5);
+    }
+
+    public Plot Plot { get; }
+
+    /// <summary>Adds a curve; values that are no numbers, as of a run that diverged, are left out.</summary>
+    public void Add(string name, string color, MarkerShape marker, IEnumerable<(int Epoch, double Value)> points)
+    {
+        var finite = points.Where(point => double.IsFinite(point.Value)).ToArray();
+        _drawn.AddRange(finite.Select(point => point.Value));
+        var curve = Plot.Add.Scatter(
+            finite.Select(point => (double)point.Epoch).ToArray(), finite.Select(point => point.Value).ToArray());
+        curve.LegendText = name;
+        curve.Color = Color.FromHex(color);
+        curve.LineWidth = 2.5f;
+        curve.MarkerShape = marker;
+        curve.MarkerSize = 8;
+    }
+
+    /// <summary>Fits the value axis to the curves, within what the values can be.</summary>
+    public void FitValues(double least, double greatest, Alignment legend)
+    {
+        var (low, high) = _drawn.Count == 0 ? (0, 1) : (_drawn.Min(), _drawn.Max());
+        var margin = Math.Max(0.08 * (high - low), 0.005);
+        Plot.Axes.SetLimitsY(Math.Max(least, low - margin), Math.Min(greatest, high + margin));
+        Plot.ShowLegend(legend);
+        Plot.Legend.FontSize = 15;
+        Plot.Legend.OutlineColor = Color.FromHex(Palette.Grid);
+        Plot.Legend.ShadowColor = Colors.Transparent;
+    }
+
+    /// <summary>Writes a picture, whole or not at all.</summary>
+    public static void Save(Image image, string path) =>
+        AtomicFile.Write(path, stream => stream.Write(image.GetImageBytes(ImageFormat.Png)));
+
+    private static Tick[] WholeEpochs(int epochs)
+    {
+        var step = StepFor(epochs);
+        return [.. Enumerable.Range(1, epochs).Where(epoch => epoch % step == 0)
+            .Select(epoch => new Tick(epoch, Text.Of($"{epoch}")))];
+    }
+
+    // The least of 1, 2, 5, 10, 20, 50 and so on that gives at most fifteen labels.
+    private static int StepFor(int epochs)
+    {
+        var power = 1;
+        while (epochs / (5 * power) > 15)
+            power *= 10;
+        return epochs / power <= 15 ? power : epochs / (2 * power) <= 15 ? 2 * power : 5 * power;
+    }
+}
