@@ -13,18 +13,18 @@ internal static class CurvesPicture
         var epochs = rows[^1].Metrics.Epoch;
         var loss = new EpochPlot($"Loss, {dataset}", "mean cross-entropy", epochs);
         loss.Add("train", Palette.Blue, MarkerShape.FilledCircle, Of(rows, epoch => epoch.TrainLoss));
-        loss.Add("test", Palette.Vermilion, MarkerShape.FilledSquare, Of(rows, epoch => epoch.TestLoss));
-        loss.FitValues(0, double.MaxValue, Alignment.UpperRight);
+        loss.Add("test", Palette.Red, MarkerShape.FilledSquare, Of(rows, epoch => epoch.TestLoss));
+        loss.FitLosses(Alignment.UpperRight);
 
         var last = rows[^1].Metrics;
-        var accuracy = new EpochPlot($"Accuracy, {dataset}", "share classified rightly", epochs);
+        var accuracy = new EpochPlot($"Accuracy, {dataset}", "images classified rightly", epochs);
         accuracy.Add(
-            Text.Of($"train, {last.TrainAccuracy:P1} at last"), Palette.Blue, MarkerShape.FilledCircle,
+            Text.Of($"train, {100 * last.TrainAccuracy:F1}% at last"), Palette.Blue, MarkerShape.FilledCircle,
             Of(rows, epoch => epoch.TrainAccuracy));
         accuracy.Add(
-            Text.Of($"test, {last.TestAccuracy:P1} at last"), Palette.Vermilion, MarkerShape.FilledSquare,
+            Text.Of($"test, {100 * last.TestAccuracy:F1}% at last"), Palette.Red, MarkerShape.FilledSquare,
             Of(rows, epoch => epoch.TestAccuracy));
-        accuracy.FitValues(0, 1, Alignment.LowerRight);
+        accuracy.FitShares(Alignment.LowerRight);
 
         var picture = new Multiplot();
         picture.Reset(loss.Plot);

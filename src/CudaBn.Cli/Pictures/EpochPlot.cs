@@ -1,3 +1,4 @@
+using System.Globalization;
 using ScottPlot;
 using ScottPlot.TickGenerators;
 using CudaBn.Serialization;
@@ -7,6 +8,9 @@ namespace CudaBn.Cli;
 /// <summary>A plot of curves over epochs, styled as all pictures of a run.</summary>
 internal sealed class EpochPlot
 {
+    // Keeps a flat curve from filling the picture with its last digits.
+    private const double LeastMargin = 0.02;
+
     private readonly List<double> _drawn = [];
 
     public EpochPlot(string title, string valueName, int epochs)
@@ -42,21 +46,30 @@ internal sealed class EpochPlot
         curve.MarkerSize = 8;
     }
 
-    /// <summary>Fits the value axis to the curves, within what the values can be.</summary>
-    public void FitValues(double least, double greatest, Alignment legend)
+    /// <summary>Fits the value axis to losses.</summary>
+    public void FitLosses(Alignment legend) => Fit(greatest: double.MaxValue, "0.##", legend);
+
+    /// <summary>Fits the value axis to shares of 1, written in percent.</summary>
+    public void FitShares(Alignment legend) => Fit(greatest: 1, "0.#%", legend);
+
+    /// <summary>Writes a picture, whole or not at all.</summary>
+    public static void Save(Image image, string path) =>
+        AtomicFile.Write(path, stream => stream.Write(image.GetImageBytes(ImageFormat.Png)));
+
+    private void Fit(double greatest, string format, Alignment legend)
     {
         var (low, high) = _drawn.Count == 0 ? (0, 1) : (_drawn.Min(), _drawn.Max());
-        var margin = Math.Max(0.08 * (high - low), 0.005);
-        Plot.Axes.SetLimitsY(Math.Max(least, low - margin), Math.Min(greatest, high + margin));
+        var margin = Math.Max(0.08 * (high - low), LeastMargin);
+        Plot.Axes.SetLimitsY(Math.Max(0, low - margin), Math.Min(greatest, high + margin));
+        Plot.Axes.Left.TickGenerator = new NumericAutomatic
+        {
+            LabelFormatter = value => value.ToString(format, CultureInfo.InvariantCulture),
+        };
         Plot.ShowLegend(legend);
         Plot.Legend.FontSize = 15;
         Plot.Legend.OutlineColor = Color.FromHex(Palette.Grid);
         Plot.Legend.ShadowColor = Colors.Transparent;
     }
-
-    /// <summary>Writes a picture, whole or not at all.</summary>
-    public static void Save(Image image, string path) =>
-        AtomicFile.Write(path, stream => stream.Write(image.GetImageBytes(ImageFormat.Png)));
 
     private static Tick[] WholeEpochs(int epochs)
     {

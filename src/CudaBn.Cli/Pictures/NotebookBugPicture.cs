@@ -15,15 +15,15 @@ internal static class NotebookBugPicture
         var right = last.Metrics.TestAccuracy;
         var broken = last.NotebookBug!.Value.Accuracy;
         var plot = new EpochPlot(
-            Text.Of($"One lost line of batch normalization: {broken:P1} in place of {right:P1}"),
+            Text.Of($"One lost line of batch normalization: {100 * broken:F1}% in place of {100 * right:F1}%"),
             $"test accuracy, {dataset}", last.Metrics.Epoch);
         plot.Add(
             "right: running statistics follow the batches", Palette.Blue, MarkerShape.FilledCircle,
             rows.Select(row => (row.Metrics.Epoch, row.Metrics.TestAccuracy)));
         plot.Add(
-            "notebook: mean 0 and variance 0.9^t after t batches", Palette.Vermilion, MarkerShape.FilledSquare,
+            "notebook: mean 0 and variance 0.9^t after t batches", Palette.Red, MarkerShape.FilledSquare,
             rows.Select(row => (row.Metrics.Epoch, row.NotebookBug!.Value.Accuracy)));
-        plot.FitValues(0, 1, Alignment.LowerRight);
+        plot.FitShares(Alignment.LowerRight);
         EpochPlot.Save(plot.Plot.GetImage(Width, Height), path);
     }
 }

@@ -68,7 +68,7 @@ internal static class SamplesPicture
         DrawImage(canvas, images, index, frame);
         DrawFrame(canvas, frame, isRight);
         DrawText(
-            canvas, images.ClassNames[predicted], center, ImageSize + 20, 14, isRight ? Palette.Ink : Palette.Vermilion,
+            canvas, images.ClassNames[predicted], center, ImageSize + 20, 14, isRight ? Palette.Ink : Palette.Red,
             isBold: !isRight, SKTextAlign.Center);
         if (!isRight)
             DrawText(
@@ -94,7 +94,7 @@ internal static class SamplesPicture
             Style = SKPaintStyle.Stroke,
             IsAntialias = true,
             StrokeWidth = isRight ? 1 : 4,
-            Color = SKColor.Parse(isRight ? Palette.Grid : Palette.Vermilion),
+            Color = SKColor.Parse(isRight ? Palette.Grid : Palette.Red),
         };
         frame.Inflate(isRight ? 0 : 2, isRight ? 0 : 2);
         canvas.DrawRect(frame, paint);

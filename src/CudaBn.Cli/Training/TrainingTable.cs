@@ -56,12 +56,12 @@ internal sealed class TrainingTable : ITrainingDisplay
         var epoch = row.Metrics;
         string[] cells =
         [
-            $"{epoch.Epoch}/{_epochs}", Text.Of($"{epoch.TrainLoss:F4}"), Text.Of($"{epoch.TrainAccuracy:P2}"),
-            Text.Of($"{epoch.TestLoss:F4}"), Text.Of($"{epoch.TestAccuracy:P2}"), Text.Of($"{epoch.Seconds:F2}"),
+            $"{epoch.Epoch}/{_epochs}", Text.Of($"{epoch.TrainLoss:F4}"), Text.Of($"{100 * epoch.TrainAccuracy:F2}%"),
+            Text.Of($"{epoch.TestLoss:F4}"), Text.Of($"{100 * epoch.TestAccuracy:F2}%"), Text.Of($"{epoch.Seconds:F2}"),
             Text.Of($"{epoch.ImagesPerSecond:N0}"),
         ];
         if (row.NotebookBug is { } bug)
-            cells = [.. cells, Text.Of($"{bug.Accuracy:P2}")];
+            cells = [.. cells, Text.Of($"{100 * bug.Accuracy:F2}%")];
         _table.AddRow(cells);
         _live?.UpdateTarget(_table);
     }
