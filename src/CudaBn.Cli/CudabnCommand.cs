@@ -11,7 +11,7 @@ internal static class CudabnCommand
     {
         var result = Create().Parse(args);
         if (result.Action is ParseErrorAction)
-            return Fail(ExitCodes.Usage, $"{result.Errors[0].Message} See 'cudabn --help'.");
+            return Fail(ExitCodes.Usage, $"{Fault(result)} See 'cudabn --help'.");
 
         try
         {
@@ -39,6 +39,11 @@ internal static class CudabnCommand
             return Fail(ExitCodes.Failed, fault.Message);
         }
     }
+
+    // A word that is not known explains more than what is then missing.
+    private static string Fault(ParseResult result) => result.UnmatchedTokens is [var stray, ..]
+        ? $"'{stray}' is no command, option or value that fits here."
+        : result.Errors[0].Message;
 
     private static int Fail(int exitCode, string message)
     {

@@ -11,9 +11,9 @@ internal sealed class HelpWithExamples(HelpAction usual, RootCommand root) : Syn
         """
         Examples:
           cudabn train                                 ten epochs on Fashion-MNIST; about a minute on two cores
-          cudabn train --epochs 2 --init default        a first look, in seconds
+          cudabn train --epochs 2 --init default       a first look, in seconds
           cudabn train --seed 2 --out runs/second      another start, into a folder of your choice
-          cudabn train --notebook-bug                  also what one lost line of batch normalization costs
+          cudabn train --notebook-bug                  also what one broken line of batch normalization costs
           cudabn eval runs/second                      loss and accuracy of saved weights, class by class
           cudabn doctor                                what this machine has, and what was looked for where
           cudabn time --quick                          speed, beside what this machine could do at best

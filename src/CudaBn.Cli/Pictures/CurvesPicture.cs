@@ -10,27 +10,26 @@ internal static class CurvesPicture
 
     public static void Write(string path, string dataset, IReadOnlyList<EpochRow> rows)
     {
-        var epochs = rows[^1].Metrics.Epoch;
-        var loss = new EpochPlot($"Loss, {dataset}", "mean cross-entropy", epochs);
-        loss.Add("train", Palette.Blue, MarkerShape.FilledCircle, Of(rows, epoch => epoch.TrainLoss));
-        loss.Add("test", Palette.Red, MarkerShape.FilledSquare, Of(rows, epoch => epoch.TestLoss));
-        loss.FitLosses(Alignment.UpperRight);
-
         var last = rows[^1].Metrics;
-        var accuracy = new EpochPlot($"Accuracy, {dataset}", "images classified rightly", epochs);
+        var loss = new EpochPlot($"Loss, {dataset}", "mean cross-entropy", last.Epoch);
+        loss.Add(
+            Text.Of($"train, {last.TrainLoss:F3} at last"), Palette.Blue, MarkerShape.FilledCircle,
+            Of(rows, epoch => epoch.TrainLoss));
+        loss.Add(
+            Text.Of($"test, {last.TestLoss:F3} at last"), Palette.Red, MarkerShape.FilledSquare,
+            Of(rows, epoch => epoch.TestLoss));
+        loss.FitLosses();
+
+        var accuracy = new EpochPlot($"Accuracy, {dataset}", "images classified rightly", last.Epoch);
         accuracy.Add(
             Text.Of($"train, {100 * last.TrainAccuracy:F1}% at last"), Palette.Blue, MarkerShape.FilledCircle,
             Of(rows, epoch => epoch.TrainAccuracy));
         accuracy.Add(
             Text.Of($"test, {100 * last.TestAccuracy:F1}% at last"), Palette.Red, MarkerShape.FilledSquare,
             Of(rows, epoch => epoch.TestAccuracy));
-        accuracy.FitShares(Alignment.LowerRight);
+        accuracy.FitShares();
 
-        var picture = new Multiplot();
-        picture.Reset(loss.Plot);
-        picture.AddPlot(accuracy.Plot);
-        picture.Layout = new ScottPlot.MultiplotLayouts.Columns();
-        EpochPlot.Save(picture.Render(Width, Height), path);
+        EpochPlot.Write(path, Width, Height, loss, accuracy);
     }
 
     private static IEnumerable<(int Epoch, double Value)> Of(

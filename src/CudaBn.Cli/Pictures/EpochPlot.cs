@@ -1,13 +1,17 @@
 using System.Globalization;
+using CudaBn.Serialization;
 using ScottPlot;
 using ScottPlot.TickGenerators;
-using CudaBn.Serialization;
+using SkiaSharp;
 
 namespace CudaBn.Cli;
 
 /// <summary>A plot of curves over epochs, styled as all pictures of a run.</summary>
 internal sealed class EpochPlot
 {
+    private const int Border = 14;
+    private const int ValueLabels = 9;
+
     // Keeps a flat curve from filling the picture with its last digits.
     private const double LeastMargin = 0.02;
 
@@ -30,7 +34,7 @@ internal sealed class EpochPlot
         Plot.Axes.SetLimitsX(0.5, epochs + 0.5);
     }
 
-    public Plot Plot { get; }
+    private Plot Plot { get; }
 
     /// <summary>Adds a curve; values that are no numbers, as of a run that diverged, are left out.</summary>
     public void Add(string name, string color, MarkerShape marker, IEnumerable<(int Epoch, double Value)> points)
@@ -47,27 +51,44 @@ internal sealed class EpochPlot
     }
 
     /// <summary>Fits the value axis to losses.</summary>
-    public void FitLosses(Alignment legend) => Fit(greatest: double.MaxValue, "0.##", legend);
+    public void FitLosses() => Fit(greatest: double.MaxValue, "0.##");
 
     /// <summary>Fits the value axis to shares of 1, written in percent.</summary>
-    public void FitShares(Alignment legend) => Fit(greatest: 1, "0.#%", legend);
+    public void FitShares() => Fit(greatest: 1, "0.#%");
 
-    /// <summary>Writes a picture, whole or not at all.</summary>
-    public static void Save(Image image, string path) =>
-        AtomicFile.Write(path, stream => stream.Write(image.GetImageBytes(ImageFormat.Png)));
+    /// <summary>Writes plots side by side as one PNG file, whole or not at all.</summary>
+    public static void Write(string path, int width, int height, params ReadOnlySpan<EpochPlot> plots)
+    {
+        using var surface = SKSurface.Create(new SKImageInfo(width, height));
+        surface.Canvas.Clear(SKColors.White);
+        var each = (width - (float)Border) / plots.Length;
+        for (var i = 0; i < plots.Length; i++)
+        {
+            var left = Border + (i * each);
+            plots[i].Plot.Render(
+                surface.Canvas, new PixelRect(left, left + each - Border, height - Border, Border));
+        }
 
-    private void Fit(double greatest, string format, Alignment legend)
+        using var image = surface.Snapshot();
+        using var png = image.Encode(SKEncodedImageFormat.Png, 100);
+        AtomicFile.Write(path, png.SaveTo);
+    }
+
+    private void Fit(double greatest, string format)
     {
         var (low, high) = _drawn.Count == 0 ? (0, 1) : (_drawn.Min(), _drawn.Max());
         var margin = Math.Max(0.08 * (high - low), LeastMargin);
         Plot.Axes.SetLimitsY(Math.Max(0, low - margin), Math.Min(greatest, high + margin));
         Plot.Axes.Left.TickGenerator = new NumericAutomatic
         {
+            TargetTickCount = ValueLabels,
             LabelFormatter = value => value.ToString(format, CultureInfo.InvariantCulture),
         };
-        Plot.ShowLegend(legend);
+        // Below the plot, where it hides no point.
+        Plot.ShowLegend(Edge.Bottom);
+        Plot.Legend.Orientation = Orientation.Horizontal;
         Plot.Legend.FontSize = 15;
-        Plot.Legend.OutlineColor = Color.FromHex(Palette.Grid);
+        Plot.Legend.OutlineWidth = 0;
         Plot.Legend.ShadowColor = Colors.Transparent;
     }
 

@@ -15,7 +15,7 @@ internal static class NotebookBugPicture
         var right = last.Metrics.TestAccuracy;
         var broken = last.NotebookBug!.Value.Accuracy;
         var plot = new EpochPlot(
-            Text.Of($"One lost line of batch normalization: {100 * broken:F1}% in place of {100 * right:F1}%"),
+            Text.Of($"One broken line of batch normalization: {100 * broken:F1}% where {100 * right:F1}% is right"),
             $"test accuracy, {dataset}", last.Metrics.Epoch);
         plot.Add(
             "right: running statistics follow the batches", Palette.Blue, MarkerShape.FilledCircle,
@@ -23,7 +23,7 @@ internal static class NotebookBugPicture
         plot.Add(
             "notebook: mean 0 and variance 0.9^t after t batches", Palette.Red, MarkerShape.FilledSquare,
             rows.Select(row => (row.Metrics.Epoch, row.NotebookBug!.Value.Accuracy)));
-        plot.FitShares(Alignment.LowerRight);
-        EpochPlot.Save(plot.Plot.GetImage(Width, Height), path);
+        plot.FitShares();
+        EpochPlot.Write(path, Width, Height, plot);
     }
 }

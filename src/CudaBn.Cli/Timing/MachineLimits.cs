@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace CudaBn.Cli;
 
-/// <summary>The most that the processor can do, measured: nothing that is timed can come out above.</summary>
+/// <summary>The most that the processor can do, measured. Only memory that a cache holds can be faster.</summary>
 /// <param name="GigaFlops">Multiply-adds on registers, all threads together, in 10^9 operations per second.</param>
 /// <param name="GigaBytes">Copying memory that no cache holds, read and written bytes together, in 10^9 per
 /// second.</param>

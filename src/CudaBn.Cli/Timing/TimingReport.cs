@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using CudaBn.Serialization;
 
@@ -26,6 +27,7 @@ internal sealed record TimingReport(
         Terminal.WriteField("evaluate", Text.Of(
             $"{EvaluationMilliseconds:F0} ms for {NetworkTimer.EvaluatedImages:N0} images"));
         Console.WriteLine();
+        Console.WriteLine("Rows in GB/s count what must be read and written at least; out of a cache they pass the limit of copying.");
         var width = Operators.Max(row => row.Name.Length);
         Console.WriteLine($"{"operator".PadRight(width)}  {"ms",8}  {"rate",14}  limit");
         foreach (var row in Operators)
@@ -39,7 +41,11 @@ internal sealed record TimingReport(
     /// <exception cref="IOException">The file cannot be written.</exception>
     public void WriteJson(string path) => AtomicFile.Write(path, stream =>
     {
-        using var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true });
+        using var json = new Utf8JsonWriter(stream, new JsonWriterOptions
+        {
+            Indented = true,
+            Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        });
         json.WriteStartObject();
         json.WriteString("version", typeof(Device).Assembly
             .GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion);

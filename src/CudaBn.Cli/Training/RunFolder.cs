@@ -8,10 +8,11 @@ internal sealed class RunFolder : IDisposable
 {
     public const string WeightsName = "model.safetensors";
 
-    private readonly bool _isNew;
+    private readonly string[] _made;
     private bool _isKept;
 
-    private RunFolder(string path, bool isNew) => (FolderPath, _isNew) = (path, isNew);
+    // made: the folders that did not exist before, innermost first.
+    private RunFolder(string path, string[] made) => (FolderPath, _made) = (path, made);
 
     public string FolderPath { get; }
 
@@ -53,15 +54,15 @@ internal sealed class RunFolder : IDisposable
             return;
 
         File.Delete(Metrics);
-        if (_isNew && !Directory.EnumerateFileSystemEntries(FolderPath).Any())
-            Directory.Delete(FolderPath);
+        foreach (var made in _made.TakeWhile(made => !Directory.EnumerateFileSystemEntries(made).Any()))
+            Directory.Delete(made);
     }
 
     private static RunFolder? TryClaim(string path)
     {
         try
         {
-            var folder = new RunFolder(path, isNew: !Directory.Exists(path));
+            var folder = new RunFolder(path, [.. MissingFolders(path)]);
             Directory.CreateDirectory(path);
             string[] others = [folder.Curves, folder.Samples, folder.NotebookBug, folder.Weights, folder.Metrics];
             if (others.Any(Path.Exists))
@@ -79,5 +80,11 @@ internal sealed class RunFolder : IDisposable
         {
             throw new IOException($"--out {path}: cannot be written: {fault.Message}", fault);
         }
+    }
+
+    private static IEnumerable<string> MissingFolders(string path)
+    {
+        for (var folder = Path.GetFullPath(path); !Directory.Exists(folder); folder = Path.GetDirectoryName(folder)!)
+            yield return folder;
     }
 }

@@ -10,8 +10,8 @@ internal sealed class TrainingRun(TrainSettings settings)
     public int Execute()
     {
         using var interruption = new Interruption();
-        using var folder = RunFolder.Claim(settings.Out);
         var chosen = ChosenDevice.Open(settings.Device, settings.Threads);
+        using var folder = RunFolder.Claim(settings.Out);
         var data = DataAtHand.Open(settings.Data, settings.Limit, interruption.Token);
         using var model = SeedNetwork.Create(settings.NotebookInitialization);
         model.Initialize(chosen.Device, seed: settings.Seed);
