@@ -7,6 +7,9 @@ namespace CudaBn;
 /// %LOCALAPPDATA%\cudabn\fashion-mnist on Windows) and in /usr/share/datasets/fashion-mnist, and then downloaded into
 /// the cache. A folder given or named by CUDABN_DATA settles the place: nothing else is searched.
 /// </summary>
+/// <remarks>Two more variables are for machines that are set up by others: CUDABN_OFFLINE, when not empty and not 0,
+/// forbids the download; CUDABN_SYSTEM_DATA names a folder to search in place of
+/// /usr/share/datasets/fashion-mnist.</remarks>
 public static class FashionMnist
 {
     /// <summary>What the images are called in outputs.</summary>
@@ -86,5 +89,10 @@ public static class FashionMnist
 
     // Made anew for every call: the environment may change between two of them.
     private static FashionMnistSource Source() =>
-        new(FashionMnistFiles.Published, FashionMnistFolders.OfThisMachine(), PinnedDownload.FashionMnist);
+        new(
+            FashionMnistFiles.Published,
+            FashionMnistFolders.OfThisMachine(),
+            Environment.GetEnvironmentVariable("CUDABN_OFFLINE") is null or "" or "0"
+                ? PinnedDownload.FashionMnist
+                : null);
 }

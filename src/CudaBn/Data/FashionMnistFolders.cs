@@ -27,7 +27,9 @@ internal sealed record FashionMnistFolders(string? Environment, string? Cache, s
         return new FashionMnistFolders(
             string.IsNullOrEmpty(chosen) ? null : chosen,
             string.IsNullOrEmpty(cacheRoot) ? null : Path.Combine(cacheRoot, "cudabn", "fashion-mnist"),
-            platform == PlatformID.Win32NT ? null : "/usr/share/datasets/fashion-mnist");
+            variable("CUDABN_SYSTEM_DATA") is { Length: > 0 } installed ? installed
+                : platform == PlatformID.Win32NT ? null
+                : "/usr/share/datasets/fashion-mnist");
     }
 
     // The XDG base directory specification has a relative path ignored.

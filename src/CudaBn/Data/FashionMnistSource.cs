@@ -2,8 +2,9 @@ using System.Security.Cryptography;
 
 namespace CudaBn;
 
-/// <summary>Finds, downloads and loads Fashion-MNIST, with the files, folders and servers it is told to use.</summary>
-internal sealed class FashionMnistSource(FashionMnistFiles files, FashionMnistFolders folders, PinnedDownload download)
+/// <summary>Finds, downloads and loads Fashion-MNIST, with the files, folders and servers it is told to use: no servers
+/// where downloads are forbidden.</summary>
+internal sealed class FashionMnistSource(FashionMnistFiles files, FashionMnistFolders folders, PinnedDownload? download)
 {
     public FashionMnistSearch Find(string? path)
     {
@@ -15,7 +16,7 @@ internal sealed class FashionMnistSource(FashionMnistFiles files, FashionMnistFo
 
         return folders.Environment is not null
             ? Search([("CUDABN_DATA", folders.Environment)], mayDownload: false)
-            : Search([("cache", folders.Cache), ("system", folders.System)], mayDownload: true);
+            : Search([("cache", folders.Cache), ("system", folders.System)], mayDownload: download is not null);
     }
 
     public async Task<ImageDataSplits> LoadAsync(
@@ -24,9 +25,12 @@ internal sealed class FashionMnistSource(FashionMnistFiles files, FashionMnistFo
         var search = Find(path);
         if (search.Folder is { } found)
             return Read(found, found);
-        if (!search.MayDownload)
+        if (path is not null || folders.Environment is not null)
             throw new FileNotFoundException(
                 $"{FashionMnist.Name} is not where it was said to be: {search.Searched[0]}.");
+        if (download is null)
+            throw new DownloadException(
+                $"{FashionMnist.Name} was not downloaded: CUDABN_OFFLINE forbids it.", isUnavailable: true);
         if (folders.Cache is null)
             throw new DownloadException(
                 $"{FashionMnist.Name} was not downloaded: this user has no cache folder to keep it in.",

@@ -1,0 +1,109 @@
+namespace CudaBn.Cli;
+
+/// <summary>One run of <c>cudabn train</c>: from the settings to a folder with metrics, pictures and weights.</summary>
+internal sealed class TrainingRun(TrainSettings settings)
+{
+    private readonly List<EpochRow> _rows = [];
+
+    /// <summary>Trains.</summary>
+    /// <returns>The exit code.</returns>
+    public int Execute()
+    {
+        using var interruption = new Interruption();
+        var chosen = ChosenDevice.Open(settings.Device, settings.Threads);
+        using var folder = RunFolder.Claim(settings.Out);
+        var data = DataAtHand.Open(settings.Data, settings.Limit, interruption.Token);
+        using var model = SeedNetwork.Create(settings.NotebookInitialization);
+        model.Initialize(chosen.Device, seed: settings.Seed);
+        WriteHeading(chosen, data, model, folder);
+
+        using var train = new DataLoader(
+            data.Train, settings.BatchSize, chosen.Device, shuffle: true, seed: settings.Seed);
+        using var test = new DataLoader(data.Test, settings.BatchSize, chosen.Device);
+        folder.Keep();
+        var wasInterrupted = !Train(model, train, test, data, folder, interruption.Token);
+        WriteResults(model, data, folder);
+        Report(data, folder, wasInterrupted);
+        return wasInterrupted ? ExitCodes.Interrupted : ExitCodes.Done;
+    }
+
+    private void WriteHeading(ChosenDevice chosen, ImageDataSplits data, Sequential model, RunFolder folder)
+    {
+        var weights = model.Parameters.Sum(parameter => parameter.Value.ElementCount);
+        Terminal.WriteField("images", Text.Of($"{data.Train.Count:N0} to train on, {data.Test.Count:N0} to test on"));
+        Terminal.WriteField("device", $"{chosen.Device.Description}; {chosen.Reason}");
+        Terminal.WriteField("network", Text.Of(
+            $"seed network, {weights:N0} weights, {(settings.NotebookInitialization ? "notebook" : "default")} start"));
+        Terminal.WriteField("training", Text.Of(
+            $"{settings.Epochs} epochs, batches of {settings.BatchSize}, lr {settings.LearningRate}, seed {settings.Seed}"));
+        Terminal.WriteField("out", folder.FolderPath);
+    }
+
+    private bool Train(
+        Sequential model,
+        DataLoader train,
+        DataLoader test,
+        ImageDataSplits data,
+        RunFolder folder,
+        CancellationToken cancellation)
+    {
+        using var loss = new SoftmaxCrossEntropy();
+        using var optimizer = new Sgd(model.Parameters, settings.LearningRate);
+        var trainer = new Trainer(model, loss, optimizer);
+        var notebook = new NotebookStatistics(model);
+        var metrics = new MetricsCsv(folder.Metrics, data.Label(), settings.NotebookBug);
+        metrics.Write(_rows);
+        ITrainingDisplay display = Terminal.IsInteractive
+            ? new TrainingTable($"seed network on {data.Label()}", settings.Epochs, train.ImageCount, settings.NotebookBug)
+            : new TrainingLines(settings.Epochs);
+        try
+        {
+            display.During(() =>
+            {
+                foreach (var epoch in trainer.Fit(train, test, settings.Epochs, display, cancellation))
+                {
+                    var row = new EpochRow(epoch, settings.NotebookBug
+                        ? notebook.Evaluate(() => trainer.Evaluate(test, cancellation))
+                        : null);
+                    _rows.Add(row);
+                    metrics.Write(_rows);
+                    display.Add(row);
+                }
+            });
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    private void WriteResults(Sequential model, ImageDataSplits data, RunFolder folder)
+    {
+        ModelWeights.Save(model, folder.Weights, new Dictionary<string, string>
+        {
+            ["network"] = "seed",
+            ["dataset"] = data.Label(),
+            ["epochs"] = Text.Of($"{_rows.Count}"),
+        });
+        if (_rows.Count == 0)
+            return;
+
+        CurvesPicture.Write(folder.Curves, data.Label(), _rows);
+        SamplesPicture.Write(folder.Samples, data, model);
+        if (settings.NotebookBug)
+            NotebookBugPicture.Write(folder.NotebookBug, data.Label(), _rows);
+    }
+
+    private void Report(ImageDataSplits data, RunFolder folder, bool wasInterrupted)
+    {
+        if (wasInterrupted)
+            Console.WriteLine(Text.Of($"interrupted after {_rows.Count} of {settings.Epochs} epochs"));
+        if (_rows.Count > 0)
+            Terminal.WriteField("result", Text.Of(
+                $"test accuracy {_rows[^1].Metrics.TestAccuracy:F4} on {data.Label()} after epoch {_rows.Count}"));
+        var names = new[] { folder.Metrics, folder.Curves, folder.Samples, folder.NotebookBug, folder.Weights }
+            .Where(File.Exists).Select(Path.GetFileName);
+        Terminal.WriteField("written", $"{folder.FolderPath}: {string.Join(", ", names)}");
+    }
+}
