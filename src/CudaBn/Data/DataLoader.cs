@@ -35,7 +35,7 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
     /// <param name="shuffle">Whether every epoch has an order of its own; else that of the data set.</param>
     /// <param name="seed">Which orders.</param>
     /// <param name="dropLast">Whether a last batch that is not full is left out.</param>
-    /// <param name="scale">What a byte is multiplied by; 1 / 255 when null. Finite.</param>
+    /// <param name="divisor">What a byte is divided by. Finite, not 0.</param>
     /// <exception cref="ArgumentException">A value is outside its range, or no batch would be left.</exception>
     public DataLoader(
         ImageDataset dataset,
@@ -45,15 +45,15 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
         bool shuffle = false,
         ulong seed = 0,
         bool dropLast = false,
-        double? scale = null)
+        double divisor = 255)
     {
         ArgumentNullException.ThrowIfNull(dataset);
         if (batchSize <= 0)
             throw new ArgumentException($"DataLoader: batch size {batchSize} must be positive.", nameof(batchSize));
         if (!dtype.IsReal())
             throw new ArgumentException($"DataLoader makes Float32 or Float64 images, not {dtype}.", nameof(dtype));
-        if (scale is { } factor && !double.IsFinite(factor))
-            throw new ArgumentException($"DataLoader: scale {factor} must be finite.", nameof(scale));
+        if (!double.IsFinite(divisor) || divisor == 0)
+            throw new ArgumentException($"DataLoader: divisor {divisor} must be finite and not 0.", nameof(divisor));
         if (dropLast && batchSize > dataset.Count)
             throw new ArgumentException(
                 $"DataLoader: no batch of {batchSize} is left of {dataset.Count} images without the short one.",
@@ -65,7 +65,7 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
         IsShuffled = shuffle;
         Seed = seed;
         DropsLast = dropLast;
-        Scale = scale ?? 1.0 / 255;
+        Divisor = divisor;
 
         var (full, rest) = Math.DivRem(dataset.Count, batchSize);
         BatchCount = full + (rest > 0 && !dropLast ? 1 : 0);
@@ -108,8 +108,8 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
     /// <summary>Whether a last batch that is not full is left out.</summary>
     public bool DropsLast { get; }
 
-    /// <summary>What a byte is multiplied by.</summary>
-    public double Scale { get; }
+    /// <summary>What a byte is divided by.</summary>
+    public double Divisor { get; }
 
     /// <summary>The number of the next epoch, from 0. It selects the order.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is negative.</exception>
@@ -177,7 +177,7 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
         var images = _batch.Get(isLast ? _lastShape : _fullShape, DType, Device);
         var labels = _labels.Get(isLast ? _lastLabels : _fullLabels, DType.Int32, Device);
         Device.Backend.GatherBatch(new GatherBatchArgs(
-            _images, _allLabels, _order, _cursor, Scale, images, labels));
+            _images, _allLabels, _order, _cursor, Divisor, images, labels));
         _batchesMade++;
         return new Batch(images, labels);
     }

@@ -114,7 +114,7 @@ public sealed class BatchNorm : Layer
         }
 
         var geometry = Geometry(x.Shape);
-        RequireSeveralValues(geometry, x.Shape, "BatchNorm.Normalize");
+        RequireSeveralValues(geometry, x.Shape, layer: null);
         using var mean = new Tensor(perChannel, DType.Float64, x.Device);
         using var invStd = new Tensor(perChannel, DType.Float64, x.Device);
         var output = new Tensor(x.Shape, x.DType, x.Device);
@@ -160,7 +160,7 @@ public sealed class BatchNorm : Layer
         }
         else
         {
-            RequireSeveralValues(geometry, input.Shape, Label);
+            RequireSeveralValues(geometry, input.Shape, this);
             Backend.BatchNormForward(new BatchNormForwardArgs(
                 geometry, input, Gamma?.Value, Beta?.Value, Epsilon, Running(), output, _mean!, _invStd!));
         }
@@ -195,7 +195,7 @@ public sealed class BatchNorm : Layer
 
     /// <summary>Checks an input of training as forward does.</summary>
     internal void RequireBatch(Tensor input) =>
-        RequireSeveralValues(Geometry(input.Shape), input.Shape, Label);
+        RequireSeveralValues(Geometry(input.Shape), input.Shape, this);
 
     internal BatchNormReLUMaxPoolForwardArgs FusedForwardArgs(
         Tensor input, MaxPool2dGeometry pool, Tensor output, Tensor argMax) => new(
@@ -236,10 +236,10 @@ public sealed class BatchNorm : Layer
     }
 
     // One value has no deviation, and its unbiased variance would be 0 / 0.
-    private static void RequireSeveralValues(BatchNormGeometry geometry, Shape input, string label)
+    private static void RequireSeveralValues(BatchNormGeometry geometry, Shape input, BatchNorm? layer)
     {
         if (geometry.ValuesPerChannel < 2)
             throw new ArgumentException(
-                $"{label}: training needs more than one value per channel; its input {input} has one.");
+                $"{layer?.Label ?? "BatchNorm.Normalize"}: training needs more than one value per channel; its input {input} has one.");
     }
 }

@@ -122,15 +122,15 @@ public class DataLoaderTests(Device device)
 
     [TestCase(1.0)]
     [TestCase(-0.5)]
-    [TestCase(0.0)]
-    public void Images_OfAnotherScale_AreTheBytesTimesIt(double scale)
+    [TestCase(3.0)]
+    public void Images_OfAnotherDivisor_AreTheBytesOverIt(double divisor)
     {
-        using var loader = new DataLoader(Numbered(256), 50, device, DType.Float64, scale: scale);
+        using var loader = new DataLoader(Numbered(256), 50, device, DType.Float64, divisor: divisor);
         var next = 0;
         foreach (var batch in loader)
         {
             foreach (var value in batch.Images.ToArray<double>())
-                Assert.That(value, Is.EqualTo(next++ * scale));
+                Assert.That(value, Is.EqualTo(next++ / divisor));
         }
 
         Assert.That(next, Is.EqualTo(256));
@@ -151,7 +151,7 @@ public class DataLoaderTests(Device device)
         }
 
         var dataset = new ImageDataset("rows", 2, 3, 5, bytes, labels, _classes);
-        using var loader = new DataLoader(dataset, 8, device, shuffle: true, seed: 3, scale: 1);
+        using var loader = new DataLoader(dataset, 8, device, shuffle: true, seed: 3, divisor: 1);
         var rows = 0;
         foreach (var batch in loader)
         {
@@ -250,9 +250,9 @@ public class DataLoaderTests(Device device)
             ErrorAssert.Throws<ArgumentException>(() => _ = new DataLoader(dataset, size, device), $"batch size {size} ");
         foreach (var dtype in new[] { DType.Int32, DType.UInt8, DType.Int64 })
             ErrorAssert.Throws<ArgumentException>(() => _ = new DataLoader(dataset, 1, device, dtype), $"{dtype}");
-        foreach (var scale in new[] { double.NaN, double.PositiveInfinity })
+        foreach (var divisor in new[] { double.NaN, double.PositiveInfinity, 0 })
             ErrorAssert.Throws<ArgumentException>(
-                () => _ = new DataLoader(dataset, 1, device, scale: scale), $"scale {scale} ");
+                () => _ = new DataLoader(dataset, 1, device, divisor: divisor), $"divisor {divisor} ");
         ErrorAssert.Throws<ArgumentException>(
             () => _ = new DataLoader(dataset, 6, device, dropLast: true), "batch of 6", "5 images");
     }

@@ -32,7 +32,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var batchLabels = (int*)args.BatchLabels.Address;
         var scaled = stackalloc T[256];
         for (var level = 0; level < 256; level++)
-            scaled[level] = T.CreateTruncating(level * args.Scale);
+            scaled[level] = T.CreateTruncating(level / args.Divisor);
 
         for (var row = 0; row < rows; row++)
         {

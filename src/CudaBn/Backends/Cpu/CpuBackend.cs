@@ -27,7 +27,8 @@ public sealed unsafe partial class CpuBackend : Backend
     internal CpuBackend(int threads, SimdWidth width)
     {
         if (threads < 1)
-            throw new ArgumentOutOfRangeException(nameof(threads), threads, "A backend needs at least one thread.");
+            throw new ArgumentOutOfRangeException(
+                nameof(threads), $"A backend needs at least one thread, not {threads}.");
         Threads = threads;
         _pool = new WorkerPool(threads);
         _float32 = CpuOperators.Create<float>(width, _pool);

@@ -7,8 +7,8 @@ namespace CudaBn.Backends.OpArgs;
 /// <param name="Order">Int32 [count]: in which order the rows are taken.</param>
 /// <param name="Cursor">Read and advanced: Int64 [1]. It lives on the device, so that a recorded step needs no new
 /// arguments.</param>
-/// <param name="Scale">What a byte is multiplied by.</param>
+/// <param name="Divisor">What a byte is divided by, rounded once.</param>
 /// <param name="Batch">Written: [N, ...], N rows of the elements of an image.</param>
 /// <param name="BatchLabels">Written: Int32 [N].</param>
 public readonly record struct GatherBatchArgs(
-    Tensor Images, Tensor Labels, Tensor Order, Tensor Cursor, double Scale, Tensor Batch, Tensor BatchLabels);
+    Tensor Images, Tensor Labels, Tensor Order, Tensor Cursor, double Divisor, Tensor Batch, Tensor BatchLabels);
