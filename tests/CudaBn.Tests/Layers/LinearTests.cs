@@ -25,7 +25,7 @@ public class LinearTests(TestBackend backend, DType dtype) : BackendFixture(back
     [TestCaseSource(nameof(Cases))]
     public void ForwardAndBackward_SmallIntegers_AreExact(LinearCase c)
     {
-        var (x, weight, bias, gradOutput) = Inputs(c, (seed, length) => RandomVector.Integers(seed, length, 3), seed: 1);
+        var (x, weight, bias, gradOutput) = Inputs(c, SmallIntegers, seed: 1);
 
         Run(c, x, weight, bias, gradOutput).AssertEqual(c.Reference(x, weight, bias, gradOutput));
     }
@@ -78,6 +78,8 @@ public class LinearTests(TestBackend backend, DType dtype) : BackendFixture(back
             terms: c.Reference(x.Ones(), weight.Ones(), bias.Ones(), gradOutput.Ones()),
             UnitRoundoff);
     }
+
+    private static double[] SmallIntegers(int seed, int length) => RandomVector.Integers(seed, length, bound: 3);
 
     private (double[] X, double[] Weight, double[] Bias, double[] GradOutput) Inputs(
         LinearCase c, Func<int, int, double[]> values, int seed) =>
