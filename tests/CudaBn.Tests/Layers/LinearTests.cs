@@ -15,9 +15,15 @@ public class LinearTests(TestBackend backend, DType dtype) : BackendFixture(back
 
     /// <summary>Every pair of sizes in every pair of roles, without all triples of them.</summary>
     private static IEnumerable<LinearCase> Cases() =>
-        from i in Enumerable.Range(0, Sizes.Length)
-        from j in Enumerable.Range(0, Sizes.Length)
-        select new LinearCase(Sizes[i], Sizes[j], Sizes[(i + j) % Sizes.Length], Bias: (i + j) % 3 != 0);
+    [
+        .. from i in Enumerable.Range(0, Sizes.Length)
+           from j in Enumerable.Range(0, Sizes.Length)
+           select new LinearCase(Sizes[i], Sizes[j], Sizes[(i + j) % Sizes.Length], Bias: (i + j) % 3 != 0),
+        // Many tiles one way: more than a chunk or two of them.
+        new(1000, 5, 3, true),
+        new(5, 1000, 3, true),
+        new(3, 5, 1000, true),
+    ];
 
     [TestCaseSource(nameof(Cases))]
     public void ForwardAndBackward_NormalNumbers_AreWithinRounding(LinearCase c) => CheckNormalNumbers(c, seed: 1);
