@@ -12,14 +12,12 @@ public class DeterminismTests(TestBackend backend, DType dtype) : BackendFixture
     {
         var first = EveryOperator.Run(Device, DType);
 
-        for (var run = 2; run <= 3; run++)
+        var again = EveryOperator.Run(Device, DType);
+
+        Assert.Multiple(() =>
         {
-            var again = EveryOperator.Run(Device, DType);
-            Assert.Multiple(() =>
-            {
-                foreach (var ((name, bits), (_, bitsAgain)) in first.Zip(again))
-                    Assert.That(bitsAgain.AsSpan().SequenceEqual(bits), $"{name} differs in run {run}");
-            });
-        }
+            foreach (var ((name, bits), (_, bitsAgain)) in first.Zip(again))
+                Assert.That(bitsAgain.AsSpan().SequenceEqual(bits), name);
+        });
     }
 }

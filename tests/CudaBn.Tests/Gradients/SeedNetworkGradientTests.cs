@@ -35,7 +35,7 @@ public class SeedNetworkGradientTests(TestBackend backend, DType dtype) : Backen
             foreach (var parameter in network.Parameters)
             {
                 var (gradient, expected) = (Read(parameter.Gradient), LossGradient(parameter.Value));
-                // Batch normalization takes a channel's bias out again: its gradient is zero, and has no relative error.
+                // Batch normalization takes a channel's bias out again: a gradient of zero has no relative error.
                 if (parameter.Name is "conv1.bias" or "conv2.bias")
                     Assert.That(gradient.Concat(expected).Max(Math.Abs), Is.LessThan(1e-8), parameter.Name);
                 else

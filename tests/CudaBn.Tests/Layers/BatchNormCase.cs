@@ -2,16 +2,16 @@ using CudaBn.Tests.Reference;
 
 namespace CudaBn.Tests.Layers;
 
-/// <summary>One batch normalization of given numbers: what exact arithmetic makes of it, and how far rounding may take a
-/// backend from there.</summary>
+/// <summary>One batch normalization of given numbers: what exact arithmetic makes of it, and how far rounding may take
+/// a backend from there.</summary>
 /// <remarks>
-/// With u the roundoff of the element type, d = 2^-53 that of double, M values per channel and xhat the normalized value,
-/// every sum of M terms is given 8 * sqrt(M) * u times the sum of their absolute values, as sums of products are:
-/// the mean then is off by 8 sqrt(M) u * average |x - mean|, taken of differences from a value near the mean, plus
-/// 8 sqrt(M) d * average |x| for holding it in double (which the reference does as well); the inverse deviation, whose
-/// square is a sum of squares, by 8 sqrt(M) u of itself. In units of the deviation the error of the mean is
-/// 8 sqrt(M) u * A, where A = average |xhat| + d / u * average |x| * invStd. What follows is these two carried
-/// through the formulas of y, dgamma, dbeta and dx. Nothing grows with |mean| / deviation but the part in double.
+/// With u the roundoff of the element type, d = 2^-53 that of double, M values per channel and xhat the normalized
+/// value, every sum of M terms is given 8 * sqrt(M) * u times the sum of their absolute values, as sums of products
+/// are. So the mean is off by 8 sqrt(M) u * average |x - mean|, being taken of differences from a value near it, plus
+/// 8 sqrt(M) d * average |x| for holding it in double (which the reference does as well). The inverse deviation, whose
+/// square is a sum of squares, is off by 8 sqrt(M) u of itself. In units of the deviation the error of the mean is
+/// 8 sqrt(M) u * A, where A = average |xhat| + d / u * average |x| * invStd. What follows is these two carried through
+/// the formulas of y, dgamma, dbeta and dx. Nothing grows with |mean| / deviation but the part in double.
 /// </remarks>
 public sealed class BatchNormCase
 {

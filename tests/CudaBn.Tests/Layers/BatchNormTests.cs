@@ -221,9 +221,9 @@ public class BatchNormTests(TestBackend backend, DType dtype) : BackendFixture(b
     }
 
     private static Arbitrary<int[]> RandomShapes => Arb.From(
-        from batch in Gen.Choose(1, 40)
-        from channels in Gen.Choose(1, 25)
-        from rows in Gen.Choose(1, 9)
+        from batch in Gen.Choose(1, 20)
+        from channels in Gen.Choose(1, 15)
+        from rows in Gen.Choose(1, 5)
         from columns in Gen.Choose(1, 70)
         where batch * rows * columns > 1
         select new[] { batch, channels, rows, columns });

@@ -52,7 +52,7 @@ public class Conv2dTests(TestBackend backend, DType dtype) : BackendFixture(back
     [TestCaseSource(nameof(Cases))]
     public void ForwardAndBackward_SmallIntegers_AreExact(Conv2dCase c)
     {
-        var (x, weight, bias, gradOutput) = Inputs(c, (seed, length) => RandomVector.Integers(seed, length, 3), seed: 1);
+        var (x, weight, bias, gradOutput) = Inputs(c, SmallIntegers, seed: 1);
 
         Run(c, x, weight, bias, gradOutput).AssertEqual(c.Reference(x, weight, bias, gradOutput));
     }
@@ -125,6 +125,8 @@ public class Conv2dTests(TestBackend backend, DType dtype) : BackendFixture(back
                 x.Absolute(), weight.Absolute(), bias.Absolute(), gradOutput.Absolute()),
             terms: c.Reference(x.Ones(), weight.Ones(), bias.Ones(), gradOutput.Ones()),
             UnitRoundoff);
+
+    private static double[] SmallIntegers(int seed, int length) => RandomVector.Integers(seed, length, bound: 3);
 
     private (double[] X, double[] Weight, double[] Bias, double[] GradOutput) Inputs(
         Conv2dCase c, Func<int, int, double[]> values, int seed) =>

@@ -15,9 +15,15 @@ public class LinearTests(TestBackend backend, DType dtype) : BackendFixture(back
 
     /// <summary>Every pair of sizes in every pair of roles, without all triples of them.</summary>
     private static IEnumerable<LinearCase> Cases() =>
-        from i in Enumerable.Range(0, Sizes.Length)
-        from j in Enumerable.Range(0, Sizes.Length)
-        select new LinearCase(Sizes[i], Sizes[j], Sizes[(i + j) % Sizes.Length], Bias: (i + j) % 3 != 0);
+    [
+        .. from i in Enumerable.Range(0, Sizes.Length)
+           from j in Enumerable.Range(0, Sizes.Length)
+           select new LinearCase(Sizes[i], Sizes[j], Sizes[(i + j) % Sizes.Length], Bias: (i + j) % 3 != 0),
+        // Many tiles one way: more than a chunk or two of them.
+        new(1000, 5, 3, true),
+        new(5, 1000, 3, true),
+        new(3, 5, 1000, true),
+    ];
 
     [TestCaseSource(nameof(Cases))]
     public void ForwardAndBackward_NormalNumbers_AreWithinRounding(LinearCase c) => CheckNormalNumbers(c, seed: 1);
@@ -25,7 +31,7 @@ public class LinearTests(TestBackend backend, DType dtype) : BackendFixture(back
     [TestCaseSource(nameof(Cases))]
     public void ForwardAndBackward_SmallIntegers_AreExact(LinearCase c)
     {
-        var (x, weight, bias, gradOutput) = Inputs(c, (seed, length) => RandomVector.Integers(seed, length, 3), seed: 1);
+        var (x, weight, bias, gradOutput) = Inputs(c, SmallIntegers, seed: 1);
 
         Run(c, x, weight, bias, gradOutput).AssertEqual(c.Reference(x, weight, bias, gradOutput));
     }
@@ -78,6 +84,8 @@ public class LinearTests(TestBackend backend, DType dtype) : BackendFixture(back
             terms: c.Reference(x.Ones(), weight.Ones(), bias.Ones(), gradOutput.Ones()),
             UnitRoundoff);
     }
+
+    private static double[] SmallIntegers(int seed, int length) => RandomVector.Integers(seed, length, bound: 3);
 
     private (double[] X, double[] Weight, double[] Bias, double[] GradOutput) Inputs(
         LinearCase c, Func<int, int, double[]> values, int seed) =>

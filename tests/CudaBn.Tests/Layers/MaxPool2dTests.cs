@@ -43,7 +43,8 @@ public class MaxPool2dTests(TestBackend backend, DType dtype) : BackendFixture(b
     public void ForwardAndBackward_NormalNumbers(PoolCase c) => Check(c, RandomVector.Normal(1, c.InputLength));
 
     [TestCaseSource(nameof(Cases))]
-    public void ForwardAndBackward_ManyTies_FirstWins(PoolCase c) => Check(c, RandomVector.Integers(2, c.InputLength, 1));
+    public void ForwardAndBackward_ManyTies_FirstWins(PoolCase c) =>
+        Check(c, RandomVector.Integers(2, c.InputLength, 1));
 
     [TestCaseSource(nameof(Cases))]
     public void ForwardAndBackward_AllEqual_FirstWins(PoolCase c) =>

@@ -151,8 +151,8 @@ public class SoftmaxCrossEntropyTests(TestBackend backend, DType dtype) : Backen
             GradientBounds(logits, labels, batch, classes, scale));
     }
 
-    // A row's loss is log(sum of exp(d)) - d[label], d being the distances from the maximum. A distance is off by u * |d|,
-    // so its exponential by that part of itself, and the logarithm of their sum by the average of it under the
+    // A row's loss is log(sum of exp(-d)) + d[label], d being the distances below the maximum. A distance is off by
+    // u * d, so its exponential by that part of itself, and the logarithm of their sum by the average of it under the
     // probabilities p; each sum of C terms has 8 * sqrt(C) * u of itself, as sums of products do. Logits so far behind
     // that their exponential underflows weigh nothing.
     private double[] RowBounds(double[] logits, int[] labels, int batch, int classes)

@@ -54,7 +54,10 @@ public static class ErrorBound
         }
     }
 
-    /// <summary>Asserts that every element equals the expected one; zero is zero whatever its sign, NaN is NaN.</summary>
+    /// <summary>Asserts that every element equals the expected one; zero is zero whatever its sign, NaN is NaN.
+    /// </summary>
     public static void AssertEqual(string name, double[] actual, double[] expected) =>
-        AssertExact(name, Array.ConvertAll(actual, value => value + 0.0), Array.ConvertAll(expected, value => value + 0.0));
+        AssertExact(name, WithoutSignedZeros(actual), WithoutSignedZeros(expected));
+
+    private static double[] WithoutSignedZeros(double[] values) => Array.ConvertAll(values, value => value + 0.0);
 }
