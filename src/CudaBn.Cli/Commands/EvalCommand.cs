@@ -48,7 +48,7 @@ internal static class EvalCommand
         using var loader = new DataLoader(data.Test, batchSize, chosen.Device);
         var predictions = Predictions.Of(model, loader);
         Console.WriteLine(Text.Of(
-            $"test loss {predictions.Evaluation.Loss:F6}, test accuracy {predictions.Evaluation.Accuracy:F4} on {data.Test.Count} images of {data.Label()}"));
+            $"test loss {predictions.Evaluation.Loss:F6}, test accuracy {predictions.Evaluation.Accuracy:F6} on {data.Test.Count} images of {data.Label()}"));
         WriteClasses(data.Test, predictions.Labels);
         return ExitCodes.Done;
     }

@@ -15,7 +15,8 @@ internal static class NotebookBugPicture
         var right = last.Metrics.TestAccuracy;
         var broken = last.NotebookBug!.Value.Accuracy;
         var plot = new EpochPlot(
-            Text.Of($"One broken line of batch normalization: {100 * broken:F1}% where {100 * right:F1}% is right"),
+            Text.Of(
+                $"One broken line in batch normalization: {100 * right:F1}% becomes {100 * broken:F1}% after {rows.Count} epochs"),
             $"test accuracy, {dataset}", last.Metrics.Epoch);
         plot.Add(
             "right: running statistics follow the batches", Palette.Blue, MarkerShape.FilledCircle,
