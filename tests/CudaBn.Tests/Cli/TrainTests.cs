@@ -52,7 +52,7 @@ public class TrainTests
         Assert.That(
             _train.Lines.Where(line => line.StartsWith("epoch ", StringComparison.Ordinal)),
             Has.Exactly(2).Matches<string>(line => Regex.IsMatch(
-                line,
+                line!,
                 @"^epoch [12]/2: train loss \d+\.\d{4}, train accuracy 0\.\d{4}, test loss \d+\.\d{4}, "
                 + @"test accuracy 0\.\d{4}, \d+\.\d\d s, \d+ images/s, "
                 + @"notebook's statistics: test loss \d+\.\d{4}, test accuracy 0\.\d{4}$")));
