@@ -46,7 +46,7 @@ internal static class EvalCommand
             Terminal.WriteField("note", $"these weights were trained on {trainedOn}");
 
         using var loader = new DataLoader(data.Test, batchSize, chosen.Device);
-        var predictions = Predictions.Of(model, loader);
+        var predictions = Predictions.Of(model, loader, interruption.Token);
         Console.WriteLine(Text.Of(
             $"test loss {predictions.Evaluation.Loss:F6}, test accuracy {predictions.Evaluation.Accuracy:F6} on {data.Test.Count} images of {data.Label()}"));
         WriteClasses(data.Test, predictions.Labels);

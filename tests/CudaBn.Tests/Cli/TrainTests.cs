@@ -41,7 +41,9 @@ public class TrainTests
     public void Output_NeverCallsTheDrawnSetFashionMnist()
     {
         Assert.That(_train.Output, Does.Contain($"on {Dataset}"));
-        Assert.That(_train.Output.Replace("not Fashion-MNIST", null), Does.Not.Contain("Fashion-MNIST"));
+        Assert.That(
+            _train.Output.Replace("not Fashion-MNIST", null).Replace("Fashion-MNIST is not on this machine", null),
+            Does.Not.Contain("Fashion-MNIST"));
         Assert.That(File.ReadAllText(_folder["run/metrics.csv"]), Does.Not.Contain("Fashion-MNIST"));
     }
 
