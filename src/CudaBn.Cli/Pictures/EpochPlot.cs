@@ -12,6 +12,9 @@ internal sealed class EpochPlot
     private const int Border = 14;
     private const int ValueLabels = 12;
 
+    // More of them run into each other.
+    private const int MostMarkers = 60;
+
     // Keeps a flat curve from filling the picture with its last digits.
     private const double LeastMargin = 0.02;
 
@@ -51,7 +54,7 @@ internal sealed class EpochPlot
         curve.Color = Color.FromHex(color);
         curve.LineWidth = 2.5f;
         curve.MarkerShape = marker;
-        curve.MarkerSize = 8;
+        curve.MarkerSize = finite.Length <= MostMarkers ? 8 : 0;
     }
 
     /// <summary>Fits the value axis to losses.</summary>

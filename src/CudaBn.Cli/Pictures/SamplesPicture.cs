@@ -52,7 +52,8 @@ internal static class SamplesPicture
     {
         var labels = images.Labels.ToArray();
         var right = predicted.Where((label, i) => label == labels[i]).Count();
-        canvas.DrawText($"The first {images.Count} test images of {dataset}", Margin + 16, 36, 20, Palette.Ink, isBold: true);
+        canvas.DrawText(
+            $"The first {images.Count} test images of {dataset}", Margin + 16, 36, 20, Palette.Ink, isBold: true);
         canvas.DrawText(
             $"{right} named rightly, {images.Count - right} wrongly, in red with the true class in grey below",
             Margin + 16, 60, 14, Palette.Faint);

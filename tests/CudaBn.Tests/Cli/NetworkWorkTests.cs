@@ -29,7 +29,8 @@ public class NetworkWorkTests
     [Test]
     public void Convolution_StrideAndPadding_CountTheWindows()
     {
-        using var model = new Sequential(new Conv2d(3, 4, kernel: 3, stride: 2, padding: 1), new MaxPool2d(2), new Flatten());
+        using var model = new Sequential(
+            new Conv2d(3, 4, kernel: 3, stride: 2, padding: 1), new MaxPool2d(2), new Flatten());
         // 7 -> (7 + 2 - 3) / 2 + 1 = 4 rows, 9 -> 5 columns.
         Assert.That(NetworkWork.Forward(model, [2, 3, 7, 9]), Is.EqualTo(2L * 2 * 4 * 4 * 5 * 3 * 9));
     }

@@ -54,7 +54,8 @@ public class PicturesTests
     [Test]
     public void Plots_OfARunThatDiverged_AreWritten()
     {
-        CurvesPicture.Write(_folder["curves.png"], "some images", [Row(1, 2), Row(2, double.NaN), Row(3, double.PositiveInfinity)]);
+        CurvesPicture.Write(
+            _folder["curves.png"], "some images", [Row(1, 2), Row(2, double.NaN), Row(3, double.PositiveInfinity)]);
         AssertPlot("curves.png", 1400, 600);
         CurvesPicture.Write(_folder["none.png"], "some images", [Row(1, double.NaN)]);
         Assert.That(File.Exists(_folder["none.png"]), Is.True);

@@ -18,7 +18,8 @@ public class TrainTests
     {
         _folder = new TemporaryFolder();
         _train = CudabnProcess.Run(
-            _folder[""], "train", "--limit", "512", "--epochs", "2", "--init", "default", "--notebook-bug", "--out", "run");
+            _folder[""], "train", "--limit", "512", "--epochs", "2", "--init", "default", "--out", "run",
+            "--notebook-bug");
         Assert.That(_train.ExitCode, Is.Zero, _train.Error);
     }
 
@@ -107,11 +108,13 @@ public class TrainTests
         Assert.That(eval.Lines[0], Does.StartWith($"data     {Dataset}"));
         Assert.That(eval.Output, Does.Not.Contain("trained on"));
 
-        var classes = eval.Lines.SkipWhile(line => !line.StartsWith("class", StringComparison.Ordinal)).Skip(1).ToArray();
+        var classes = eval.Lines.SkipWhile(line => !line.StartsWith("class", StringComparison.Ordinal))
+            .Skip(1).ToArray();
         Assert.That(classes, Has.Length.EqualTo(10));
         var counts = classes.Select(line => Regex.Match(line[12..], @"^ +(\d+) +(\d+) ")).ToArray();
         Assert.That(counts.Sum(count => int.Parse(count.Groups[1].ValueSpan)), Is.EqualTo(512));
-        Assert.That(counts.Sum(count => int.Parse(count.Groups[2].ValueSpan)), Is.EqualTo((int)Math.Round(512 * accuracy)));
+        Assert.That(
+            counts.Sum(count => int.Parse(count.Groups[2].ValueSpan)), Is.EqualTo((int)Math.Round(512 * accuracy)));
     }
 
     [Test]
@@ -128,7 +131,8 @@ public class TrainTests
     public void Out_ThatHoldsARun_GetsASuffix_AndThreadsChangeNoBit()
     {
         using var again = CudabnProcess.Run(
-            _folder[""], "train", "--limit", "512", "--epochs", "2", "--init", "default", "--threads", "3", "--out", "run");
+            _folder[""], "train", "--limit", "512", "--epochs", "2", "--init", "default", "--out", "run",
+            "--threads", "3");
 
         Assert.That(again.ExitCode, Is.Zero, again.Error);
         Assert.That(again.Output, Does.Contain("run-2: metrics.csv, curves.png, samples.png, model.safetensors"));

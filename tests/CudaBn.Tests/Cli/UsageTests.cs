@@ -20,7 +20,8 @@ public class UsageTests
 
         Assert.That(help.ExitCode, Is.Zero);
         Assert.That(help.Error, Is.Empty);
-        foreach (var text in new[] { "train", "eval", "doctor", "time", "Examples:", "cudabn train", "CUDABN_DATA", "130" })
+        string[] texts = ["train", "eval", "doctor", "time", "Examples:", "cudabn train", "CUDABN_DATA", "130"];
+        foreach (var text in texts)
             Assert.That(help.Output, Does.Contain(text));
     }
 
@@ -84,9 +85,12 @@ public class UsageTests
     public void Data_Broken_NamesTheFileAndLeavesNothing()
     {
         var data = Directory.CreateDirectory(_folder["data"]).FullName;
-        foreach (var name in new[]
-            { "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte" })
+        foreach (var file in FashionMnistFiles.Published.All)
+        {
+            var name = Path.GetFileNameWithoutExtension(file.ArchiveName);
             File.WriteAllBytes(Path.Combine(data, name), [0, 0, 8, 1, 0, 0, 0, 9, 1]);
+        }
+
         using var command = Run("train", "--data", data, "--out", _folder["new/run"]);
 
         Assert.That(command.ExitCode, Is.EqualTo(1));

@@ -158,7 +158,8 @@ public class ModelWeightsTests
             {
                 var payload = new byte[entry.Length];
                 reader.Read(entry, payload);
-                if (change(new SafeTensorsSource(entry.Name, entry.DType, entry.Shape, s => s.Write(payload))) is { } kept)
+                var source = new SafeTensorsSource(entry.Name, entry.DType, entry.Shape, s => s.Write(payload));
+                if (change(source) is { } kept)
                     sources.Add(kept);
             }
         }
