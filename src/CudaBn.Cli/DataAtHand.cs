@@ -34,7 +34,7 @@ internal static class DataAtHand
         else if (search.MayDownload)
             return Download(search, cancellation);
         else if (!search.IsSettled())
-            AnnounceDrawn("downloads are forbidden by CUDABN_OFFLINE");
+            AnnounceDrawn($"{FashionMnist.Name} is not on this machine, and CUDABN_OFFLINE forbids to download it");
         return FashionMnist.LoadOrDraw(path, progress: null, cancellation);
     }
 
@@ -60,6 +60,9 @@ internal static class DataAtHand
         return data;
     }
 
-    private static void AnnounceDrawn(string reason) => Terminal.WriteField(
-        "data", $"{DrawnGarments.Name} (built in): images drawn by code, not {FashionMnist.Name}; {reason}");
+    private static void AnnounceDrawn(string reason)
+    {
+        Terminal.WriteField("data", $"{DrawnGarments.Name} (built in): images drawn by code, not {FashionMnist.Name}");
+        Terminal.WriteField("why", reason);
+    }
 }

@@ -2,8 +2,8 @@ using System.Globalization;
 
 namespace CudaBn.Cli;
 
-/// <summary>Shows how far a download is: a bar that is drawn over in a terminal, a line per tenth elsewhere. Silent until
-/// it is shown.</summary>
+/// <summary>Shows how far a download is: a bar that is drawn over in a terminal, a line per tenth elsewhere. Silent
+/// until it is shown.</summary>
 internal sealed class DownloadBar : IProgress<DownloadProgress>, IDisposable
 {
     private const int Width = 30;

@@ -2,7 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace CudaBn.Cli;
 
-/// <summary>Turns the first SIGINT (Ctrl-C) or SIGTERM into a cancellation; the second ends the process at once.</summary>
+/// <summary>Turns the first SIGINT (Ctrl-C) or SIGTERM into a cancellation; the second ends the process at
+/// once.</summary>
 internal sealed class Interruption : IDisposable
 {
     private readonly CancellationTokenSource _source = new();

@@ -2,7 +2,8 @@ using Spectre.Console;
 
 namespace CudaBn.Cli;
 
-/// <summary>What standard output is: a terminal that can be drawn on, or a file or pipe that gets plain lines.</summary>
+/// <summary>What standard output is: a terminal that can be drawn on, or a file or pipe that gets plain
+/// lines.</summary>
 internal static class Terminal
 {
     /// <summary>Whether lines may be drawn over.</summary>

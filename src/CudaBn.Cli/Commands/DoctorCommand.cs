@@ -11,7 +11,10 @@ internal static class DoctorCommand
     public static Command Create()
     {
         var data = Options.Data();
-        var command = new Command("doctor", "Shows device, vector instructions, data and versions. Needs no GPU.") { data };
+        var command = new Command("doctor", "Shows device, vector instructions, data and versions. Needs no GPU.")
+        {
+            data,
+        };
         command.SetAction(parsed => Examine(parsed.GetValue(data)));
         return command;
     }

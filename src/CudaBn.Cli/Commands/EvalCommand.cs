@@ -30,7 +30,8 @@ internal static class EvalCommand
         return command;
     }
 
-    private static int Evaluate(string runOrFile, int batchSize, string deviceName, int? threads, string? folder, int? limit)
+    private static int Evaluate(
+        string runOrFile, int batchSize, string deviceName, int? threads, string? folder, int? limit)
     {
         using var interruption = new Interruption();
         var path = WeightsAt(runOrFile);
@@ -46,9 +47,10 @@ internal static class EvalCommand
             Terminal.WriteField("note", $"these weights were trained on {trainedOn}");
 
         using var loader = new DataLoader(data.Test, batchSize, chosen.Device);
-        var predictions = Predictions.Of(model, loader);
+        var predictions = Predictions.Of(model, loader, interruption.Token);
+        var (loss, accuracy) = predictions.Evaluation;
         Console.WriteLine(Text.Of(
-            $"test loss {predictions.Evaluation.Loss:F6}, test accuracy {predictions.Evaluation.Accuracy:F4} on {data.Test.Count} images of {data.Label()}"));
+            $"test loss {loss:F6}, test accuracy {accuracy:F6} on {data.Test.Count} images of {data.Label()}"));
         WriteClasses(data.Test, predictions.Labels);
         return ExitCodes.Done;
     }
@@ -63,7 +65,9 @@ internal static class EvalCommand
             throw new FileNotFoundException($"{runOrFile}: there is no such run or file.");
 
         var path = Path.Combine(runOrFile, RunFolder.WeightsName);
-        return File.Exists(path) ? path : throw new FileNotFoundException($"{runOrFile}: holds no {RunFolder.WeightsName}.");
+        return File.Exists(path)
+            ? path
+            : throw new FileNotFoundException($"{runOrFile}: holds no {RunFolder.WeightsName}.");
     }
 
     private static void WriteClasses(ImageDataset images, int[] predicted)
@@ -79,7 +83,8 @@ internal static class EvalCommand
                 .OrderByDescending(group => group.Count()).ThenBy(group => group.Key).FirstOrDefault();
             var accuracy = answers.Length == 0 ? "-" : Text.Of($"{(double)right / answers.Length:F4}");
             var taken = wrong is null ? "-" : Text.Of($"{images.ClassNames[wrong.Key]} ({wrong.Count()})");
-            Console.WriteLine(Text.Of($"{images.ClassNames[label],-12} {answers.Length,7} {right,7} {accuracy,9}  {taken}"));
+            Console.WriteLine(Text.Of(
+                $"{images.ClassNames[label],-12} {answers.Length,7} {right,7} {accuracy,9}  {taken}"));
         }
     }
 }

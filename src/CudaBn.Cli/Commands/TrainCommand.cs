@@ -13,7 +13,7 @@ internal static class TrainCommand
         var seed = Options.Seed();
         var init = new Option<string>("--init")
         {
-            Description = "First values of the weights: notebook (normal, deviation 0.01) or default (each layer's own)",
+            Description = "First weights: notebook (normal, deviation 0.01) or default (each layer's own)",
             DefaultValueFactory = _ => "notebook",
             HelpName = "notebook|default",
         };
@@ -28,7 +28,7 @@ internal static class TrainCommand
         var limit = Options.Limit();
         var output = new Option<string?>("--out")
         {
-            Description = "Folder for metrics, pictures and weights; -2 is added where it holds a run [default: runs/TIME]",
+            Description = "Folder for what is written; -2 is added where it holds a run [default: runs/TIME]",
             HelpName = "FOLDER",
         };
         var notebookBug = new Option<bool>("--notebook-bug")

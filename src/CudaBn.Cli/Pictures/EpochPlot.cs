@@ -10,17 +10,24 @@ namespace CudaBn.Cli;
 internal sealed class EpochPlot
 {
     private const int Border = 14;
-    private const int ValueLabels = 9;
+    private const int ValueLabels = 12;
+
+    // More of them run into each other.
+    private const int MostMarkers = 60;
 
     // Keeps a flat curve from filling the picture with its last digits.
     private const double LeastMargin = 0.02;
 
     private readonly List<double> _drawn = [];
+    private readonly List<PlotLegendItem> _legend = [];
 
     public EpochPlot(string title, string valueName, int epochs)
     {
         Typefaces.UseInPlots();
         Plot = new Plot();
+        Plot.HideLegend();
+        // Plots share a canvas.
+        Plot.RenderManager.ClearCanvasBeforeEachRender = false;
         Plot.Title(title, 19);
         Plot.XLabel("epoch", 16);
         Plot.YLabel(valueName, 16);
@@ -43,11 +50,11 @@ internal sealed class EpochPlot
         _drawn.AddRange(finite.Select(point => point.Value));
         var curve = Plot.Add.Scatter(
             finite.Select(point => (double)point.Epoch).ToArray(), finite.Select(point => point.Value).ToArray());
-        curve.LegendText = name;
+        _legend.Add(new PlotLegendItem(name, color, marker));
         curve.Color = Color.FromHex(color);
         curve.LineWidth = 2.5f;
         curve.MarkerShape = marker;
-        curve.MarkerSize = 8;
+        curve.MarkerSize = finite.Length <= MostMarkers ? 8 : 0;
     }
 
     /// <summary>Fits the value axis to losses.</summary>
@@ -65,8 +72,10 @@ internal sealed class EpochPlot
         for (var i = 0; i < plots.Length; i++)
         {
             var left = Border + (i * each);
-            plots[i].Plot.Render(
-                surface.Canvas, new PixelRect(left, left + each - Border, height - Border, Border));
+            var right = left + each - Border;
+            var bottom = height - Border - PlotLegend.Height;
+            plots[i].Plot.Render(surface.Canvas, new PixelRect(left, right, bottom, Border));
+            PlotLegend.Draw(surface.Canvas, (left + right) / 2, height - Border, plots[i]._legend);
         }
 
         using var image = surface.Snapshot();
@@ -84,12 +93,6 @@ internal sealed class EpochPlot
             TargetTickCount = ValueLabels,
             LabelFormatter = value => value.ToString(format, CultureInfo.InvariantCulture),
         };
-        // Below the plot, where it hides no point.
-        Plot.ShowLegend(Edge.Bottom);
-        Plot.Legend.Orientation = Orientation.Horizontal;
-        Plot.Legend.FontSize = 15;
-        Plot.Legend.OutlineWidth = 0;
-        Plot.Legend.ShadowColor = Colors.Transparent;
     }
 
     private static Tick[] WholeEpochs(int epochs)

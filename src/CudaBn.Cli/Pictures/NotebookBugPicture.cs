@@ -2,8 +2,8 @@ using ScottPlot;
 
 namespace CudaBn.Cli;
 
-/// <summary>notebook-bug.png: test accuracy with the right running statistics, and with those that the notebook's broken
-/// line leaves: mean 0 and variance 0.9^t.</summary>
+/// <summary>notebook-bug.png: test accuracy with the right running statistics, and with those that the notebook's
+/// broken line leaves: mean 0 and variance 0.9^t.</summary>
 internal static class NotebookBugPicture
 {
     private const int Width = 1200;
@@ -14,8 +14,9 @@ internal static class NotebookBugPicture
         var last = rows[^1];
         var right = last.Metrics.TestAccuracy;
         var broken = last.NotebookBug!.Value.Accuracy;
+        var loss = Text.Of($"{100 * right:F1}% becomes {100 * broken:F1}% after {rows.Count} epochs");
         var plot = new EpochPlot(
-            Text.Of($"One broken line of batch normalization: {100 * broken:F1}% where {100 * right:F1}% is right"),
+            $"One broken line in batch normalization: {loss}",
             $"test accuracy, {dataset}", last.Metrics.Epoch);
         plot.Add(
             "right: running statistics follow the batches", Palette.Blue, MarkerShape.FilledCircle,

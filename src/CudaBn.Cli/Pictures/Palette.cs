@@ -1,7 +1,7 @@
 namespace CudaBn.Cli;
 
-/// <summary>Colors that people with any kind of color vision can tell apart (blue and red of Paul Tol's "vibrant" scheme;
-/// SRON technical note EPS/TN/09-002). Hexadecimal RGB.</summary>
+/// <summary>Colors that people with any kind of color vision can tell apart (blue and red of Paul Tol's "vibrant"
+/// scheme; SRON technical note EPS/TN/09-002). Hexadecimal RGB.</summary>
 internal static class Palette
 {
     public const string Blue = "#0077BB";

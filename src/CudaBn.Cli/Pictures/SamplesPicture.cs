@@ -52,9 +52,10 @@ internal static class SamplesPicture
     {
         var labels = images.Labels.ToArray();
         var right = predicted.Where((label, i) => label == labels[i]).Count();
-        DrawText(canvas, $"The first {images.Count} test images of {dataset}", Margin + 16, 36, 20, Palette.Ink, isBold: true);
-        DrawText(
-            canvas, $"{right} named rightly, {images.Count - right} wrongly, in red with the true class in grey below",
+        canvas.DrawText(
+            $"The first {images.Count} test images of {dataset}", Margin + 16, 36, 20, Palette.Ink, isBold: true);
+        canvas.DrawText(
+            $"{right} named rightly, {images.Count - right} wrongly, in red with the true class in grey below",
             Margin + 16, 60, 14, Palette.Faint);
     }
 
@@ -67,12 +68,12 @@ internal static class SamplesPicture
         var frame = SKRect.Create(left, 0, ImageSize, ImageSize);
         DrawImage(canvas, images, index, frame);
         DrawFrame(canvas, frame, isRight);
-        DrawText(
-            canvas, images.ClassNames[predicted], center, ImageSize + 20, 14, isRight ? Palette.Ink : Palette.Red,
+        canvas.DrawText(
+            images.ClassNames[predicted], center, ImageSize + 20, 14, isRight ? Palette.Ink : Palette.Red,
             isBold: !isRight, SKTextAlign.Center);
         if (!isRight)
-            DrawText(
-                canvas, $"is: {images.ClassNames[truth]}", center, ImageSize + 37, 12.5f, Palette.Faint, isBold: false,
+            canvas.DrawText(
+                $"is: {images.ClassNames[truth]}", center, ImageSize + 37, 12.5f, Palette.Faint, isBold: false,
                 SKTextAlign.Center);
     }
 
@@ -98,20 +99,5 @@ internal static class SamplesPicture
         };
         frame.Inflate(isRight ? 0 : 2, isRight ? 0 : 2);
         canvas.DrawRect(frame, paint);
-    }
-
-    private static void DrawText(
-        SKCanvas canvas,
-        string text,
-        float x,
-        float y,
-        float size,
-        string color,
-        bool isBold = false,
-        SKTextAlign align = SKTextAlign.Left)
-    {
-        using var font = new SKFont(isBold ? Typefaces.Bold : Typefaces.Regular, size) { Subpixel = true };
-        using var paint = new SKPaint { Color = SKColor.Parse(color), IsAntialias = true };
-        canvas.DrawText(text, x, y, align, font, paint);
     }
 }

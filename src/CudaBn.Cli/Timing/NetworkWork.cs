@@ -20,7 +20,8 @@ internal static class NetworkWork
     }
 
     /// <summary>Of one pass forward through one convolution.</summary>
-    public static long Convolution(int batch, int inChannels, int outChannels, Size2d kernel, int outHeight, int outWidth) =>
+    public static long Convolution(
+        int batch, int inChannels, int outChannels, Size2d kernel, int outHeight, int outWidth) =>
         2L * batch * outChannels * outHeight * outWidth * inChannels * kernel.Height * kernel.Width;
 
     /// <summary>Of one pass forward through one dense layer.</summary>

@@ -42,7 +42,8 @@ internal sealed class OperatorTimer(Device device, TimingPlan plan)
         var gradWeight = Normal(weight.Shape);
         var gradBias = Normal(bias.Shape);
         var work = NetworkWork.Convolution(batch, inChannels, outChannels, kernel, outSize, outSize);
-        var sizes = $"{batch}, {inChannels}->{outChannels}, {size}x{size}, k{kernel}{(padding > 0 ? $" p{padding}" : "")}";
+        var padded = padding > 0 ? $" p{padding}" : "";
+        var sizes = $"{batch}, {inChannels}->{outChannels}, {size}x{size}, k{kernel}{padded}";
 
         yield return Time($"conv forward {sizes}", work, WorkUnit.Flop, () => Backend.Conv2dForward(
             new Conv2dForwardArgs(geometry, input, weight, bias, output)));

@@ -16,8 +16,8 @@ internal sealed record TimingPlan(int Steps, int Evaluations, TimeSpan OperatorT
 
     public static TimingPlan Quick { get; } = new(50, 3, TimeSpan.FromMilliseconds(100), LeastRuns: 3);
 
-    /// <summary>The median time of a run, in milliseconds. The first runs, in which code is still being compiled, are not
-    /// counted.</summary>
+    /// <summary>The median time of a run, in milliseconds. The first runs, in which code is still being compiled, are
+    /// not counted.</summary>
     public double MedianMilliseconds(Action run)
     {
         Repeat(run, OperatorTime / 2, WarmUpRuns);

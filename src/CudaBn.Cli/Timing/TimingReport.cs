@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Reflection;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -21,18 +22,21 @@ internal sealed record TimingReport(
     {
         Console.WriteLine();
         Terminal.WriteField("limits", Text.Of(
-            $"{Limits.GigaFlops:F0} GFLOP/s of multiply-adds, {Limits.GigaBytes:F1} GB/s of copying (best of all rounds)"));
+            $"{Limits.GigaFlops:F0} GFLOP/s of multiply-adds, {Limits.GigaBytes:F1} GB/s of copying, at best"));
         Terminal.WriteField("step", Text.Of(
-            $"{StepMilliseconds:F2} ms for {NetworkTimer.BatchSize} images, {StepWork / 1e9:F3} GFLOP: {100 * StepShare:F0}% of the limit"));
+            $"{StepMilliseconds:F2} ms for {NetworkTimer.BatchSize} images, {StepWork / 1e9:F3} GFLOP, ")
+            + Text.Of($"{100 * StepShare:F0}% of the limit"));
         Terminal.WriteField("evaluate", Text.Of(
             $"{EvaluationMilliseconds:F0} ms for {NetworkTimer.EvaluatedImages:N0} images"));
         Console.WriteLine();
-        Console.WriteLine("Rows in GB/s count what must be read and written at least; out of a cache they pass the limit of copying.");
+        Console.WriteLine("GB/s count what must at least be read and written; from a cache they may pass the limit.");
         var width = Operators.Max(row => row.Name.Length);
         Console.WriteLine($"{"operator".PadRight(width)}  {"ms",8}  {"rate",14}  limit");
         foreach (var row in Operators)
         {
-            var rate = row.Unit == WorkUnit.Flop ? Text.Of($"{row.Rate:F0} GFLOP/s") : Text.Of($"{row.Rate:F1} GB/s   ");
+            var rate = row.Unit == WorkUnit.Flop
+                ? Text.Of($"{row.Rate:F0} GFLOP/s")
+                : Text.Of($"{row.Rate:F1} GB/s   ");
             Console.WriteLine(Text.Of(
                 $"{row.Name.PadRight(width)}  {row.Milliseconds,8:F3}  {rate,14}  {100 * row.ShareOf(Limits),4:F0}%"));
         }
@@ -49,7 +53,7 @@ internal sealed record TimingReport(
         json.WriteStartObject();
         json.WriteString("version", typeof(Device).Assembly
             .GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion);
-        json.WriteString("date", DateTime.UtcNow.ToString("yyyy-MM-dd", System.Globalization.CultureInfo.InvariantCulture));
+        json.WriteString("date", DateTime.UtcNow.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture));
         json.WriteString("processor", Processor);
         json.WriteNumber("threads", Threads);
         json.WriteNumber("limit_gflop_per_s", Limits.GigaFlops);

@@ -5,13 +5,15 @@ namespace CudaBn.Cli;
 /// <param name="Labels">The class it gives each image.</param>
 internal sealed record Predictions(Evaluation Evaluation, int[] Labels)
 {
-    public static Predictions Of(Layer model, DataLoader data)
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static Predictions Of(Layer model, DataLoader data, CancellationToken cancellation = default)
     {
         using var loss = new SoftmaxCrossEntropy();
         var labels = new List<int>(data.ImageCount);
         model.IsTraining = false;
         foreach (var batch in data)
         {
+            cancellation.ThrowIfCancellationRequested();
             var logits = model.Forward(batch.Images);
             loss.Forward(logits, batch.Labels);
             AddGreatest(logits.ToArray<float>(), logits.Shape[1], labels);

@@ -22,7 +22,11 @@ internal sealed class TrainingLines(int epochs) : ITrainingDisplay
             Text.Of($"{epoch.ImagesPerSecond:F0} images/s"),
         ];
         if (row.NotebookBug is { } bug)
-            parts = [.. parts, Text.Of($"notebook's statistics: test loss {bug.Loss:F4}, test accuracy {bug.Accuracy:F4}")];
+            parts =
+            [
+                .. parts,
+                Text.Of($"notebook's statistics: test loss {bug.Loss:F4}, test accuracy {bug.Accuracy:F4}"),
+            ];
         Console.WriteLine(string.Join(", ", parts));
     }
 }

@@ -35,7 +35,8 @@ internal sealed class TrainingRun(TrainSettings settings)
         Terminal.WriteField("network", Text.Of(
             $"seed network, {weights:N0} weights, {(settings.NotebookInitialization ? "notebook" : "default")} start"));
         Terminal.WriteField("training", Text.Of(
-            $"{settings.Epochs} epochs, batches of {settings.BatchSize}, lr {settings.LearningRate}, seed {settings.Seed}"));
+            $"{settings.Epochs} epochs, batches of {settings.BatchSize}, lr {settings.LearningRate}, ")
+            + Text.Of($"seed {settings.Seed}"));
         Terminal.WriteField("out", folder.FolderPath);
     }
 
@@ -54,7 +55,8 @@ internal sealed class TrainingRun(TrainSettings settings)
         var metrics = new MetricsCsv(folder.Metrics, data.Label(), settings.NotebookBug);
         metrics.Write(_rows);
         ITrainingDisplay display = Terminal.IsInteractive
-            ? new TrainingTable($"seed network on {data.Label()}", settings.Epochs, train.ImageCount, settings.NotebookBug)
+            ? new TrainingTable(
+                $"seed network on {data.Label()}", settings.Epochs, train.ImageCount, settings.NotebookBug)
             : new TrainingLines(settings.Epochs);
         try
         {

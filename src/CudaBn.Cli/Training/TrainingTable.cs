@@ -26,8 +26,8 @@ internal sealed class TrainingTable : ITrainingDisplay
         (_epochs, _images) = (epochs, images);
         _table = new Table { Border = TableBorder.Rounded, Title = new TableTitle(Markup.Escape(title)) };
         string[] columns =
-            ["epoch", "train loss", "train acc", "test loss", "test acc", "seconds", "images/s"];
-        foreach (var column in withNotebookBug ? [.. columns, "notebook's\ntest acc"] : columns)
+            ["epoch", "train\nloss", "train\nacc", "test\nloss", "test\nacc", "seconds", "images\nper s"];
+        foreach (var column in withNotebookBug ? [.. columns, "notebook\ntest acc"] : columns)
             _table.AddColumn(new TableColumn(column).RightAligned());
     }
 

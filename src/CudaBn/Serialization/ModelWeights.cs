@@ -40,8 +40,8 @@ public static class ModelWeights
     /// <param name="path">A safetensors file with exactly the tensors of <see cref="Layer.State"/>. Float32 is widened
     /// for a Float64 model, for that is exact; Float64 is refused for a Float32 model, for that would round.</param>
     /// <returns>The free-form texts kept in the file.</returns>
-    /// <exception cref="InvalidDataException">The file is broken, or is not of this model: the message lists every tensor
-    /// that is missing, unexpected, or of another shape or type.</exception>
+    /// <exception cref="InvalidDataException">The file is broken, or is not of this model: the message lists every
+    /// tensor that is missing, unexpected, or of another shape or type.</exception>
     /// <exception cref="InvalidOperationException">The model is not initialized.</exception>
     /// <exception cref="IOException">The file does not exist or cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be read, or is a folder.</exception>

@@ -20,29 +20,39 @@ internal abstract partial class CpuOperators
 
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void GatherBatch(in GatherBatchArgs args)
     {
         var cursor = (long*)args.Cursor.Address;
         var rows = args.Batch.Shape[0];
-        var elements = args.Batch.ElementCount / rows;
-        var order = (int*)args.Order.Address + *cursor;
-        byte* images = (byte*)args.Images.Address, labels = (byte*)args.Labels.Address;
-        var batch = Data(args.Batch);
-        var batchLabels = (int*)args.BatchLabels.Address;
         var scaled = stackalloc T[256];
         for (var level = 0; level < 256; level++)
             scaled[level] = T.CreateTruncating(level / args.Divisor);
 
-        for (var row = 0; row < rows; row++)
-        {
-            var source = images + order[row] * elements;
-            var destination = batch + row * elements;
-            for (long i = 0; i < elements; i++)
-                destination[i] = scaled[source[i]];
-            batchLabels[row] = labels[order[row]];
-        }
-
+        var job = new GatherJob(
+            (byte*)args.Images.Address, (byte*)args.Labels.Address, (int*)args.Order.Address + *cursor, scaled,
+            Data(args.Batch), (int*)args.BatchLabels.Address, rows, args.Batch.ElementCount / rows);
+        _pool.Run(ref job, CeilDiv(rows, GatherJob.RowsPerChunk));
         *cursor += rows;
+    }
+
+    private readonly struct GatherJob(
+        byte* images, byte* labels, int* order, T* scaled, T* batch, int* batchLabels, int rows, long elements)
+        : IChunkJob
+    {
+        public const int RowsPerChunk = 16;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run(int chunk, int worker)
+        {
+            var end = Math.Min((chunk + 1) * RowsPerChunk, rows);
+            for (var row = chunk * RowsPerChunk; row < end; row++)
+            {
+                var source = images + order[row] * elements;
+                var destination = batch + row * elements;
+                for (long i = 0; i < elements; i++)
+                    destination[i] = scaled[source[i]];
+                batchLabels[row] = labels[order[row]];
+            }
+        }
     }
 }

@@ -87,7 +87,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 for (var inner = 0; inner < whole; inner += count)
                 {
                     var source = data + first * columnStep + inner;
-                    nint sourceStep = columnStep;
+                    var sourceStep = columnStep;
                     if (present < count)
                     {
                         for (var i = 0; i < count; i++)
@@ -105,8 +105,16 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                     TSimd.Transpose(source, sourceStep, transposed, count);
                     for (var j = 0; j < count; j++)
                     {
+                        var row = packed + (long)(inner + j) * width + first;
+                        // In a panel narrower than a register the next row overwrites what this one writes past its end.
+                        if (first == 0 && inner + j < rows - count)
+                        {
+                            TSimd.Store(TSimd.Load(transposed + j * count), row);
+                            continue;
+                        }
+
                         for (var i = 0; i < columns; i++)
-                            packed[(long)(inner + j) * width + first + i] = transposed[j * count + i];
+                            row[i] = transposed[j * count + i];
                     }
                 }
             }

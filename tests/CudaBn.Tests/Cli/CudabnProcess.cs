@@ -1,0 +1,130 @@
+using System.Diagnostics;
+using System.Text;
+using NUnit.Framework;
+
+namespace CudaBn.Tests.Cli;
+
+/// <summary>The command as a process of its own, on a machine without data or network. It never outlives its
+/// test.</summary>
+internal sealed class CudabnProcess : IDisposable
+{
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(60);
+
+    private readonly Process _process;
+    private readonly Stopwatch _clock = Stopwatch.StartNew();
+    private readonly StringBuilder _output = new();
+    private readonly StringBuilder _error = new();
+
+    private CudabnProcess(ProcessStartInfo start)
+    {
+        _process = new Process { StartInfo = start };
+        _process.OutputDataReceived += (_, line) => Add(_output, line.Data);
+        _process.ErrorDataReceived += (_, line) => Add(_error, line.Data);
+        _process.Start();
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+    }
+
+    /// <summary>When the first line of output came, counted from the start of the process.</summary>
+    public TimeSpan? FirstLineAfter { get; private set; }
+
+    public int ExitCode => _process.ExitCode;
+
+    public string Output => Read(_output);
+
+    public string Error => Read(_error);
+
+    public string[] Lines => Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+    /// <summary>Runs the command to its end.</summary>
+    /// <param name="home">An empty folder: home, cache and working directory of the command.</param>
+    /// <param name="arguments">What would be typed after its name.</param>
+    public static CudabnProcess Run(string home, params string[] arguments) => Start(home, arguments).Wait();
+
+    public static CudabnProcess Start(string home, params string[] arguments) =>
+        new(Prepare(home, "dotnet", ["exec", CommandPath, .. arguments]));
+
+    /// <summary>Runs the command to its end in a terminal, which is what script(1) makes.</summary>
+    public static CudabnProcess RunInTerminal(string home, bool noColor, params string[] arguments)
+    {
+        var start = Prepare(
+            home, "script", ["-qec", $"dotnet exec '{CommandPath}' {string.Join(' ', arguments)}", "/dev/null"]);
+        start.Environment["TERM"] = "xterm-256color";
+        if (noColor)
+            start.Environment["NO_COLOR"] = "1";
+        return new CudabnProcess(start).Wait();
+    }
+
+    /// <summary>Waits until a line of output starts so.</summary>
+    public void WaitForLine(string start)
+    {
+        while (!Lines.Any(line => line.StartsWith(start, StringComparison.Ordinal)))
+        {
+            if (_process.HasExited || _clock.Elapsed > _patience)
+                Assert.Fail($"no line '{start}' in: {Output}{Error}");
+            Thread.Sleep(10);
+        }
+    }
+
+    public CudabnProcess Wait()
+    {
+        if (!_process.WaitForExit(_patience))
+            Assert.Fail($"the command does not end; it wrote: {Output}{Error}");
+        // Without a timeout, this also waits for the last lines.
+        _process.WaitForExit();
+        return this;
+    }
+
+    public void Signal(string name)
+    {
+        using var kill = Process.Start("kill", [$"-{name}", $"{_process.Id}"]);
+        kill.WaitForExit();
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+            _process.Kill(entireProcessTree: true);
+        _process.Dispose();
+    }
+
+    private static string CommandPath => Path.Combine(AppContext.BaseDirectory, "CudaBn.Cli.dll");
+
+    private static ProcessStartInfo Prepare(string home, string program, string[] arguments)
+    {
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            StandardOutputEncoding = Encoding.UTF8,
+            WorkingDirectory = home,
+        };
+        start.Environment["HOME"] = home;
+        start.Environment["XDG_CACHE_HOME"] = home;
+        start.Environment["LOCALAPPDATA"] = home;
+        start.Environment["CUDABN_OFFLINE"] = "1";
+        start.Environment["CUDABN_SYSTEM_DATA"] = Path.Combine(home, "nowhere");
+        start.Environment.Remove("CUDABN_DATA");
+        start.Environment.Remove("NO_COLOR");
+        return start;
+    }
+
+    private void Add(StringBuilder to, string? line)
+    {
+        if (line is null)
+            return;
+        lock (to)
+        {
+            if (to == _output)
+                FirstLineAfter ??= _clock.Elapsed;
+            to.Append(line).Append('\n');
+        }
+    }
+
+    private static string Read(StringBuilder text)
+    {
+        lock (text)
+            return text.ToString();
+    }
+}

@@ -1,0 +1,78 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using NUnit.Framework;
+
+namespace CudaBn.Tests;
+
+/// <summary>The examples of the README, compiled here and compared with it word for word.</summary>
+[NonParallelizable]
+public class ReadmeTests
+{
+    [Test]
+    public void Examples_AreTheCompiledOnes()
+    {
+        var blocks = File.ReadAllText(Path.Combine(Root(), "README.md")).Split("```csharp\n").Skip(1)
+            .Select(block => block[..block.IndexOf("```", StringComparison.Ordinal)].Trim()).ToArray();
+        Assert.That(blocks, Is.Not.Empty);
+        var source = Unindented(File.ReadAllText(ThisFile()));
+        foreach (var block in blocks)
+            Assert.That(source, Does.Contain(Unindented(block)));
+        Assert.That(blocks[0].Split('\n'), Has.Length.EqualTo(10));
+    }
+
+    [Test]
+    public void TrainingExample_Runs()
+    {
+        if (!FashionMnist.Find().IsComplete())
+            RequireData();
+        var folder = Directory.CreateTempSubdirectory("cudabn-readme-");
+        var before = Environment.CurrentDirectory;
+        var console = Console.Out;
+        using var output = new StringWriter(CultureInfo.InvariantCulture);
+        try
+        {
+            Environment.CurrentDirectory = folder.FullName;
+            Console.SetOut(output);
+            TrainingExample();
+            Assert.That(output.ToString(), Does.Match(@"^1: \d\d\.\d ?% of the test images"));
+            Assert.That(new FileInfo("model.safetensors").Length, Is.GreaterThan(171_128 * sizeof(float)));
+        }
+        finally
+        {
+            Console.SetOut(console);
+            Environment.CurrentDirectory = before;
+            folder.Delete(recursive: true);
+        }
+    }
+
+    [Test]
+    public void ModelExample_MakesLogits()
+    {
+        using var model = ModelExample();
+        model.Initialize(Device.Cpu);
+        using var images = Tensor.Zeros([2, 1, 28, 28]);
+        Assert.That(model.Forward(images).Shape, Is.EqualTo(new Shape(2, 10)));
+    }
+
+    private static void TrainingExample()
+    {
+        using var model = SeedNetwork.Create();
+        model.Initialize(Device.Best(), seed: 1);
+        var data = FashionMnist.Load();
+        using var train = new DataLoader(data.Train, batchSize: 256, model.Device, shuffle: true, seed: 1);
+        using var test = new DataLoader(data.Test, batchSize: 256, model.Device);
+        using var loss = new SoftmaxCrossEntropy();
+        using var sgd = new Sgd(model.Parameters, learningRate: 0.2);
+        foreach (var epoch in new Trainer(model, loss, sgd).Fit(train, test, epochs: 1))
+            Console.WriteLine($"{epoch.Epoch}: {epoch.TestAccuracy:P1} of the test images");
+        ModelWeights.Save(model, "model.safetensors");
+    }
+
+    private static Sequential ModelExample()
+    {
+        var model = new Sequential(
+            new Conv2d(1, 32, kernel: 3, padding: 1, bias: false), new BatchNorm(32), new ReLU(), new MaxPool2d(2),
+            new Flatten(), new Linear(32 * 14 * 14, 10));
+        return model;
+    }
+}
