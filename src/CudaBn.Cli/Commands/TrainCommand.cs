@@ -11,17 +11,11 @@ internal static class TrainCommand
         var batchSize = Options.BatchSize();
         var learningRate = Options.LearningRate();
         var seed = Options.Seed();
-        var init = new Option<string>("--init")
-        {
-            Description = "First weights: notebook (normal, deviation 0.01) or default (each layer's own)",
-            DefaultValueFactory = _ => "notebook",
-            HelpName = "notebook|default",
-        };
-        init.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<string>() is var value and not ("notebook" or "default"))
-                result.AddError($"--init {value}: expected notebook or default.");
-        });
+        var init = Choice("--init", "First weights: notebook (normal, deviation 0.01) or default (each layer's own)",
+            "notebook", "default");
+        var lastBatch = Choice("--last-batch",
+            "What becomes of an epoch's last images when they fill no batch: drop them, for the next epoch brings them in "
+            + "another order, or keep them as a short batch, whose step is the noisiest of all", "drop", "keep");
         var device = Options.Device();
         var threads = Options.Threads();
         var data = Options.Data();
@@ -40,7 +34,8 @@ internal static class TrainCommand
             "train",
             "Trains the seed network (two convolutions with batch normalization, two dense layers) on Fashion-MNIST.")
         {
-            epochs, batchSize, learningRate, seed, init, device, threads, data, limit, output, notebookBug,
+            epochs, batchSize, learningRate, seed, init, device, threads, data, limit, lastBatch,
+            output, notebookBug,
         };
         command.SetAction(parsed => new TrainingRun(new TrainSettings(
             parsed.GetValue(epochs),
@@ -48,6 +43,7 @@ internal static class TrainCommand
             parsed.GetValue(learningRate),
             parsed.GetValue(seed),
             NotebookInitialization: parsed.GetValue(init) == "notebook",
+            DropLastBatch: parsed.GetValue(lastBatch) == "drop",
             parsed.GetValue(device)!,
             parsed.GetValue(threads),
             parsed.GetValue(data),
@@ -55,5 +51,23 @@ internal static class TrainCommand
             parsed.GetValue(output),
             parsed.GetValue(notebookBug))).Execute());
         return command;
+    }
+
+    /// <summary>An option that takes one of two words, the first of them by default.</summary>
+    private static Option<string> Choice(string name, string description, string first, string second)
+    {
+        var option = new Option<string>(name)
+        {
+            Description = description,
+            DefaultValueFactory = _ => first,
+            HelpName = $"{first}|{second}",
+        };
+        option.Validators.Add(result =>
+        {
+            var value = result.GetValueOrDefault<string>();
+            if (value != first && value != second)
+                result.AddError($"{name} {value}: expected {first} or {second}.");
+        });
+        return option;
     }
 }

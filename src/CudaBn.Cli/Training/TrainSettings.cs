@@ -7,6 +7,7 @@ internal sealed record TrainSettings(
     double LearningRate,
     ulong Seed,
     bool NotebookInitialization,
+    bool DropLastBatch,
     string Device,
     int? Threads,
     string? Data,

@@ -18,7 +18,8 @@ internal sealed class TrainingRun(TrainSettings settings)
         WriteHeading(chosen, data, model, folder);
 
         using var train = new DataLoader(
-            data.Train, settings.BatchSize, chosen.Device, shuffle: true, seed: settings.Seed);
+            data.Train, settings.BatchSize, chosen.Device, shuffle: true, seed: settings.Seed,
+            dropLast: settings.DropLastBatch && data.Train.Count > settings.BatchSize);
         using var test = new DataLoader(data.Test, settings.BatchSize, chosen.Device);
         folder.Keep();
         var wasInterrupted = !Train(model, train, test, data, folder, interruption.Token);
