@@ -46,7 +46,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var finish = new FinishStatistics(
             args.Gamma, args.Beta, args.Epsilon, args.Running, args.Mean, args.InvStd);
         var job = new FusedForwardJob(
-            slices, args.Pool, finish, Data(args.Input), _shared.Get<Moments>(slices.Count), Data(args.Output),
+            this, slices, args.Pool, finish, Data(args.Input), _shared.Get<Moments>(slices.Count), Data(args.Output),
             (byte*)args.ArgMax.Address);
         _pool.Run(ref job, args.Geometry.Channels);
     }
@@ -56,8 +56,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var g = args.Geometry;
         var finish = new FinishGradients(
             g, args.Gamma, args.Mean, args.InvStd, args.GradGamma, args.GradBeta);
+        var map = new UnpoolMap(args.Pool, _packed);
         var job = new FusedBackwardJob(
-            g, args.Pool, finish, Data(args.Input), (byte*)args.ArgMax.Address, Data(args.GradOutput),
+            g, args.Pool, map, finish, Data(args.Input), (byte*)args.ArgMax.Address, Data(args.GradOutput),
             DataOrNull(args.GradInput));
         _pool.Run(ref job, g.Channels);
     }
@@ -68,13 +69,13 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var means = FrozenStatistics(g, args.Mean, args.Variance, args.Epsilon);
         var constants = Constants(g, DataOrNull(args.Gamma), DataOrNull(args.Beta), means, means + g.Channels);
         var job = new FusedFrozenForwardJob(
-            g, args.Pool, constants, Data(args.Input), Data(args.Output), PlaneChunks(Planes(g), g.Spatial));
+            this, g, args.Pool, constants, Data(args.Input), Data(args.Output), PlaneChunks(Planes(g), g.Spatial));
         _pool.Run(ref job, job.Chunks);
     }
 
     private readonly struct FusedForwardJob(
-        ChannelSlices slices, MaxPool2dGeometry pool, FinishStatistics finish, T* input, Moments* moments, T* output,
-        byte* argMax) : IChunkJob
+        CpuOperators<TSimd, TVector, T> operators, ChannelSlices slices, MaxPool2dGeometry pool, FinishStatistics finish,
+        T* input, Moments* moments, T* output, byte* argMax) : IChunkJob
     {
         public void Run(int chunk, int worker)
         {
@@ -83,16 +84,17 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var outputs = (long)pool.OutHeight * pool.OutWidth;
             for (var plane = (long)chunk; plane < Planes(g); plane += g.Channels)
             {
-                FusedPlane(
-                    pool, input + plane * g.Spatial, constants, output + plane * outputs, argMax + plane * outputs);
+                operators.FusedPlane(
+                    worker, pool, input + plane * g.Spatial, constants, output + plane * outputs,
+                    argMax + plane * outputs);
             }
         }
     }
 
     /// <summary>A chunk is a share of the planes, in the order of memory.</summary>
     private readonly struct FusedFrozenForwardJob(
-        BatchNormGeometry g, MaxPool2dGeometry pool, NormalizeConstants* constants, T* input, T* output, int chunks)
-        : IChunkJob
+        CpuOperators<TSimd, TVector, T> operators, BatchNormGeometry g, MaxPool2dGeometry pool,
+        NormalizeConstants* constants, T* input, T* output, int chunks) : IChunkJob
     {
         public int Chunks => chunks;
 
@@ -102,8 +104,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var end = (chunk + 1L) * Planes(g) / chunks;
             for (var plane = chunk * Planes(g) / chunks; plane < end; plane++)
             {
-                FusedPlane(
-                    pool, input + plane * g.Spatial, constants[plane % g.Channels], output + plane * outputs,
+                operators.FusedPlane(
+                    worker, pool, input + plane * g.Spatial, constants[plane % g.Channels], output + plane * outputs,
                     places: null);
             }
         }
@@ -111,12 +113,21 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     /// <summary>Normalizes, rectifies and pools a plane; where <paramref name="places"/> is not null, writes which place
     /// of each window won.</summary>
+    private void FusedPlane(
+        int worker, MaxPool2dGeometry pool, T* source, NormalizeConstants constants, T* destination, byte* places)
+    {
+        // Rows of few windows leave most of a register empty.
+        if (2 * pool.OutWidth <= TSimd.Count && pool.OutHeight * pool.OutWidth >= TSimd.Count)
+            FusedNarrowPlane(_perWorker[worker], pool, source, constants, destination, places);
+        else
+            FusedRows(pool, source, constants, destination, places);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void FusedPlane(
+    private static void FusedRows(
         MaxPool2dGeometry pool, T* source, NormalizeConstants c, T* destination, byte* places)
     {
         var (mean, scale, shift) = (TSimd.Create(c.Mean), TSimd.Create(c.Scale), TSimd.Create(c.Shift));
-        var rectified = TSimd.Create(T.CreateTruncating(BatchNormReLUMaxPoolForwardArgs.Rectified));
         var outputs = (long)pool.OutHeight * pool.OutWidth;
         for (var y = 0; y < pool.OutHeight; y++)
         {
@@ -132,16 +143,54 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                     Normalized(bottom + 2 * x, mean, scale, shift),
                     Normalized(bottom + 2 * x + TSimd.Count, mean, scale, shift),
                     out var third, out var fourth);
-                var place = MaximumOf(ref best, second, third, fourth);
-                var kept = TSimd.Or(TSimd.GreaterThan(best, TSimd.Zero), TSimd.IsNaN(best));
-                StoreWithin(
-                    TSimd.And(kept, best), destination + row + x, destination + outputs, pool.OutWidth - x);
+                var place = RectifiedMaximumOf(ref best, second, third, fourth);
+                StoreWithin(best, destination + row + x, destination + outputs, pool.OutWidth - x);
                 if (places != null)
-                {
-                    StoreBytesWithin(
-                        TSimd.Select(kept, place, rectified), places + row + x, places + outputs, pool.OutWidth - x);
-                }
+                    StoreBytesWithin(place, places + row + x, places + outputs, pool.OutWidth - x);
             }
+        }
+    }
+
+    /// <summary><see cref="FusedRows"/> for planes of few columns: the four values of each window are first laid side by
+    /// side in four rows as long as the output, which then fill their registers.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void FusedNarrowPlane(
+        ScratchMemory scratch, MaxPool2dGeometry pool, T* source, NormalizeConstants c, T* destination, byte* places)
+    {
+        var (mean, scale, shift) = (TSimd.Create(c.Mean), TSimd.Create(c.Scale), TSimd.Create(c.Shift));
+        int outputs = pool.OutHeight * pool.OutWidth, step = 2 * TSimd.Count;
+        // Whole registers are stored: each row's excess is overwritten by the next row.
+        var evens = scratch.Get<T>(2L * (2 * outputs + step) + 4L * (outputs + step));
+        var odds = evens + 2 * outputs + step;
+        T* first = odds + 2 * outputs + step, second = first + outputs + step;
+        T* third = second + outputs + step, fourth = third + outputs + step;
+        for (var i = 0; i < 4 * outputs; i += step)
+        {
+            TSimd.Deinterleave(
+                Normalized(source + i, mean, scale, shift), Normalized(source + i + TSimd.Count, mean, scale, shift),
+                out var even, out var odd);
+            TSimd.Store(even, evens + i / 2);
+            TSimd.Store(odd, odds + i / 2);
+        }
+
+        for (var row = 0; row < outputs; row += pool.OutWidth)
+        {
+            TSimd.Store(TSimd.Load(evens + 2 * row), first + row);
+            TSimd.Store(TSimd.Load(odds + 2 * row), second + row);
+            TSimd.Store(TSimd.Load(evens + 2 * row + pool.OutWidth), third + row);
+            TSimd.Store(TSimd.Load(odds + 2 * row + pool.OutWidth), fourth + row);
+        }
+
+        for (var i = 0; i < outputs; i += TSimd.Count)
+        {
+            // The last register is pulled back to end with the plane, over windows done already.
+            var at = Math.Min(i, outputs - TSimd.Count);
+            var best = TSimd.Load(first + at);
+            var place = RectifiedMaximumOf(
+                ref best, TSimd.Load(second + at), TSimd.Load(third + at), TSimd.Load(fourth + at));
+            TSimd.Store(best, destination + at);
+            if (places != null)
+                TSimd.StoreBytes(place, places + at);
         }
     }
 
@@ -149,9 +198,21 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     private static TVector Normalized(T* x, TVector mean, TVector scale, TVector shift) =>
         TSimd.MultiplyAdd(TSimd.Subtract(TSimd.Load(x), mean), scale, shift);
 
+    /// <summary><see cref="MaximumOf"/>, rectified; the place is <see cref="BatchNormReLUMaxPoolForwardArgs.Rectified"/>
+    /// where that made it 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TVector RectifiedMaximumOf(ref TVector best, TVector second, TVector third, TVector fourth)
+    {
+        var place = MaximumOf(ref best, second, third, fourth);
+        var kept = TSimd.Or(TSimd.GreaterThan(best, TSimd.Zero), TSimd.IsNaN(best));
+        best = TSimd.And(kept, best);
+        return TSimd.Select(
+            kept, place, TSimd.Create(T.CreateTruncating(BatchNormReLUMaxPoolForwardArgs.Rectified)));
+    }
+
     private readonly struct FusedBackwardJob(
-        BatchNormGeometry g, MaxPool2dGeometry pool, FinishGradients finish, T* input, byte* argMax, T* gradOutput,
-        T* gradInput) : IChunkJob
+        BatchNormGeometry g, MaxPool2dGeometry pool, UnpoolMap map, FinishGradients finish, T* input, byte* argMax,
+        T* gradOutput, T* gradInput) : IChunkJob
     {
         private readonly long _outputs = (long)pool.OutHeight * pool.OutWidth;
 
@@ -161,24 +222,29 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             double sum = 0, product = 0;
             for (var plane = (long)chunk; plane < Planes(g); plane += g.Channels)
             {
-                product += Reduce(
-                    input + plane * g.Spatial, argMax + plane * _outputs, gradOutput + plane * _outputs, mean,
-                    out var planeSum);
+                T* source = input + plane * g.Spatial, gradients = gradOutput + plane * _outputs;
+                var places = argMax + plane * _outputs;
+                product += map.Registers > 0
+                    ? ReduceFlat(source, places, gradients, mean, out var planeSum)
+                    : ReduceRows(source, places, gradients, mean, out planeSum);
                 sum += planeSum;
             }
 
             var constants = finish.Run(chunk, new GradientSums(sum, product - rest * sum));
             for (var plane = (long)chunk; gradInput != null && plane < Planes(g); plane += g.Channels)
             {
-                Spread(
-                    input + plane * g.Spatial, argMax + plane * _outputs, gradOutput + plane * _outputs, constants,
-                    gradInput + plane * g.Spatial);
+                T* source = input + plane * g.Spatial, gradients = gradOutput + plane * _outputs;
+                var places = argMax + plane * _outputs;
+                if (map.Registers > 0)
+                    SpreadFlat(source, places, gradients, constants, gradInput + plane * g.Spatial);
+                else
+                    SpreadRows(source, places, gradients, constants, gradInput + plane * g.Spatial);
             }
         }
 
         /// <summary>sum dy * (x - mean), and sum dy, over the places of a plane that won.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private double Reduce(T* source, byte* places, T* gradients, T mean, out double sum)
+        private double ReduceRows(T* source, byte* places, T* gradients, T mean, out double sum)
         {
             var means = TSimd.Create(mean);
             var (one, two, three) = (Number(1), Number(2), Number(3));
@@ -211,7 +277,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void Spread(T* source, byte* places, T* gradients, InputGradientConstants c, T* destination)
+        private void SpreadRows(T* source, byte* places, T* gradients, InputGradientConstants c, T* destination)
         {
             var (mean, invStd) = (TSimd.Create(c.Mean), TSimd.Create(c.InvStd));
             var (shift, slope, scale) = (TSimd.Create(c.Offset), TSimd.Create(c.Slope), TSimd.Create(c.Scale));
@@ -243,7 +309,118 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
+        /// <summary><see cref="ReduceRows"/> over the plane as one row.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private double ReduceFlat(T* source, byte* places, T* gradients, T mean, out double sum)
+        {
+            var means = TSimd.Create(mean);
+            TVector sums = TSimd.Zero, products = TSimd.Zero;
+            for (var i = 0; i < map.Registers; i++)
+            {
+                var gradient = map.GradientOf(i, places, gradients, map.Counted(i));
+                sums = TSimd.Add(sums, gradient);
+                products = TSimd.MultiplyAdd(
+                    gradient, TSimd.Subtract(TSimd.Load(source + map.Start(i)), means), products);
+            }
+
+            sum = double.CreateTruncating(TSimd.Sum(sums));
+            return double.CreateTruncating(TSimd.Sum(products));
+        }
+
+        /// <summary><see cref="SpreadRows"/> over the plane as one row.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void SpreadFlat(T* source, byte* places, T* gradients, InputGradientConstants c, T* destination)
+        {
+            var (mean, invStd) = (TSimd.Create(c.Mean), TSimd.Create(c.InvStd));
+            var (shift, slope, scale) = (TSimd.Create(c.Offset), TSimd.Create(c.Slope), TSimd.Create(c.Scale));
+            for (var i = 0; i < map.Registers; i++)
+            {
+                var gradient = map.GradientOf(i, places, gradients, map.Codes(i));
+                var at = map.Start(i);
+                TSimd.Store(
+                    InputGradient(TSimd.Load(source + at), gradient, mean, invStd, shift, slope, scale),
+                    destination + at);
+            }
+        }
+
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private static TVector Number(int value) => TSimd.Create(T.CreateTruncating(value));
+    }
+
+    /// <summary>For every register of a plane taken as one row: which window each lane lies in, and at which place of
+    /// it. Planes of a few columns then fill their registers, which their rows would not.</summary>
+    private readonly struct UnpoolMap
+    {
+        // What no window holds: for lanes of the last register that the one before has counted.
+        private const int Nowhere = 200;
+
+        private readonly long _length;
+        private readonly int* _firstWindow;
+        private readonly TVector* _windows;
+        private readonly TVector* _codes;
+
+        public UnpoolMap(MaxPool2dGeometry pool, ScratchMemory memory)
+        {
+            _length = (long)pool.InHeight * pool.InWidth;
+            var count = TSimd.Count;
+            // 16 windows of a row fill a register anyway; a plane smaller than a register has no whole one.
+            if (count == 1 || pool.OutWidth > count || _length < count)
+                return;
+            var registers = (int)CeilDiv(_length, count);
+            _windows = memory.Get<TVector>(2L * registers + 1 + CeilDiv(registers, count));
+            _codes = _windows + registers;
+            _firstWindow = (int*)(_codes + registers + 1);
+            var windows = stackalloc int[count];
+            var codes = stackalloc T[count];
+            for (var i = 0; i < registers; i++)
+            {
+                var first = int.MaxValue;
+                for (var lane = 0; lane < count; lane++)
+                {
+                    var (row, column) = Math.DivRem((int)Start(i) + lane, pool.InWidth);
+                    windows[lane] = row / 2 * pool.OutWidth + column / 2;
+                    codes[lane] = T.CreateTruncating(row % 2 * 2 + column % 2);
+                    first = Math.Min(first, windows[lane]);
+                }
+
+                for (var lane = 0; lane < count; lane++)
+                {
+                    windows[lane] -= first;
+                    if (windows[lane] >= count)
+                        return;
+                }
+
+                _firstWindow[i] = first;
+                _windows[i] = TSimd.CreateIndices(windows);
+                _codes[i] = TSimd.Load(codes);
+            }
+
+            for (var lane = 0; lane < (long)registers * count - _length; lane++)
+                codes[lane] = T.CreateTruncating(Nowhere);
+            _codes[registers] = TSimd.Load(codes);
+            Registers = registers;
+        }
+
+        /// <summary>The registers of a plane; 0 where a plane is to be taken row by row.</summary>
+        public int Registers { get; }
+
+        /// <summary>The first element of a register; the last one is pulled back to end with the plane.</summary>
+        public long Start(int register) => Math.Min((long)register * TSimd.Count, _length - TSimd.Count);
+
+        /// <summary>The place of each lane in its window.</summary>
+        public TVector Codes(int register) => _codes[register];
+
+        /// <summary>The same, without the lanes that an earlier register has too.</summary>
+        public TVector Counted(int register) => _codes[register == Registers - 1 ? Registers : register];
+
+        /// <summary>The gradient of each lane that won its window, 0 elsewhere.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public TVector GradientOf(int register, byte* places, T* gradients, TVector codes)
+        {
+            var first = _firstWindow[register];
+            var windows = _windows[register];
+            var won = TSimd.Equal(TSimd.Permute(TSimd.LoadBytes(places + first), windows), codes);
+            return TSimd.And(won, TSimd.Permute(TSimd.Load(gradients + first), windows));
+        }
     }
 }

@@ -1,16 +1,12 @@
-using System.Runtime.InteropServices;
-
 namespace CudaBn.Backends.Cpu;
 
 /// <summary>Memory that an operator needs while it runs, grown to the largest request and reused.</summary>
 internal sealed unsafe class ScratchMemory : IDisposable
 {
-    private const int Alignment = 64;
-
     private void* _memory;
     private nuint _byteLength;
 
-    ~ScratchMemory() => NativeMemory.AlignedFree(_memory);
+    ~ScratchMemory() => HostMemory.Free(_memory);
 
     /// <summary>Room for a number of elements, whose contents are not set; valid until the next call.</summary>
     public T* Get<T>(long count)
@@ -19,10 +15,10 @@ internal sealed unsafe class ScratchMemory : IDisposable
         var needed = checked((nuint)count * (nuint)sizeof(T));
         if (needed > _byteLength)
         {
-            NativeMemory.AlignedFree(_memory);
+            HostMemory.Free(_memory);
             _memory = null;
             _byteLength = 0;
-            _memory = NativeMemory.AlignedAlloc(needed, Alignment);
+            _memory = HostMemory.Allocate(needed);
             _byteLength = needed;
         }
 
@@ -31,7 +27,7 @@ internal sealed unsafe class ScratchMemory : IDisposable
 
     public void Dispose()
     {
-        NativeMemory.AlignedFree(_memory);
+        HostMemory.Free(_memory);
         _memory = null;
         _byteLength = 0;
         GC.SuppressFinalize(this);

@@ -63,6 +63,12 @@ internal unsafe interface ISimd<TVector, T>
 
     static abstract T Sum(TVector value);
 
+    /// <summary>Whole numbers from 0 to Count - 1, one per lane, in the form that <see cref="Permute"/> takes.</summary>
+    static abstract TVector CreateIndices(int* lanes);
+
+    /// <summary>Lane i becomes lane indices[i] of the value.</summary>
+    static abstract TVector Permute(TVector value, TVector indices);
+
     /// <summary>Writes the transpose of a Count x Count block.</summary>
     static abstract void Transpose(T* source, nint sourceStride, T* destination, nint destinationStride);
 

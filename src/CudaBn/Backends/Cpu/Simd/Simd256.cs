@@ -72,6 +72,22 @@ internal readonly unsafe struct Simd256<T> : ISimd<Vector256<T>, T>
     public static Vector256<T> Select(Vector256<T> mask, Vector256<T> left, Vector256<T> right) =>
         Vector256.ConditionalSelect(mask, left, right);
 
+    public static Vector256<T> CreateIndices(int* lanes)
+    {
+        if (typeof(T) == typeof(float))
+            return Vector256.Load(lanes).As<int, T>();
+        var wide = stackalloc long[Count];
+        for (var i = 0; i < Count; i++)
+            wide[i] = lanes[i];
+        return Vector256.Load(wide).As<long, T>();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<T> Permute(Vector256<T> value, Vector256<T> indices) =>
+        typeof(T) == typeof(float)
+            ? Vector256.ShuffleNative(value.AsSingle(), indices.AsInt32()).As<float, T>()
+            : Vector256.ShuffleNative(value.AsDouble(), indices.AsInt64()).As<double, T>();
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Sum(Vector256<T> value) => Vector256.Sum(value);
 

@@ -81,6 +81,22 @@ internal readonly unsafe struct Simd512<T> : ISimd<Vector512<T>, T>
     public static Vector512<T> Select(Vector512<T> mask, Vector512<T> left, Vector512<T> right) =>
         Vector512.ConditionalSelect(mask, left, right);
 
+    public static Vector512<T> CreateIndices(int* lanes)
+    {
+        if (typeof(T) == typeof(float))
+            return Vector512.Load(lanes).As<int, T>();
+        var wide = stackalloc long[Count];
+        for (var i = 0; i < Count; i++)
+            wide[i] = lanes[i];
+        return Vector512.Load(wide).As<long, T>();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> Permute(Vector512<T> value, Vector512<T> indices) =>
+        typeof(T) == typeof(float)
+            ? Vector512.ShuffleNative(value.AsSingle(), indices.AsInt32()).As<float, T>()
+            : Vector512.ShuffleNative(value.AsDouble(), indices.AsInt64()).As<double, T>();
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Sum(Vector512<T> value) => Vector512.Sum(value);
 

@@ -52,6 +52,10 @@ internal readonly unsafe struct SimdScalar<T> : ISimd<T, T>
 
     public static T Sum(T value) => value;
 
+    public static T CreateIndices(int* lanes) => T.Zero;
+
+    public static T Permute(T value, T indices) => value;
+
     public static void Transpose(T* source, nint sourceStride, T* destination, nint destinationStride) =>
         *destination = *source;
 
