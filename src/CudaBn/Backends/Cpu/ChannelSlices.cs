@@ -22,13 +22,6 @@ internal readonly struct ChannelSlices(BatchNormGeometry geometry)
     /// <summary>The values of a slice.</summary>
     public long Length(int slice) => Math.Min(FullLength, Geometry.ValuesPerChannel - Start(slice));
 
-    /// <summary>Where the first value of a slice lies in the tensor.</summary>
-    public long FirstOffset(int slice)
-    {
-        var (image, place) = Math.DivRem(Start(slice), Geometry.Spatial);
-        return (image * Geometry.Channels + Channel(slice)) * Geometry.Spatial + place;
-    }
-
     /// <summary>The runs of consecutive elements of a slice, in order.</summary>
     public RunEnumerator Runs(int slice) =>
         new(Geometry, Channel(slice), Start(slice), Start(slice) + Length(slice));

@@ -45,8 +45,8 @@ internal abstract partial class CpuOperators
     public abstract void BatchNormFrozenBackward(in BatchNormFrozenBackwardArgs args);
 }
 
-// Statistics are gathered slice by slice: a slice of a channel is swept twice while it is in the first-level cache, for
-// its mean and for its deviations from it, and the slices are merged in double precision. The mean is kept as a high
+// Statistics are gathered slice by slice, around an origin near the slice's mean, and the slices are merged in double
+// precision. A slice whose first values tell little of its mean is swept once more while the caches hold it. The mean is kept as a high
 // part of the element type and the low rest, so that x - mean loses nothing where the mean is far from zero.
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
@@ -333,17 +333,32 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         public void Run(int chunk, int worker)
         {
-            var count = slices.Length(chunk);
-            // Shifted by the first element, so that a constant slice has exactly its value as mean.
-            var shift = input[slices.FirstOffset(chunk)];
-            Deviations(chunk, shift, out var sum, out _);
-            var mean = shift + T.CreateTruncating(sum / count);
-            // Once more around the mean: the shift may lie far from it, and then its squares have no digits left.
-            Deviations(chunk, mean, out var rest, out var squares);
+            double count = slices.Length(chunk);
+            var origin = MeanOfFirst(chunk);
+            Deviations(chunk, origin, out var sum, out var squares);
+            // Farther than a deviation from the mean, the origin would cost digits of the squares: once more around it.
+            // NaN comes here too.
+            if (!(sum * sum / count <= squares / 2))
+            {
+                origin += T.CreateTruncating(sum / count);
+                Deviations(chunk, origin, out sum, out squares);
+            }
+
             moments[chunk] = double.IsFinite(squares)
                 ? new Moments(
-                    count, double.CreateTruncating(mean) + rest / count, Math.Max(0, squares - rest * rest / count))
+                    count, double.CreateTruncating(origin) + sum / count, Math.Max(0, squares - sum * sum / count))
                 : MomentsOfHugeValues(chunk);
+        }
+
+        // Equal values have exactly their value as mean: a power of two of them sums up without rounding.
+        private T MeanOfFirst(int slice)
+        {
+            var runs = slices.Runs(slice);
+            runs.MoveNext();
+            var first = input + runs.Offset;
+            return runs.Length < TSimd.Count
+                ? *first
+                : TSimd.Sum(TSimd.Load(first)) / T.CreateTruncating(TSimd.Count);
         }
 
         /// <summary>sum (x - origin) and sum (x - origin)^2 over a slice.</summary>
@@ -352,6 +367,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         {
             var origins = TSimd.Create(origin);
             TVector a = TSimd.Zero, b = TSimd.Zero, squareA = TSimd.Zero, squareB = TSimd.Zero;
+            var toNextPlane = slices.Geometry.Channels * slices.Geometry.Spatial;
             var runs = slices.Runs(slice);
             while (runs.MoveNext())
             {
@@ -359,6 +375,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 long i = 0;
                 for (; i + 2 * TSimd.Count <= runs.Length; i += 2 * TSimd.Count)
                 {
+                    Prefetch(run + toNextPlane + i);
+                    Prefetch(run + toNextPlane + i + TSimd.Count);
                     var x = TSimd.Subtract(TSimd.Load(run + i), origins);
                     var y = TSimd.Subtract(TSimd.Load(run + i + TSimd.Count), origins);
                     a = TSimd.Add(a, x);

@@ -315,8 +315,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         {
             var means = TSimd.Create(mean);
             TVector sums = TSimd.Zero, products = TSimd.Zero;
+            var nextPlane = source + g.Channels * g.Spatial;
             for (var i = 0; i < map.Registers; i++)
             {
+                Prefetch(nextPlane + map.Start(i));
                 var gradient = map.GradientOf(i, places, gradients, map.Counted(i));
                 sums = TSimd.Add(sums, gradient);
                 products = TSimd.MultiplyAdd(

@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using CudaBn.Backends.Cpu.Simd;
 
 namespace CudaBn.Backends.Cpu;
@@ -61,4 +62,13 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T> : CpuOperat
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TVector FirstLanes(long count) =>
         TSimd.GreaterThan(TSimd.Create(T.CreateTruncating(count)), TSimd.Indices);
+
+    /// <summary>Asks for a cache line that is needed soon. The planes of a channel lie far apart, and the processor does
+    /// not foresee the jump from one to the next. Any address is allowed.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Prefetch(T* address)
+    {
+        if (Sse.IsSupported)
+            Sse.Prefetch0(address);
+    }
 }
