@@ -85,14 +85,6 @@ public sealed class Tensor : IDisposable
         }
     }
 
-    /// <inheritdoc cref="From{T}(ReadOnlySpan{T}, Shape, Device?)"/>
-    public static Tensor From<T>(T[] values, Shape shape, Device? device = null)
-        where T : unmanaged
-    {
-        ArgumentNullException.ThrowIfNull(values);
-        return From((ReadOnlySpan<T>)values, shape, device);
-    }
-
     /// <summary>Overwrites the elements with those of a span.</summary>
     /// <param name="values">As many elements as this tensor has, row-major.</param>
     /// <typeparam name="T">The .NET type of this tensor's elements.</typeparam>
