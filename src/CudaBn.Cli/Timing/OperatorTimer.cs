@@ -24,6 +24,8 @@ internal sealed class OperatorTimer(Device device, TimingPlan plan)
             .Concat(BatchNormalization(256, 20, 24))
             .Concat(BatchNormalization(32, 64, 112))
             .Concat(MaxPooling(256, 20, 24))
+            .Concat(FusedBlock(256, 20, 24))
+            .Concat(FusedBlock(256, 50, 10))
             .Concat(Dense(256, 1250, 128))
             .Concat(Rectifier(256, 20, 24));
 
@@ -97,6 +99,37 @@ internal sealed class OperatorTimer(Device device, TimingPlan plan)
             new MaxPool2dForwardArgs(geometry, input, output, argMax)));
         yield return Time($"max pool 2 backward {sizes}", bytes, WorkUnit.Byte, () => Backend.MaxPool2dBackward(
             new MaxPool2dBackwardArgs(geometry, argMax, gradOutput, gradInput)));
+        Release();
+    }
+
+    private IEnumerable<OperatorTiming> FusedBlock(int batch, int channels, int size)
+    {
+        var half = size / 2;
+        var geometry = new BatchNormGeometry(batch, channels, size * size);
+        var pool = new MaxPool2dGeometry((long)batch * channels, size, size, half, half, 2, 2, 2, 2, 0, 0);
+        var input = Normal([batch, channels, size, size]);
+        var gamma = Normal([channels]);
+        var beta = Normal([channels]);
+        var output = Normal([batch, channels, half, half]);
+        var argMax = Keep(new Tensor(output.Shape, DType.UInt8, device));
+        var mean = Keep(new Tensor([channels], DType.Float64, device));
+        var invStd = Keep(new Tensor([channels], DType.Float64, device));
+        var gradOutput = Normal(output.Shape);
+        var gradInput = Normal(input.Shape);
+        var gradGamma = Normal([channels]);
+        var gradBeta = Normal([channels]);
+        var bytes = input.ByteLength + output.ByteLength + argMax.ByteLength;
+        var sizes = $"{batch}x{channels}x{size}x{size}";
+
+        yield return Time(
+            $"BN + ReLU + pool forward {sizes}", bytes, WorkUnit.Byte, () => Backend.BatchNormReLUMaxPoolForward(
+                new BatchNormReLUMaxPoolForwardArgs(
+                    geometry, pool, input, gamma, beta, 1e-5, Running: null, output, mean, invStd, argMax)));
+        yield return Time(
+            $"BN + ReLU + pool backward {sizes}", bytes + input.ByteLength, WorkUnit.Byte,
+            () => Backend.BatchNormReLUMaxPoolBackward(
+                new BatchNormReLUMaxPoolBackwardArgs(
+                    geometry, pool, input, gamma, mean, invStd, argMax, gradOutput, gradInput, gradGamma, gradBeta)));
         Release();
     }
 
