@@ -27,6 +27,9 @@ public class LayerGradientTests(TestBackend backend, DType dtype) : BackendFixtu
         Case("batch norm, large epsilon", () => new BatchNorm(3, epsilon: 0.5), [4, 3, 5]),
         Case("batch norm frozen", () => new BatchNorm(3) { FreezeStatistics = true }, [4, 3, 5]),
         Case("batch norm evaluation", () => new BatchNorm(3) { IsTraining = false }, [1, 3, 5]),
+        Case("batch norm, relu, pool", () => CreatePooledBatchNorm(training: true), [4, 3, 4, 6]),
+        Case("batch norm, relu, pool, wide", () => CreatePooledBatchNorm(training: true), [2, 3, 2, 36]),
+        Case("batch norm, relu, pool, evaluation", () => CreatePooledBatchNorm(training: false), [1, 3, 4, 6]),
     ];
 
     [TestCaseSource(nameof(Layers))]
@@ -80,6 +83,9 @@ public class LayerGradientTests(TestBackend backend, DType dtype) : BackendFixtu
 
     private static TestCaseData Case(string name, Func<Layer> create, Shape shape) =>
         new TestCaseData(create, shape).SetArgDisplayNames(name, shape.ToString());
+
+    private static Sequential CreatePooledBatchNorm(bool training) =>
+        new(new BatchNorm(3), new ReLU(), new MaxPool2d(2)) { IsTraining = training };
 
     private static void MakeParametersRandom(Layer layer)
     {

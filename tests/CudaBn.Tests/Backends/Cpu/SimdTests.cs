@@ -49,6 +49,62 @@ internal sealed unsafe class SimdTests<TSimd, TVector, T>
     }
 
     [Test]
+    public void Indices_CountFromZero() => Assert.That(
+        Lanes(TSimd.Indices), Is.EqualTo(Enumerable.Range(0, TSimd.Count).Select(i => T.CreateChecked(i))));
+
+    [Test]
+    public void LoadBytes_GivesEveryByteAsANumber()
+    {
+        var bytes = Enumerable.Range(0, 256 + TSimd.Count).Select(i => (byte)i).ToArray();
+        fixed (byte* p = bytes)
+        {
+            for (var first = 0; first <= 256; first++)
+                Assert.That(
+                    Lanes(TSimd.LoadBytes(p + first)),
+                    Is.EqualTo(Enumerable.Range(first, TSimd.Count).Select(i => T.CreateChecked((byte)i))), $"{first}");
+        }
+    }
+
+    [Test]
+    public void StoreBytes_WritesEveryNumber_AndItsLanesOnly()
+    {
+        var bytes = new byte[TSimd.Count + 2];
+        fixed (byte* p = bytes)
+        {
+            for (var first = 0; first < 256; first++)
+            {
+                bytes.AsSpan().Fill(77);
+                TSimd.StoreBytes(Vector(i => T.CreateChecked((byte)(first + 3 * i))), p + 1);
+                Assert.That(
+                    bytes,
+                    Is.EqualTo((byte[])[77, .. Enumerable.Range(0, TSimd.Count).Select(i => (byte)(first + 3 * i)), 77]),
+                    $"{first}");
+            }
+        }
+    }
+
+    [Test]
+    public void Permute_MovesEveryLaneToEveryPlace()
+    {
+        var count = TSimd.Count;
+        var lanes = stackalloc int[count];
+        for (var step = 0; step < count; step++)
+        {
+            // Turned by some lanes; turned and reversed; one lane everywhere; with its bits as they are.
+            foreach (var order in new Func<int, int>[]
+                { i => (i + step) % count, i => (2 * count - 1 - i - step) % count, _ => step })
+            {
+                for (var i = 0; i < count; i++)
+                    lanes[i] = order(i);
+                var value = Vector(i => i == count / 2 ? T.NegativeZero : T.CreateChecked(i + 1));
+                var permuted = Lanes(TSimd.Permute(value, TSimd.CreateIndices(lanes)));
+                var expected = Enumerable.Range(0, count).Select(i => Lanes(value)[order(i)]);
+                Assert.That(permuted.Select(Bits), Is.EqualTo(expected.Select(Bits)), $"{step}");
+            }
+        }
+    }
+
+    [Test]
     public void Arithmetic_IsThatOfOneNumber()
     {
         foreach (var (left, right) in Pairs())
@@ -79,11 +135,12 @@ internal sealed unsafe class SimdTests<TSimd, TVector, T>
     }
 
     [Test]
-    public void GreaterThanAndIsNaN_AreTrueOnlyWhereTheyShould()
+    public void GreaterThanEqualAndIsNaN_AreTrueOnlyWhereTheyShould()
     {
         foreach (var (left, right) in Pairs())
         {
             AssertMask(TSimd.GreaterThan(TSimd.Create(left), TSimd.Create(right)), left > right, $"{left} > {right}");
+            AssertMask(TSimd.Equal(TSimd.Create(left), TSimd.Create(right)), left == right, $"{left} == {right}");
             AssertMask(TSimd.IsNaN(TSimd.Create(left)), T.IsNaN(left), $"{left} is NaN");
         }
     }
@@ -99,6 +156,25 @@ internal sealed unsafe class SimdTests<TSimd, TVector, T>
                 AssertMask(TSimd.And(Mask(left), Mask(right)), left && right, $"{left} and {right}");
                 AssertMask(TSimd.AndNot(Mask(left), Mask(right)), left && !right, $"{left} and not {right}");
             }
+        }
+    }
+
+    [Test]
+    public void Equal_ComparesEveryLaneWithItsOwn()
+    {
+        var equal = TSimd.Equal(Vector(i => T.CreateChecked(i % 3)), Vector(i => T.CreateChecked(i % 2)));
+        Assert.That(
+            Lanes(TSimd.Select(equal, TSimd.Create(T.One), TSimd.Zero)),
+            Is.EqualTo(Enumerable.Range(0, TSimd.Count).Select(i => i % 3 == i % 2 ? T.One : T.Zero)));
+    }
+
+    [Test]
+    public void And_OfAMaskAndAValue_KeepsOrClearsTheValue()
+    {
+        foreach (var value in _special)
+        {
+            Assert.That(Lanes(TSimd.And(Mask(true), TSimd.Create(value))).Select(Bits), Is.All.EqualTo(Bits(value)));
+            Assert.That(Lanes(TSimd.And(Mask(false), TSimd.Create(value))).Select(Bits), Is.All.EqualTo(Bits(T.Zero)));
         }
     }
 
