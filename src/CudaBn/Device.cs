@@ -16,7 +16,7 @@ public sealed class Device
         Backend = backend;
     }
 
-    /// <summary>The processor, used with all its cores.</summary>
+    /// <summary>The processor, with a thread for every core this process may use.</summary>
     /// <remarks>For another number of threads make a <see cref="CpuBackend"/> and use its device.</remarks>
     public static Device Cpu => LazyCpu.Value;
 

@@ -5,7 +5,8 @@ public sealed class Flatten : Layer
 {
     private const int ViewsKept = 8;
 
-    private readonly List<(Tensor Of, Tensor View)> _views = [];
+    private readonly List<(Tensor Of, Tensor View)> _outputs = [];
+    private readonly List<(Tensor Of, Tensor View)> _gradInputs = [];
 
     /// <inheritdoc/>
     protected internal override string Kind => "flatten";
@@ -17,25 +18,25 @@ public sealed class Flatten : Layer
         return [input[0], checked((int)(input.ElementCount / input[0]))];
     }
 
-    private protected override Tensor ForwardCore(Tensor input) => ViewOf(input, shape: null);
+    private protected override Tensor ForwardCore(Tensor input) => ViewOf(_outputs, input, shape: null);
 
     private protected override Tensor? BackwardCore(
         Tensor input, Tensor output, Tensor gradOutput, bool needsInputGradient) =>
-        needsInputGradient ? ViewOf(gradOutput, input.Shape) : null;
+        needsInputGradient ? ViewOf(_gradInputs, gradOutput, input.Shape) : null;
 
     // The layers around hand over the same tensors every step, so their views are kept, newest last.
-    private Tensor ViewOf(Tensor tensor, Shape? shape)
+    private Tensor ViewOf(List<(Tensor Of, Tensor View)> views, Tensor tensor, Shape? shape)
     {
-        foreach (var (of, view) in _views)
+        foreach (var (of, view) in views)
         {
             if (ReferenceEquals(of, tensor) && (shape is null || view.Shape == shape))
                 return view;
         }
 
-        if (_views.Count == ViewsKept)
-            _views.RemoveAt(0);
+        if (views.Count == ViewsKept)
+            views.RemoveAt(0);
         var added = tensor.Reshape(shape ?? OutputShape(tensor.Shape));
-        _views.Add((tensor, added));
+        views.Add((tensor, added));
         return added;
     }
 }

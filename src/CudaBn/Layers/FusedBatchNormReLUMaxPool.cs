@@ -63,8 +63,18 @@ internal sealed class FusedBatchNormReLUMaxPool(BatchNorm batchNorm, ReLU relu, 
     // Evaluation saves nothing for a backward pass, which is rare there: the layers themselves run when one comes.
     private Tensor? BackwardThroughLayers(Tensor gradOutput, bool needsInputGradient)
     {
-        pool.Forward(relu.Forward(batchNorm.Forward(_lastInput!)));
-        return batchNorm.Backward(relu.Backward(pool.Backward(gradOutput)), needsInputGradient);
+        // As in that evaluation, whatever the mode has become since.
+        var isTraining = batchNorm.IsTraining;
+        batchNorm.IsTraining = false;
+        try
+        {
+            pool.Forward(relu.Forward(batchNorm.Forward(_lastInput!)));
+            return batchNorm.Backward(relu.Backward(pool.Backward(gradOutput)), needsInputGradient);
+        }
+        finally
+        {
+            batchNorm.IsTraining = isTraining;
+        }
     }
 
     public void Dispose()

@@ -4,7 +4,7 @@ namespace CudaBn;
 
 /// <summary>A differentiable function with parameters: forward, and a backward pass written by hand.</summary>
 /// <remarks>A layer owns its parameters, their gradients, what backward needs and what it returns. The tensors it
-/// returns are overwritten by its next call with the same shape. After <see cref="Initialize(Device, DType, ulong)"/>
+/// returns are overwritten or released by its next call: copy what you keep. After <see cref="Initialize(Device, DType, ulong)"/>
 /// a loop over the same shapes allocates nothing.</remarks>
 public abstract class Layer : IDisposable
 {
@@ -179,6 +179,9 @@ public abstract class Layer : IDisposable
         OwnState.Add(new NamedTensor(Prefix + name, tensor));
         return tensor;
     }
+
+    /// <summary>Makes backward refuse until the next forward pass.</summary>
+    private protected void ForgetForward() => (_lastInput, _lastOutput) = (null, null);
 
     private protected InvalidOperationException NotInitialized() =>
         new($"{Label} is not initialized: call Initialize with a device first.");

@@ -27,11 +27,20 @@ public sealed class Sequential : Layer
             ArgumentNullException.ThrowIfNull(layer, nameof(layers));
             if (Array.IndexOf(_layers, layer) < i)
                 throw new ArgumentException($"{layer.Label} stands twice in a Sequential.", nameof(layers));
-            var count = counts[layer.Kind] = counts.GetValueOrDefault(layer.Kind) + 1;
-            if (layer.Name.Length == 0)
-                layer.Name = $"{layer.Kind}{count}";
-            if (!names.Add(layer.Name))
+            if (layer.Name.Length > 0 && !names.Add(layer.Name))
                 throw new ArgumentException($"Two layers of a Sequential are named '{layer.Name}'.", nameof(layers));
+        }
+
+        foreach (var layer in _layers)
+        {
+            var count = counts[layer.Kind] = counts.GetValueOrDefault(layer.Kind) + 1;
+            while (layer.Name.Length == 0)
+            {
+                if (names.Add($"{layer.Kind}{count}"))
+                    layer.Name = $"{layer.Kind}{count}";
+                else
+                    count = ++counts[layer.Kind];
+            }
         }
 
         _fused = new FusedBatchNormReLUMaxPool?[_layers.Length];
@@ -45,8 +54,8 @@ public sealed class Sequential : Layer
     }
 
     /// <summary>Whether neighbours that have an operator of their own together, such as batch normalization, ReLU and
-    /// 2 x 2 max-pooling, run as one (true, the default). The results are the same; the layers in between then
-    /// hold no outputs.</summary>
+    /// 2 x 2 max-pooling, run as one (true, the default). Outputs are the same bit for bit, gradients up to
+    /// rounding; the layers in between then hold no outputs.</summary>
     public bool FusesLayers { get; set; } = true;
 
     /// <summary>The layers, first to last.</summary>
@@ -89,6 +98,8 @@ public sealed class Sequential : Layer
 
     private protected override Tensor ForwardCore(Tensor input)
     {
+        // A layer that refuses its input leaves those before it with new outputs, which fit no backward pass.
+        ForgetForward();
         for (var i = 0; i < _layers.Length; i++)
         {
             var fused = _fused[i];

@@ -20,7 +20,7 @@ public sealed class Sgd : IDisposable
     /// <param name="dampening">What is taken off the weight of the gradient in the buffer; finite.</param>
     /// <param name="weightDecay">The weight of the value added to its gradient; finite, not negative.</param>
     /// <param name="nesterov">Whether the step looks ahead; needs momentum and no dampening.</param>
-    /// <exception cref="ArgumentException">There is no parameter, or a constant is outside its range.</exception>
+    /// <exception cref="ArgumentException">There is no parameter, they differ in element type or device, or a constant is outside its range.</exception>
     public Sgd(
         IReadOnlyList<Parameter> parameters,
         double learningRate,
@@ -32,6 +32,15 @@ public sealed class Sgd : IDisposable
         ArgumentNullException.ThrowIfNull(parameters);
         if (parameters.Count == 0)
             throw new ArgumentException("Sgd needs at least one parameter.", nameof(parameters));
+        foreach (var parameter in parameters)
+        {
+            var first = parameters[0].Value;
+            if (parameter.Value.DType != first.DType || parameter.Value.Device != first.Device)
+                throw new ArgumentException(
+                    $"Sgd: all parameters must be of one type and device; '{parameters[0].Name}' is a {first}, "
+                    + $"'{parameter.Name}' a {parameter.Value}.", nameof(parameters));
+        }
+
         RequireNotNegative(momentum, "momentum");
         RequireNotNegative(weightDecay, "weight decay");
         if (!double.IsFinite(dampening))

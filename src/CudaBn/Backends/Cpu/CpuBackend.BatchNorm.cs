@@ -350,7 +350,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 : MomentsOfHugeValues(chunk);
         }
 
-        // Equal values have exactly their value as mean: a power of two of them sums up without rounding.
+        // Equal values have exactly their value as mean: their number is a power of two, so nothing is rounded. Divided
+        // first, the largest do not overflow.
         private T MeanOfFirst(int slice)
         {
             var runs = slices.Runs(slice);
@@ -358,7 +359,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var first = input + runs.Offset;
             return runs.Length < TSimd.Count
                 ? *first
-                : TSimd.Sum(TSimd.Load(first)) / T.CreateTruncating(TSimd.Count);
+                : TSimd.Sum(TSimd.Multiply(TSimd.Load(first), TSimd.Create(T.One / T.CreateTruncating(TSimd.Count))));
         }
 
         /// <summary>sum (x - origin) and sum (x - origin)^2 over a slice.</summary>

@@ -9,8 +9,9 @@ public sealed unsafe partial class CpuBackend : Backend
     private readonly WorkerPool _pool;
     private readonly CpuOperators _float32;
     private readonly CpuOperators _float64;
+    private bool _isDisposed;
 
-    /// <summary>Makes a backend with as many threads as the processor has cores.</summary>
+    /// <summary>Makes a backend with as many threads as there are processors for this process.</summary>
     public CpuBackend()
         : this(Environment.ProcessorCount)
     {
@@ -75,15 +76,25 @@ public sealed unsafe partial class CpuBackend : Backend
     {
         if (!disposing)
             return;
-        _pool.Dispose();
-        _float32.Dispose();
-        _float64.Dispose();
+        lock (_gate)
+        {
+            if (_isDisposed)
+                return;
+            _isDisposed = true;
+            _pool.Dispose();
+            _float32.Dispose();
+            _float64.Dispose();
+        }
     }
 
-    private CpuOperators For(DType dtype) => dtype switch
+    private CpuOperators For(DType dtype)
     {
-        DType.Float32 => _float32,
-        DType.Float64 => _float64,
-        _ => throw new ArgumentException($"Operators compute in Float32 or Float64, not in {dtype}."),
-    };
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        return dtype switch
+        {
+            DType.Float32 => _float32,
+            DType.Float64 => _float64,
+            _ => throw new ArgumentException($"Operators compute in Float32 or Float64, not in {dtype}."),
+        };
+    }
 }

@@ -4,7 +4,7 @@ using CudaBn.Backends.OpArgs;
 namespace CudaBn.Backends.Cpu;
 
 // Convolution of stride 1 with channels side by side in the lanes of registers: what images too large, or too few, for
-// blocks of images take. A register holds the weights of 32 output channels for one place of the kernel, and is multiplied
+// blocks of images take. Two registers hold the weights of their output channels for one place of the kernel, and are multiplied
 // by neighbouring pixels of a row, which lie in memory as they are needed; so the input is copied once, for its padding,
 // and not once per kernel place.
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
@@ -272,7 +272,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
-        /// <summary>Adds up [place][input channel][output channel] into PyTorch's order.</summary>
+        /// <summary>Writes [place][input channel][output channel] in PyTorch's order.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Store(T* sums, T* gradWeight, T* gradBias)
         {

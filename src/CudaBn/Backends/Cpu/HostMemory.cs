@@ -11,8 +11,7 @@ internal static unsafe partial class HostMemory
 
     /// <summary>Reserves memory aligned to a cache line.</summary>
     /// <remarks>Large blocks start on a huge page and ask Linux for such pages: images lie tens of kilobytes apart, and with
-    /// small pages every step from one to the next misses the translation cache. It took a tenth off a training step of
-    /// the seed network.</remarks>
+    /// small pages every step from one to the next misses the translation cache.</remarks>
     /// <exception cref="OutOfMemoryException">There is no such room.</exception>
     public static void* Allocate(nuint byteLength)
     {
