@@ -13,8 +13,31 @@ public class Conv2dTests(TestBackend backend, DType dtype) : BackendFixture(back
     private static readonly int[] Batches = [1, 2, 15, 16, 17, 31, 32, 33, 65];
     private static readonly int[] Channels = [1, 3, 7, 17, 50, 64];
 
+    /// <summary>So many channels that they fill registers better than the images of the batch.</summary>
+    private static IEnumerable<Conv2dCase> ManyChannels() =>
+    [
+        new(1, 32, 3, 1, 32, 1, 1, 0, true),
+        new(2, 33, 3, 3, 40, 3, 1, 0, false),
+        new(2, 32, 2, 2, 32, 5, 1, 2, true),
+        new(1, 33, 4, 24, 40, 5, 1, (2, 4), true),
+        new(2, 96, 5, 9, 32, 5, 1, (0, 2), false),
+        new(1, 40, 2, 16, 96, (2, 5), 1, (1, 0), true),
+        new(1, 96, 3, 28, 64, 3, 1, 1, false),
+        new(2, 64, 4, 13, 96, 3, 1, 1, true),
+        // More images than shares of the weight gradient, so that some shares have two.
+        new(17, 32, 3, 7, 32, 3, 1, 1, true),
+        new(17, 64, 1, 13, 32, 1, 1, 0, true),
+        new(20, 32, 2, 12, 64, (3, 1), 1, (1, 0), false),
+        new(20, 40, 1, 12, 96, (1, 3), 1, (0, 1), true),
+        new(33, 64, 2, 2, 64, 2, 1, 1, true),
+        // Several bands of rows in an image.
+        new(1, 64, 5, 200, 32, 1, 1, 0, true),
+        new(1, 64, 3, 130, 32, (3, 2), 1, (2, 1), false),
+    ];
+
     private static IEnumerable<Conv2dCase> Cases() =>
     [
+        .. ManyChannels(),
         new(1, 1, 1, 1, 1, 1, 1, 0, false),
         new(2, 3, 5, 4, 7, 1, 1, 0, true),
         new(17, 64, 3, 3, 50, 1, 1, 0, false),
@@ -61,10 +84,12 @@ public class Conv2dTests(TestBackend backend, DType dtype) : BackendFixture(back
     public Property ForwardAndBackward_RandomGeometry_AreWithinRounding() =>
         Prop.ForAll(RandomCases, c => CheckNormalNumbers(c, seed: 7));
 
-    [Test]
-    public void BackwardParameters_GivesTheGradientsOfBackward([ValueSource(nameof(Batches))] int batch)
+    private static IEnumerable<Conv2dCase> SomeOfEveryKind() =>
+        Batches.Select(batch => new Conv2dCase(batch, 3, 6, 5, 7, 3, 2, 1, true)).Concat(ManyChannels());
+
+    [TestCaseSource(nameof(SomeOfEveryKind))]
+    public void BackwardParameters_GivesTheGradientsOfBackward(Conv2dCase c)
     {
-        var c = new Conv2dCase(batch, 3, 6, 5, 7, 3, 2, 1, true);
         var (x, weight, bias, gradOutput) = Inputs(c, RandomVector.Normal, seed: 3);
 
         var whole = Run(c, x, weight, bias, gradOutput);
@@ -94,13 +119,13 @@ public class Conv2dTests(TestBackend backend, DType dtype) : BackendFixture(back
         }
     }
 
-    [Test]
-    public void Forward_NaNInOneImage_StaysInThatImage()
+    [TestCase(33, 3, 7, 20)]
+    [TestCase(3, 32, 33, 1)]
+    public void Forward_NaNInOneImage_StaysInThatImage(int batch, int inChannels, int outChannels, int image)
     {
-        var c = new Conv2dCase(33, 3, 6, 5, 7, 3, 1, 1, true);
+        var c = new Conv2dCase(batch, inChannels, 6, 5, outChannels, 3, 1, 1, true);
         var (x, weight, bias, gradOutput) = Inputs(c, RandomVector.Normal, seed: 4);
         var clean = Run(c, x, weight, bias, gradOutput).Output;
-        const int image = 20;
         var perImage = x.Length / c.Batch;
         Array.Fill(x, double.NaN, image * perImage, perImage);
 
