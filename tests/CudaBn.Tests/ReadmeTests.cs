@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using CudaBn.Tests.Support;
 using NUnit.Framework;
 
 namespace CudaBn.Tests;
@@ -23,7 +24,7 @@ public class ReadmeTests
     [Test]
     public void TrainingExample_Runs()
     {
-        RequireData();
+        GenuineData.Require();
         var folder = Directory.CreateTempSubdirectory("cudabn-readme-");
         var before = Environment.CurrentDirectory;
         var console = Console.Out;
@@ -51,17 +52,6 @@ public class ReadmeTests
         model.Initialize(Device.Cpu);
         using var images = Tensor.Zeros([2, 1, 28, 28]);
         Assert.That(model.Forward(images).Shape, Is.EqualTo(new Shape(2, 10)));
-    }
-
-    private static void RequireData()
-    {
-        if (FashionMnist.Find() is { Folder: null } search)
-        {
-            var places = string.Join("; ", search.Searched);
-            if (Environment.GetEnvironmentVariable("CUDABN_REQUIRE_DATA") == "1")
-                Assert.Fail($"CUDABN_REQUIRE_DATA is 1, but {places}");
-            Assert.Ignore($"{places}; install Debian's package dataset-fashion-mnist to run this");
-        }
     }
 
     private static string ThisFile([CallerFilePath] string path = "") => path;

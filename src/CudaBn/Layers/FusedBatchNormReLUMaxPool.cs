@@ -1,5 +1,3 @@
-using CudaBn.Backends.OpArgs;
-
 namespace CudaBn;
 
 /// <summary>A batch normalization, a rectifier and a 2 x 2 max-pooling that a <see cref="Sequential"/> runs as
@@ -9,7 +7,6 @@ internal sealed class FusedBatchNormReLUMaxPool(BatchNorm batchNorm, ReLU relu, 
     private readonly Workspace _output = new();
     private readonly Workspace _argMax = new();
     private readonly Workspace _gradInput = new();
-    private readonly List<(Shape Input, Shape Output)> _shapes = [];
     private Tensor? _lastInput;
     private Tensor? _lastArgMax;
 
@@ -27,8 +24,8 @@ internal sealed class FusedBatchNormReLUMaxPool(BatchNorm batchNorm, ReLU relu, 
     public Tensor Forward(Tensor input)
     {
         batchNorm.RequireInput(input);
-        var geometry = PoolGeometry(input.Shape);
-        var output = _output.Get(OutputShape(input.Shape), input.DType, input.Device);
+        var output = _output.Get(pool.CachedOutputShape(input.Shape), input.DType, input.Device);
+        var geometry = pool.Geometry(input.Shape, output.Shape);
         if (batchNorm.IsTraining)
         {
             batchNorm.RequireBatch(input);
@@ -56,7 +53,7 @@ internal sealed class FusedBatchNormReLUMaxPool(BatchNorm batchNorm, ReLU relu, 
             ? _gradInput.Get(_lastInput!.Shape, _lastInput.DType, _lastInput.Device)
             : null;
         gradOutput.Device.Backend.BatchNormReLUMaxPoolBackward(batchNorm.FusedBackwardArgs(
-            _lastInput!, PoolGeometry(_lastInput!.Shape), _lastArgMax, gradOutput, gradInput));
+            _lastInput!, pool.Geometry(_lastInput!.Shape, gradOutput.Shape), _lastArgMax, gradOutput, gradInput));
         return gradInput;
     }
 
@@ -83,30 +80,4 @@ internal sealed class FusedBatchNormReLUMaxPool(BatchNorm batchNorm, ReLU relu, 
         _argMax.Dispose();
         _gradInput.Dispose();
     }
-
-    private Shape OutputShape(Shape input)
-    {
-        foreach (var (known, output) in _shapes)
-        {
-            if (known == input)
-                return output;
-        }
-
-        Shape added = [input[0], input[1], input[2] / 2, input[3] / 2];
-        _shapes.Add((input, added));
-        return added;
-    }
-
-    private static MaxPool2dGeometry PoolGeometry(Shape input) => new(
-        Planes: (long)input[0] * input[1],
-        InHeight: input[2],
-        InWidth: input[3],
-        OutHeight: input[2] / 2,
-        OutWidth: input[3] / 2,
-        WindowHeight: 2,
-        WindowWidth: 2,
-        StrideY: 2,
-        StrideX: 2,
-        PaddingY: 0,
-        PaddingX: 0);
 }

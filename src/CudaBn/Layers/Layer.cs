@@ -200,7 +200,8 @@ public abstract class Layer : IDisposable
             state.Tensor.Dispose();
     }
 
-    private Shape CachedOutputShape(Shape input)
+    /// <summary>The shape of the output for a shape of the input, worked out once.</summary>
+    internal Shape CachedOutputShape(Shape input)
     {
         foreach (var (known, output) in _shapes)
         {

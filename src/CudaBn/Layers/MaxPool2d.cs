@@ -82,7 +82,7 @@ public sealed class MaxPool2d : Layer
         base.Dispose(disposing);
     }
 
-    private MaxPool2dGeometry Geometry(Shape input, Shape output) => new(
+    internal MaxPool2dGeometry Geometry(Shape input, Shape output) => new(
         Planes: (long)input[0] * input[1],
         InHeight: input[2],
         InWidth: input[3],

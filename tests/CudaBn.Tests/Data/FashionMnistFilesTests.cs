@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using CudaBn.Tests.Support;
 using NUnit.Framework;
 
 namespace CudaBn.Tests.Data;
@@ -10,15 +11,7 @@ public class FashionMnistFilesTests
     private const string Folder = "/usr/share/datasets/fashion-mnist";
 
     [SetUp]
-    public void RequireFiles()
-    {
-        var search = FashionMnist.Find(Folder);
-        if (search.Folder is not null)
-            return;
-        if (Environment.GetEnvironmentVariable("CUDABN_REQUIRE_DATA") == "1")
-            Assert.Fail($"CUDABN_REQUIRE_DATA is 1, but {search.Searched[0]}");
-        Assert.Ignore($"{search.Searched[0]}; install Debian's package dataset-fashion-mnist to run this");
-    }
+    public void RequireFiles() => GenuineData.Require(Folder);
 
     [Test]
     public void Load_GenuineFiles_HasTheKnownImagesAndLabels()

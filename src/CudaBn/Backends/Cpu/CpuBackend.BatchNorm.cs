@@ -46,8 +46,9 @@ internal abstract partial class CpuOperators
 }
 
 // Statistics are gathered slice by slice, around an origin near the slice's mean, and the slices are merged in double
-// precision. A slice whose first values tell little of its mean is swept once more while the caches hold it. The mean is kept as a high
-// part of the element type and the low rest, so that x - mean loses nothing where the mean is far from zero.
+// precision. A slice whose first values tell little of its mean is swept once more while the caches hold it. The mean is
+// kept as a high part of the element type and the low rest, so that x - mean loses nothing where the mean is far from
+// zero.
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
     public override void BatchNormForward(in BatchNormForwardArgs args)
@@ -205,10 +206,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     /// <summary>output = gamma * (input - mean) * invStd + beta, channel by channel.</summary>
     private void Normalize(
-        BatchNormGeometry g, T* input, T* gamma, T* beta, double* means, double* invStds, T* output)
-    {
+        BatchNormGeometry g, T* input, T* gamma, T* beta, double* means, double* invStds, T* output) =>
         RunNormalize(g, input, Constants(g, gamma, beta, means, invStds), output);
-    }
 
     private NormalizeConstants* Constants(BatchNormGeometry g, T* gamma, T* beta, double* means, double* invStds)
     {

@@ -33,7 +33,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         var g = args.Geometry;
         var chunks = PlaneChunks(g.Planes, (long)g.InHeight * g.InWidth);
-        var argMax = args.ArgMax is null ? 0 : args.ArgMax.Address;
+        var argMax = args.ArgMax.Address;
         if (g.ArgMaxType == DType.UInt8)
         {
             var job = new MaxPool2dForwardJob<byte>(g, Data(args.Input), Data(args.Output), (byte*)argMax, chunks);
@@ -143,7 +143,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             {
                 var source = input + plane * g.InHeight * g.InWidth;
                 var first = plane * g.OutHeight * g.OutWidth;
-                var indices = argMax == null ? null : argMax + first;
+                var indices = argMax + first;
                 if (inPairs)
                     PoolPairs(source, output + first, (byte*)indices);
                 else
@@ -167,8 +167,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                         TSimd.Load(bottom + 2 * x), TSimd.Load(bottom + 2 * x + TSimd.Count), out var c, out var d);
                     var place = MaximumOf(ref a, b, c, d);
                     StoreWithin(a, destination + row + x, destination + outputs, g.OutWidth - x);
-                    if (indices != null)
-                        StoreBytesWithin(place, indices + row + x, indices + outputs, g.OutWidth - x);
+                    StoreBytesWithin(place, indices + row + x, indices + outputs, g.OutWidth - x);
                 }
             }
         }
@@ -180,7 +179,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             for (var y = 0; y < g.OutHeight; y++)
             {
                 for (var x = 0; x < g.OutWidth; x++, i++)
-                    destination[i] = PoolWindow(source, y, x, indices == null ? null : indices + i);
+                    destination[i] = PoolWindow(source, y, x, indices + i);
             }
         }
 
@@ -204,14 +203,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 }
             }
 
-            if (index != null)
-            {
-                if (typeof(TIndex) == typeof(byte))
-                    *(byte*)index = (byte)place;
-                else
-                    *(int*)index = place;
-            }
-
+            if (typeof(TIndex) == typeof(byte))
+                *(byte*)index = (byte)place;
+            else
+                *(int*)index = place;
             return best;
         }
     }

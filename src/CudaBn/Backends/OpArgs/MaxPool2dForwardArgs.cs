@@ -6,7 +6,6 @@ namespace CudaBn.Backends.OpArgs;
 /// <param name="Input">[N, C, InHeight, InWidth].</param>
 /// <param name="Output">Written: [N, C, OutHeight, OutWidth].</param>
 /// <param name="ArgMax">Written for backward: of the output's shape and type
-/// <see cref="MaxPool2dGeometry.ArgMaxType"/>, the place y * WindowWidth + x inside the window that won. Null in
-/// evaluation.</param>
+/// <see cref="MaxPool2dGeometry.ArgMaxType"/>, the place y * WindowWidth + x inside the window that won.</param>
 public readonly record struct MaxPool2dForwardArgs(
-    MaxPool2dGeometry Geometry, Tensor Input, Tensor Output, Tensor? ArgMax);
+    MaxPool2dGeometry Geometry, Tensor Input, Tensor Output, Tensor ArgMax);
