@@ -39,6 +39,11 @@ public abstract class Backend : IDisposable
     /// <summary>Waits for everything queued.</summary>
     public abstract void Synchronize();
 
+    /// <summary>Records operators instead of running them, where the device can.</summary>
+    /// <param name="work">Calls operators of this backend; it neither waits nor copies from or to the host.</param>
+    /// <returns>The recording; null, and nothing was called, on a device that records nothing.</returns>
+    internal virtual Recording? Record(Action work) => null;
+
     /// <summary>Sets all elements to one value.</summary>
     /// <param name="destination">A Float32 or Float64 tensor.</param>
     /// <param name="value">The value.</param>

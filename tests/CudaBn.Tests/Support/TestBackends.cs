@@ -15,6 +15,7 @@ public static class TestBackends
         .. Cpu("Cpu512", SimdWidth.Bits512, threads: 3),
         .. Cpu("Cpu256", SimdWidth.Bits256, threads: 2),
         .. Cpu("CpuScalar", SimdWidth.Scalar, threads: 1),
+        new("SoftCuda", SoftCuda.Open),
     ];
 
     /// <summary>The widths of registers that this processor has.</summary>

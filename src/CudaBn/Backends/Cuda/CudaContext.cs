@@ -1,0 +1,84 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using CudaBn.Backends.Cuda.Native;
+
+namespace CudaBn.Backends.Cuda;
+
+/// <summary>The primary context of a device, which every CUDA library of a process shares. Bound for the length of a
+/// call, so that any thread may call.</summary>
+internal sealed unsafe class CudaContext : SafeHandle
+{
+    private readonly int _device;
+
+    /// <summary>Retains the primary context.</summary>
+    /// <exception cref="CudaException">There is no such device, or it has no room.</exception>
+    public CudaContext(int ordinal)
+        : base(0, ownsHandle: true)
+    {
+        Driver.cuInit(0).ThrowIfFailed();
+        int device;
+        Driver.cuDeviceGet(&device, ordinal).ThrowIfFailed();
+        _device = device;
+        ContextHandle context;
+        Driver.cuDevicePrimaryCtxRetain(&context, device).ThrowIfFailed();
+        SetHandle(context.Value);
+        Name = ReadName(device);
+    }
+
+    public override bool IsInvalid => handle == 0;
+
+    public ContextHandle Handle => new(handle);
+
+    /// <summary>The name of the device.</summary>
+    public string Name { get; }
+
+    public int Attribute(DeviceAttribute attribute)
+    {
+        int value;
+        Driver.cuDeviceGetAttribute(&value, attribute, _device).ThrowIfFailed();
+        return value;
+    }
+
+    /// <summary>Makes the context current on this thread until the result is disposed.</summary>
+    public Binding Bind()
+    {
+        Driver.cuCtxPushCurrent_v2(Handle).ThrowIfFailed();
+        return new Binding(this);
+    }
+
+    /// <summary>Runs a call with the context bound, and throws nothing.</summary>
+    public CudaResult TryRun(nint value, Func<nint, CudaResult> call)
+    {
+        var result = Driver.cuCtxPushCurrent_v2(Handle);
+        if (result != CudaResult.Success)
+            return result;
+        result = call(value);
+        ContextHandle popped;
+        var popResult = Driver.cuCtxPopCurrent_v2(&popped);
+        return result == CudaResult.Success ? popResult : result;
+    }
+
+    protected override bool ReleaseHandle() => Driver.cuDevicePrimaryCtxRelease_v2(_device) == CudaResult.Success;
+
+    private static string ReadName(int device)
+    {
+        Span<byte> name = stackalloc byte[256];
+        fixed (byte* place = name)
+            Driver.cuDeviceGetName(place, name.Length, device).ThrowIfFailed();
+        return Encoding.UTF8.GetString(name[..name.IndexOf((byte)0)]);
+    }
+
+    /// <summary>The time during which a context is current.</summary>
+    public readonly ref struct Binding(CudaContext context)
+    {
+        private readonly CudaContext _context = context;
+
+        public void Dispose()
+        {
+            ContextHandle popped;
+            // Fails only if this thread's stack of contexts was emptied in between, which leaves nothing to undo.
+            _ = Driver.cuCtxPopCurrent_v2(&popped);
+            GC.KeepAlive(_context);
+        }
+    }
+}

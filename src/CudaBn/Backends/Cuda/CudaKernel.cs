@@ -1,0 +1,72 @@
+using CudaBn.Backends.Cuda.Native;
+
+namespace CudaBn.Backends.Cuda;
+
+/// <summary>A kernel of a loaded module, with the sizes of its parameters where the driver tells them.</summary>
+internal sealed unsafe class CudaKernel
+{
+    private readonly string _file;
+    private readonly FunctionHandle _function;
+    private readonly int[]? _parameterSizes;
+
+    public CudaKernel(string file, string name, FunctionHandle function)
+    {
+        _file = file;
+        Name = name;
+        _function = function;
+        _parameterSizes = ReadParameterSizes(function);
+    }
+
+    public string Name { get; }
+
+    /// <summary>Queues the kernel.</summary>
+    /// <exception cref="ArgumentException">The arguments differ in number or size from the parameters.</exception>
+    public void Launch(
+        StreamHandle stream, Dim3 grid, Dim3 block, ReadOnlySpan<KernelArgument> arguments, int sharedBytes)
+    {
+        RequireFit(arguments);
+        var slots = stackalloc ulong[arguments.Length];
+        var places = stackalloc void*[arguments.Length];
+        for (var i = 0; i < arguments.Length; i++)
+            places[i] = arguments[i].Place(slots + i);
+        var result = Driver.cuLaunchKernel(
+            _function, (uint)grid.X, (uint)grid.Y, (uint)grid.Z, (uint)block.X, (uint)block.Y, (uint)block.Z,
+            (uint)sharedBytes, stream, places, null);
+        if (result != CudaResult.Success)
+            throw CudaCheck.Failure(result, $"cuLaunchKernel of {Name}");
+    }
+
+    private static int[]? ReadParameterSizes(FunctionHandle function)
+    {
+        var sizes = new List<int>();
+        try
+        {
+            nuint offset, size;
+            while (Driver.cuFuncGetParamInfo(function, (nuint)sizes.Count, &offset, &size) == CudaResult.Success)
+                sizes.Add((int)size);
+        }
+        catch (EntryPointNotFoundException)
+        {
+            // A driver before CUDA 12.4.
+            return null;
+        }
+
+        return [.. sizes];
+    }
+
+    private void RequireFit(ReadOnlySpan<KernelArgument> arguments)
+    {
+        if (_parameterSizes is null)
+            return;
+        if (arguments.Length != _parameterSizes.Length)
+            throw new ArgumentException(
+                $"{Name} of {_file} has {_parameterSizes.Length} parameters, and was given {arguments.Length}.");
+        for (var i = 0; i < arguments.Length; i++)
+        {
+            if (arguments[i].Size != _parameterSizes[i])
+                throw new ArgumentException(
+                    $"Parameter {i} of {Name} of {_file} has {_parameterSizes[i]} bytes, and was given "
+                    + $"{arguments[i].Size}.");
+        }
+    }
+}

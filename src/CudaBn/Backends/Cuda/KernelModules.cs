@@ -1,0 +1,49 @@
+namespace CudaBn.Backends.Cuda;
+
+/// <summary>The kernels that a backend has loaded, compiled when first asked for.</summary>
+internal sealed class KernelModules(CudaContext context, string architecture) : IDisposable
+{
+    private readonly List<Entry> _entries = [];
+
+    /// <summary>A kernel. The context must be bound, and callers take turns.</summary>
+    public CudaKernel Get(KernelFile file, string name, DType dtype, ReadOnlySpan<KernelConstant> constants)
+    {
+        foreach (var entry in _entries)
+        {
+            if (ReferenceEquals(entry.File, file) && entry.DType == dtype
+                && constants.SequenceEqual(entry.Constants))
+                return entry.Kernel(name);
+        }
+
+        var options = KernelCompiler.Options(file, architecture, dtype, constants);
+        var image = KernelCompiler.Compile(file.Name, KernelSources.Text(file.Name), options);
+        var added = new Entry(file, dtype, constants.ToArray(), new CudaModule(context, image));
+        _entries.Add(added);
+        return added.Kernel(name);
+    }
+
+    public void Dispose()
+    {
+        foreach (var entry in _entries)
+            entry.Module.Dispose();
+        _entries.Clear();
+    }
+
+    private sealed record Entry(KernelFile File, DType DType, KernelConstant[] Constants, CudaModule Module)
+    {
+        private readonly List<CudaKernel> _kernels = [];
+
+        public CudaKernel Kernel(string name)
+        {
+            foreach (var kernel in _kernels)
+            {
+                if (kernel.Name == name)
+                    return kernel;
+            }
+
+            var added = new CudaKernel(File.Name, name, Module.Function(name));
+            _kernels.Add(added);
+            return added;
+        }
+    }
+}
