@@ -18,7 +18,7 @@ public class ReadmeTests
         var source = Unindented(File.ReadAllText(ThisFile()));
         foreach (var block in blocks)
             Assert.That(source, Does.Contain(Unindented(block)));
-        Assert.That(blocks[0].Split('\n'), Has.Length.EqualTo(10));
+        Assert.That(blocks[0].Split('\n'), Has.Length.EqualTo(11));
     }
 
     [Test]
@@ -70,7 +70,8 @@ public class ReadmeTests
         using var test = new DataLoader(data.Test, batchSize: 256, model.Device);
         using var loss = new SoftmaxCrossEntropy();
         using var sgd = new Sgd(model.Parameters, learningRate: 0.2);
-        foreach (var epoch in new Trainer(model, loss, sgd).Fit(train, test, epochs: 1))
+        using var trainer = new Trainer(model, loss, sgd);
+        foreach (var epoch in trainer.Fit(train, test, epochs: 1))
             Console.WriteLine($"{epoch.Epoch}: {epoch.TestAccuracy:P1} of the test images");
         ModelWeights.Save(model, "model.safetensors");
     }

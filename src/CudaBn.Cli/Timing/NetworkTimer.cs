@@ -59,6 +59,7 @@ internal sealed class NetworkTimer : IDisposable
 
     public void Dispose()
     {
+        _trainer.Dispose();
         _train.Dispose();
         _test.Dispose();
         _optimizer.Dispose();
@@ -76,6 +77,7 @@ internal sealed class NetworkTimer : IDisposable
             foreach (var batch in _train)
             {
                 _trainer.Step(batch);
+                _model.Device.Backend.Synchronize();
                 times.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
                 start = Stopwatch.GetTimestamp();
             }

@@ -51,7 +51,7 @@ internal sealed class TrainingRun(TrainSettings settings)
     {
         using var loss = new SoftmaxCrossEntropy();
         using var optimizer = new Sgd(model.Parameters, settings.LearningRate);
-        var trainer = new Trainer(model, loss, optimizer);
+        using var trainer = new Trainer(model, loss, optimizer);
         var notebook = new NotebookStatistics(model);
         var metrics = new MetricsCsv(folder.Metrics, data.Label(), settings.NotebookBug);
         metrics.Write(_rows);

@@ -39,10 +39,15 @@ public abstract class Backend : IDisposable
     /// <summary>Waits for everything queued.</summary>
     public abstract void Synchronize();
 
-    /// <summary>Records operators instead of running them, where the device can.</summary>
+    /// <summary>Whether this device records operators.</summary>
+    internal virtual bool CanRecord => false;
+
+    /// <summary>Records operators instead of running them.</summary>
     /// <param name="work">Calls operators of this backend; it neither waits nor copies from or to the host.</param>
-    /// <returns>The recording; null, and nothing was called, on a device that records nothing.</returns>
-    internal virtual Recording? Record(Action work) => null;
+    /// <returns>The recording, which has not run yet.</returns>
+    /// <exception cref="NotSupportedException">The device records nothing.</exception>
+    internal virtual Recording Record(Action work) =>
+        throw new NotSupportedException($"{Device} records nothing.");
 
     /// <summary>Sets all elements to one value.</summary>
     /// <param name="destination">A Float32 or Float64 tensor.</param>

@@ -127,7 +127,7 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
     /// <returns>Its batches.</returns>
     public Enumerator GetEnumerator()
     {
-        StartEpoch(NextEpoch++);
+        StartEpoch();
         return new Enumerator(this);
     }
 
@@ -146,8 +146,11 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
         _cursor.Dispose();
     }
 
-    private void StartEpoch(int epoch)
+    /// <summary>Uploads the order of the next epoch.</summary>
+    /// <returns>What <see cref="Claim"/> asks for.</returns>
+    internal long StartEpoch()
     {
+        var epoch = NextEpoch++;
         for (var i = 0; i < _hostOrder.Length; i++)
             _hostOrder[i] = i;
         if (IsShuffled)
@@ -163,12 +166,13 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
 
         _order.CopyFrom<int>(_hostOrder);
         Device.Backend.Clear(_cursor);
-        _epochsStarted++;
         _batchesMade = 0;
+        return ++_epochsStarted;
     }
 
-    // The cursor lives on the device and is shared: an enumerator that is not the latest would read past the order.
-    private Batch Gather(int index, long epoch)
+    /// <summary>The tensors of the next batch, which <see cref="Gather"/> must be called for once: the cursor lives on the
+    /// device and is shared, so an epoch that is not the latest would read past the order.</summary>
+    internal Batch Claim(long epoch, int index)
     {
         if (epoch != _epochsStarted || index != _batchesMade)
             throw new InvalidOperationException(
@@ -176,11 +180,13 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
         var isLast = index == BatchCount - 1 && !DropsLast;
         var images = _batch.Get(isLast ? _lastShape : _fullShape, DType, Device);
         var labels = _labels.Get(isLast ? _lastLabels : _fullLabels, DType.Int32, Device);
-        Device.Backend.GatherBatch(new GatherBatchArgs(
-            _images, _allLabels, _order, _cursor, Divisor, images, labels));
         _batchesMade++;
         return new Batch(images, labels);
     }
+
+    /// <summary>Fills the tensors of a batch.</summary>
+    internal void Gather(Batch batch) => Device.Backend.GatherBatch(new GatherBatchArgs(
+        _images, _allLabels, _order, _cursor, Divisor, batch.Images, batch.Labels));
 
     private Tensor Upload(ReadOnlySpan<byte> bytes, Shape shape)
     {
@@ -209,7 +215,8 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
         {
             if (_next == _loader.BatchCount)
                 return false;
-            Current = _loader.Gather(_next, _epoch);
+            Current = _loader.Claim(_epoch, _next);
+            _loader.Gather(Current);
             _next++;
             return true;
         }

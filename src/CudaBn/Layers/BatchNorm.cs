@@ -123,6 +123,8 @@ public sealed class BatchNorm : Layer
         return output;
     }
 
+    internal override ulong AddMode(ulong hash) => Mix(base.AddMode(hash), FreezeStatistics);
+
     private protected override void InitializeCore(ulong seed, ref uint stream)
     {
         Shape perChannel = [Channels];

@@ -180,8 +180,13 @@ public abstract class Layer : IDisposable
         return tensor;
     }
 
-    /// <summary>Makes backward refuse until the next forward pass.</summary>
-    private protected void ForgetForward() => (_lastInput, _lastOutput) = (null, null);
+    /// <summary>Makes backward refuse until the next forward pass, here and in the layers inside.</summary>
+    internal virtual void ForgetForward() => (_lastInput, _lastOutput) = (null, null);
+
+    /// <summary>Mixes into a hash whatever decides which operators a pass consists of, apart from shapes.</summary>
+    internal virtual ulong AddMode(ulong hash) => Mix(hash, IsTraining);
+
+    private protected static ulong Mix(ulong hash, bool value) => (hash ^ (value ? 2ul : 1ul)) * 0x100000001b3;
 
     private protected InvalidOperationException NotInitialized() =>
         new($"{Label} is not initialized: call Initialize with a device first.");

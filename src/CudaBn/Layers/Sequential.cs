@@ -93,6 +93,21 @@ public sealed class Sequential : Layer
         }
     }
 
+    internal override void ForgetForward()
+    {
+        base.ForgetForward();
+        foreach (var layer in _layers)
+            layer.ForgetForward();
+    }
+
+    internal override ulong AddMode(ulong hash)
+    {
+        hash = Mix(base.AddMode(hash), FusesLayers);
+        foreach (var layer in _layers)
+            hash = layer.AddMode(hash);
+        return hash;
+    }
+
     private protected override Shape OutputShape(Shape input) =>
         throw new InvalidOperationException("The layers of a Sequential know their own shapes.");
 

@@ -45,7 +45,7 @@ public sealed class SoftmaxCrossEntropy(Reduction reduction = Reduction.Mean) : 
         var loss = _loss.Get(ScalarShape, logits.DType, device);
         var probabilities = _probabilities.Get(logits.Shape, logits.DType, device);
         // A label that is refused leaves no forward pass behind that backward could take for a good one.
-        (_lastProbabilities, _lastLabels) = (null, null);
+        ForgetForward();
         device.Backend.SoftmaxCrossEntropyForward(new SoftmaxCrossEntropyForwardArgs(
             batch, logits.Shape[1], logits, labels, Scale(batch), probabilities, loss, totals));
         (_lastProbabilities, _lastLabels) = (probabilities, labels);
@@ -65,6 +65,8 @@ public sealed class SoftmaxCrossEntropy(Reduction reduction = Reduction.Mean) : 
             p.Shape[0], p.Shape[1], p, _lastLabels, Scale(p.Shape[0]), gradLogits));
         return gradLogits;
     }
+
+    internal void ForgetForward() => (_lastProbabilities, _lastLabels) = (null, null);
 
     /// <summary>Sets the totals to zero, as at the start of an epoch.</summary>
     public void ResetTotals()

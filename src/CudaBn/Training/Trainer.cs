@@ -3,14 +3,35 @@ using System.Diagnostics;
 namespace CudaBn;
 
 /// <summary>Trains a classifier epoch by epoch.</summary>
-/// <param name="model">An initialized model from images to logits.</param>
-/// <param name="loss">The loss.</param>
-/// <param name="optimizer">The optimizer of the model's parameters.</param>
-public sealed class Trainer(Layer model, SoftmaxCrossEntropy loss, Sgd optimizer)
+/// <remarks>Nothing waits for the device during an epoch: loss and accuracy are added up there and read at its end. On a
+/// GPU, the second step of every shape is recorded, batch and all, and later ones are replayed at the cost of one
+/// call.</remarks>
+public sealed class Trainer : IDisposable
 {
-    private readonly Layer _model = model ?? throw new ArgumentNullException(nameof(model));
-    private readonly SoftmaxCrossEntropy _loss = loss ?? throw new ArgumentNullException(nameof(loss));
-    private readonly Sgd _optimizer = optimizer ?? throw new ArgumentNullException(nameof(optimizer));
+    private const ulong ModeOffset = 0xcbf29ce484222325;
+
+    private readonly Layer _model;
+    private readonly SoftmaxCrossEntropy _loss;
+    private readonly Sgd _optimizer;
+    private readonly RecordedSteps _steps = new();
+    private readonly Action _train;
+    private readonly Action _evaluate;
+    private DataLoader? _loader;
+    private Batch _batch;
+
+    /// <summary>Makes a trainer of a model.</summary>
+    /// <param name="model">An initialized model from images to logits.</param>
+    /// <param name="loss">The loss.</param>
+    /// <param name="optimizer">The optimizer of the model's parameters.</param>
+    public Trainer(Layer model, SoftmaxCrossEntropy loss, Sgd optimizer)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(loss);
+        ArgumentNullException.ThrowIfNull(optimizer);
+        (_model, _loss, _optimizer) = (model, loss, optimizer);
+        // Made once: a step allocates nothing.
+        (_train, _evaluate) = (TrainOnBatch, ForwardBatch);
+    }
 
     /// <summary>Trains, and evaluates after every epoch.</summary>
     /// <param name="train">The batches to train on.</param>
@@ -52,13 +73,8 @@ public sealed class Trainer(Layer model, SoftmaxCrossEntropy loss, Sgd optimizer
     }
 
     /// <summary>One step: forward, loss, backward, update.</summary>
-    /// <param name="batch">What to train on.</param>
-    public void Step(Batch batch)
-    {
-        _loss.Forward(_model.Forward(batch.Images), batch.Labels);
-        _model.BackwardParameters(_loss.Backward());
-        _optimizer.Step();
-    }
+    /// <param name="batch">What to train on. It must stay alive as long as the trainer uses it.</param>
+    public void Step(Batch batch) => Run(_train, loader: null, batch);
 
     /// <summary>Loss and accuracy of the model in evaluation.</summary>
     /// <param name="data">The batches to evaluate on.</param>
@@ -73,10 +89,11 @@ public sealed class Trainer(Layer model, SoftmaxCrossEntropy loss, Sgd optimizer
         try
         {
             _loss.ResetTotals();
-            foreach (var batch in data)
+            var epoch = data.StartEpoch();
+            for (var i = 0; i < data.BatchCount; i++)
             {
                 cancellation.ThrowIfCancellationRequested();
-                _loss.Forward(_model.Forward(batch.Images), batch.Labels);
+                Run(_evaluate, data, data.Claim(epoch, i));
             }
 
             return MeanOver(data.ImageCount);
@@ -87,20 +104,47 @@ public sealed class Trainer(Layer model, SoftmaxCrossEntropy loss, Sgd optimizer
         }
     }
 
+    /// <summary>Releases what was recorded. Model, loss and optimizer are left as they are.</summary>
+    public void Dispose() => _steps.Dispose();
+
     private Evaluation TrainEpoch(
         DataLoader train, int epoch, IProgress<TrainingProgress>? progress, CancellationToken cancellation)
     {
         _model.IsTraining = true;
         _loss.ResetTotals();
-        var step = 0;
-        foreach (var batch in train)
+        var started = train.StartEpoch();
+        for (var i = 0; i < train.BatchCount; i++)
         {
             cancellation.ThrowIfCancellationRequested();
-            Step(batch);
-            progress?.Report(new TrainingProgress(epoch, ++step, train.BatchCount));
+            Run(_train, train, train.Claim(started, i));
+            progress?.Report(new TrainingProgress(epoch, i + 1, train.BatchCount));
         }
 
         return MeanOver(train.ImageCount);
+    }
+
+    private void Run(Action work, DataLoader? loader, Batch batch)
+    {
+        (_loader, _batch) = (loader, batch);
+        var key = new RecordedSteps.Key(work, loader, batch.Images, batch.Labels, _model.AddMode(ModeOffset));
+        if (!_steps.Run(_model.Device.Backend, in key, work))
+            return;
+        // The layers last saw another batch than the device did.
+        _model.ForgetForward();
+        _loss.ForgetForward();
+    }
+
+    private void TrainOnBatch()
+    {
+        ForwardBatch();
+        _model.BackwardParameters(_loss.Backward());
+        _optimizer.Step();
+    }
+
+    private void ForwardBatch()
+    {
+        _loader?.Gather(_batch);
+        _loss.Forward(_model.Forward(_batch.Images), _batch.Labels);
     }
 
     private Evaluation MeanOver(int images)

@@ -52,7 +52,7 @@ public class CpuThreadCountTests
         using var loss = new SoftmaxCrossEntropy();
         using var optimizer = new Sgd(network.Parameters, SeedNetwork.LearningRate);
         using var batches = new DataLoader(images, 200, device, shuffle: true, seed: 4);
-        var trainer = new Trainer(network, loss, optimizer);
+        using var trainer = new Trainer(network, loss, optimizer);
         foreach (var batch in batches)
             trainer.Step(batch);
         return [.. network.State.Select(state => (state.Name, TensorBits.Of(state.Tensor)))];

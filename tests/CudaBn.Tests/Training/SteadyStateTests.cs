@@ -22,7 +22,7 @@ public class SteadyStateTests
         using var optimizer = new Sgd(model.Parameters, 0.1, momentum);
         using var loader = new DataLoader(
             DrawnGarments.Create(images, 1).Train, 32, backend.Device, shuffle: true);
-        var trainer = new Trainer(model, loss, optimizer);
+        using var trainer = new Trainer(model, loss, optimizer);
         Steps(10);
 
         var before = GC.GetAllocatedBytesForCurrentThread();
@@ -63,7 +63,7 @@ public class SteadyStateTests
         var garments = DrawnGarments.Create(40, 100);
         using var train = new DataLoader(garments.Train, 32);
         using var test = new DataLoader(garments.Test, 64);
-        var trainer = new Trainer(model, loss, optimizer);
+        using var trainer = new Trainer(model, loss, optimizer);
         long own = long.MaxValue;
         for (var round = 0; round < 4; round++)
         {
@@ -86,7 +86,7 @@ public class SteadyStateTests
         using var loss = new SoftmaxCrossEntropy();
         using var optimizer = new Sgd(model.Parameters, 0.01);
         using var loader = new DataLoader(DrawnGarments.Create(160, 1).Train, 64, shuffle: true);
-        var trainer = new Trainer(model, loss, optimizer);
+        using var trainer = new Trainer(model, loss, optimizer);
         Steps(200);
         var (managed, process) = Memory();
         Steps(2000);
@@ -132,7 +132,7 @@ public class SteadyStateTests
             using var loss = new SoftmaxCrossEntropy();
             using var optimizer = new Sgd(model.Parameters, 0.1, momentum: 0.9);
             using var loader = new DataLoader(DrawnGarments.Create(32, 1).Train, 32);
-            var trainer = new Trainer(model, loss, optimizer);
+            using var trainer = new Trainer(model, loss, optimizer);
             foreach (var batch in loader)
                 trainer.Step(batch);
         }

@@ -237,6 +237,7 @@ public class TrainerTests(Device device)
 
         public void Dispose()
         {
+            Trainer.Dispose();
             Model.Dispose();
             _loss.Dispose();
             _optimizer.Dispose();

@@ -7,6 +7,9 @@ public sealed unsafe partial class CudaBackend
     private CudaRecording? _recording;
 
     /// <inheritdoc/>
+    internal override bool CanRecord => true;
+
+    /// <inheritdoc/>
     internal override Recording Record(Action work)
     {
         using var scope = Enter();

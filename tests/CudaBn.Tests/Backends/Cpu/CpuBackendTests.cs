@@ -74,7 +74,7 @@ public class CpuBackendTests
         using var images = new Tensor([37, 1, 8, 8], DType.Float64, device);
         Initializer.Normal().Fill(images, new Fan(1, 1), seed, stream: 99);
         using var labels = Tensor.From(Enumerable.Range(0, 37).Select(i => i % 10).ToArray(), [37], device);
-        var trainer = new Trainer(model, loss, optimizer);
+        using var trainer = new Trainer(model, loss, optimizer);
         for (var step = 0; step < 15; step++)
             trainer.Step(new Batch(images, labels));
         return [.. model.Parameters.SelectMany(p => p.Value.ToArray<double>())];
