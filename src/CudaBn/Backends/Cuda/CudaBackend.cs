@@ -131,6 +131,7 @@ public sealed unsafe partial class CudaBackend : Backend
             if (_isDisposed)
                 return;
             _isDisposed = true;
+            _blas?.Dispose();
             DisposeScratch();
             _modules.Dispose();
             _stream.Dispose();
