@@ -7,9 +7,7 @@ namespace CudaBn;
 internal sealed record FashionMnistFolders(string? Environment, string? Cache, string? System)
 {
     public static FashionMnistFolders OfThisMachine() => For(
-        OperatingSystem.IsWindows() ? PlatformID.Win32NT
-            : OperatingSystem.IsMacOS() ? PlatformID.MacOSX
-            : PlatformID.Unix,
+        UserCache.Platform,
         global::System.Environment.GetEnvironmentVariable,
         global::System.Environment.GetFolderPath(global::System.Environment.SpecialFolder.UserProfile));
 
@@ -17,22 +15,12 @@ internal sealed record FashionMnistFolders(string? Environment, string? Cache, s
     public static FashionMnistFolders For(PlatformID platform, Func<string, string?> variable, string home)
     {
         var chosen = variable("CUDABN_DATA");
-        var cacheRoot = platform switch
-        {
-            PlatformID.Win32NT => variable("LOCALAPPDATA"),
-            PlatformID.MacOSX => home.Length > 0 ? Path.Combine(home, "Library", "Caches") : null,
-            _ => UnixCacheRoot(variable("XDG_CACHE_HOME"), home),
-        };
-
+        var cache = UserCache.Folder(platform, variable, home);
         return new FashionMnistFolders(
             string.IsNullOrEmpty(chosen) ? null : chosen,
-            string.IsNullOrEmpty(cacheRoot) ? null : Path.Combine(cacheRoot, "cudabn", "fashion-mnist"),
+            cache is null ? null : Path.Combine(cache, "fashion-mnist"),
             variable("CUDABN_SYSTEM_DATA") is { Length: > 0 } installed ? installed
                 : platform == PlatformID.Win32NT ? null
                 : "/usr/share/datasets/fashion-mnist");
     }
-
-    // The XDG base directory specification has a relative path ignored.
-    private static string? UnixCacheRoot(string? chosen, string home) =>
-        chosen is ['/', ..] ? chosen : home.Length > 0 ? Path.Combine(home, ".cache") : null;
 }

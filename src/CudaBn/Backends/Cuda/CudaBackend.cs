@@ -23,7 +23,8 @@ public sealed unsafe partial class CudaBackend : Backend
         var major = _context.Attribute(DeviceAttribute.ComputeCapabilityMajor);
         var minor = _context.Attribute(DeviceAttribute.ComputeCapabilityMinor);
         MultiprocessorCount = _context.Attribute(DeviceAttribute.MultiprocessorCount);
-        _modules = new KernelModules(_context, $"sm_{major}{minor}");
+        Architecture = KernelCompiler.ArchitectureFor(10 * major + minor, KernelCompiler.Architectures);
+        _modules = new KernelModules(_context, Architecture);
         using (_context.Bind())
             _stream = new CudaStream(_context);
         Device = new Device(DeviceKind.Cuda, index, $"{_context.Name}, compute capability {major}.{minor}", this);
@@ -33,6 +34,9 @@ public sealed unsafe partial class CudaBackend : Backend
     public override Device Device { get; }
 
     internal int MultiprocessorCount { get; }
+
+    /// <summary>What kernels are compiled for, such as sm_90.</summary>
+    internal string Architecture { get; }
 
     /// <inheritdoc/>
     public override TensorStorage Allocate(long byteLength)
@@ -127,6 +131,7 @@ public sealed unsafe partial class CudaBackend : Backend
             if (_isDisposed)
                 return;
             _isDisposed = true;
+            _blas?.Dispose();
             DisposeScratch();
             _modules.Dispose();
             _stream.Dispose();

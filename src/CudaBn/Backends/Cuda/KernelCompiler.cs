@@ -6,6 +6,44 @@ namespace CudaBn.Backends.Cuda;
 /// <summary>Makes machine code out of kernel sources, through NVRTC.</summary>
 internal static unsafe class KernelCompiler
 {
+    private static readonly Lazy<(int Major, int Minor)> LazyVersion = new(() =>
+    {
+        int major, minor;
+        Nvrtc.nvrtcVersion(&major, &minor).ThrowIfFailed();
+        return (major, minor);
+    });
+
+    private static readonly Lazy<int[]> LazyArchitectures = new(() =>
+    {
+        int count;
+        Nvrtc.nvrtcGetNumSupportedArchs(&count).ThrowIfFailed();
+        var architectures = new int[count];
+        fixed (int* place = architectures)
+            Nvrtc.nvrtcGetSupportedArchs(place).ThrowIfFailed();
+        return architectures;
+    });
+
+    /// <summary>The version of NVRTC.</summary>
+    public static (int Major, int Minor) Version => LazyVersion.Value;
+
+    /// <summary>The architectures that NVRTC compiles for, such as 90 for compute capability 9.0.</summary>
+    public static IReadOnlyList<int> Architectures => LazyArchitectures.Value;
+
+    /// <summary>What to compile for on a device: machine code of its own, or PTX, which the driver translates, where the
+    /// device is newer than the compiler.</summary>
+    /// <param name="capability">The device's compute capability: 90 for 9.0.</param>
+    /// <param name="known">The architectures that the compiler knows.</param>
+    /// <exception cref="PlatformNotSupportedException">The compiler has left the device behind.</exception>
+    public static string ArchitectureFor(int capability, IEnumerable<int> known)
+    {
+        var newest = known.Where(architecture => architecture <= capability).DefaultIfEmpty(-1).Max();
+        if (newest < 0)
+            throw new PlatformNotSupportedException(
+                $"This NVRTC compiles for compute capability {known.Min() / 10.0:F1} and later; the GPU has "
+                + $"{capability / 10.0:F1}. An older CUDA toolkit still does.");
+        return newest == capability ? $"sm_{capability}" : $"compute_{newest}";
+    }
+
     /// <summary>The options of one compilation.</summary>
     public static string[] Options(
         KernelFile file, string architecture, DType dtype, ReadOnlySpan<KernelConstant> constants)

@@ -15,12 +15,16 @@ internal sealed class KernelModules(CudaContext context, string architecture) : 
                 return entry.Kernel(name);
         }
 
-        var options = KernelCompiler.Options(file, architecture, dtype, constants);
-        var image = KernelCompiler.Compile(file.Name, KernelSources.Text(file.Name), options);
+        var image = Image(file, dtype, constants);
         var added = new Entry(file, dtype, constants.ToArray(), new CudaModule(context, image));
         _entries.Add(added);
         return added.Kernel(name);
     }
+
+    /// <summary>Compiles a file unless that was done before; loads nothing. Any thread may call, at any time.</summary>
+    public byte[] Image(KernelFile file, DType dtype, ReadOnlySpan<KernelConstant> constants) =>
+        KernelImages.OfThisProcess.Get(
+            file.Name, KernelSources.Text(file.Name), KernelCompiler.Options(file, architecture, dtype, constants));
 
     public void Dispose()
     {

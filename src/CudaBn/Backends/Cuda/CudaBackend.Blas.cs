@@ -1,0 +1,40 @@
+namespace CudaBn.Backends.Cuda;
+
+public sealed unsafe partial class CudaBackend
+{
+    private CublasHandle? _blas;
+    private string? _whyNoBlas;
+
+    /// <summary>cuBLAS, opened when first asked for; null where it is missing or <c>CUDABN_CUBLAS</c> says <c>off</c>, and
+    /// products of matrices run on a kernel of this library. Inside <see cref="Enter"/>.</summary>
+    internal CublasHandle? Blas
+    {
+        get
+        {
+            if (_blas is null && _whyNoBlas is null)
+                OpenBlas();
+            return _blas;
+        }
+    }
+
+    /// <summary>Why there is no cuBLAS; null if there is, or nobody has asked yet.</summary>
+    internal string? WhyNoBlas => _whyNoBlas;
+
+    private void OpenBlas()
+    {
+        if (Environment.GetEnvironmentVariable("CUDABN_CUBLAS") == "off")
+        {
+            _whyNoBlas = "CUDABN_CUBLAS=off";
+            return;
+        }
+
+        try
+        {
+            _blas = new CublasHandle(_context, _stream.Handle);
+        }
+        catch (Exception fault) when (fault is DllNotFoundException or EntryPointNotFoundException)
+        {
+            _whyNoBlas = "cuBLAS was not found";
+        }
+    }
+}
