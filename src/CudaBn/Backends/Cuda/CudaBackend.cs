@@ -60,7 +60,7 @@ public sealed unsafe partial class CudaBackend : Backend
         Driver.cuMemcpyDtoHAsync_v2(
             (void*)destination, new DevicePointer(source.Address), (nuint)source.ByteLength, _stream.Handle)
             .ThrowIfFailed();
-        Driver.cuStreamSynchronize(_stream.Handle).ThrowIfFailed();
+        Wait();
     }
 
     /// <inheritdoc/>
@@ -88,7 +88,13 @@ public sealed unsafe partial class CudaBackend : Backend
     {
         using var scope = Enter();
         RequireNotRecording("wait");
+        Wait();
+    }
+
+    private void Wait()
+    {
         Driver.cuStreamSynchronize(_stream.Handle).ThrowIfFailed();
+        ThrowIfLabelWasRefused();
     }
 
     /// <summary>Takes the backend for this thread and makes its context current, until the result is disposed.</summary>
@@ -128,6 +134,7 @@ public sealed unsafe partial class CudaBackend : Backend
                 return;
             _isDisposed = true;
             DisposeScratch();
+            _refusedLabel?.Dispose();
             _modules.Dispose();
             _stream.Dispose();
             _context.Dispose();
