@@ -129,7 +129,8 @@ public abstract class Backend : IDisposable
     /// <summary>Softmax and cross-entropy.</summary>
     /// <param name="args">Sizes and tensors.</param>
     /// <exception cref="ArgumentException">A label is outside [0, classes): the message names its row. A backend
-    /// that queues may raise it at the next wait.</exception>
+    /// that queues may raise it at the next wait; until then the batch counts in neither loss nor totals, and the row's
+    /// gradient is 0.</exception>
     public abstract void SoftmaxCrossEntropyForward(in SoftmaxCrossEntropyForwardArgs args);
 
     /// <summary>The gradient of softmax and cross-entropy.</summary>

@@ -25,7 +25,8 @@ public sealed class SoftmaxCrossEntropy(Reduction reduction = Reduction.Mean) : 
     /// <param name="labels">Int32 [N], each in [0, C); it must stay unchanged until backward has run.</param>
     /// <returns>[1]: a tensor this object owns and overwrites on its next call.</returns>
     /// <exception cref="ArgumentException">A shape, element type or device does not fit, or a label is outside
-    /// [0, C): the message names its row.</exception>
+    /// [0, C): the message names its row. A device that queues says the latter when it is waited for next; until then the
+    /// batch counts in no loss, and the row in no gradient.</exception>
     public Tensor Forward(Tensor logits, Tensor labels)
     {
         ArgumentNullException.ThrowIfNull(logits);

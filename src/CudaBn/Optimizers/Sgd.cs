@@ -10,6 +10,7 @@ public sealed class Sgd : IDisposable
 {
     private readonly IReadOnlyList<Parameter> _parameters;
     private readonly Tensor[] _momentumBuffers;
+    private readonly Tensor _learningRateOnDevice;
     private double _learningRate;
     private bool _firstStep = true;
 
@@ -49,8 +50,9 @@ public sealed class Sgd : IDisposable
             throw new ArgumentException(
                 $"Sgd: Nesterov's form needs momentum and no dampening, not momentum {momentum} and dampening "
                 + $"{dampening}.");
+        RequireNotNegative(learningRate, "learning rate");
         _parameters = parameters;
-        LearningRate = learningRate;
+        _learningRate = learningRate;
         Momentum = momentum;
         Dampening = dampening;
         WeightDecay = weightDecay;
@@ -58,6 +60,7 @@ public sealed class Sgd : IDisposable
         _momentumBuffers = momentum == 0
             ? []
             : [.. parameters.Select(p => Tensor.Zeros(p.Value.Shape, p.Value.DType, p.Value.Device))];
+        _learningRateOnDevice = Tensor.From([learningRate], [1], parameters[0].Value.Device);
     }
 
     /// <summary>The step size, which a schedule may change between steps.</summary>
@@ -68,6 +71,9 @@ public sealed class Sgd : IDisposable
         set
         {
             RequireNotNegative(value, "learning rate");
+            if (value == _learningRate)
+                return;
+            _learningRateOnDevice.CopyFrom<double>([value]);
             _learningRate = value;
         }
     }
@@ -88,13 +94,15 @@ public sealed class Sgd : IDisposable
     public void Step()
     {
         _parameters[0].Value.Device.Backend.SgdStep(new SgdArgs(
-            _parameters, _momentumBuffers, _firstStep, LearningRate, Momentum, Dampening, WeightDecay, Nesterov));
+            _parameters, _momentumBuffers, _firstStep, _learningRateOnDevice, Momentum, Dampening, WeightDecay,
+            Nesterov));
         _firstStep = false;
     }
 
-    /// <summary>Releases the momentum buffers.</summary>
+    /// <summary>Releases the momentum buffers and the learning rate's copy on the device.</summary>
     public void Dispose()
     {
+        _learningRateOnDevice.Dispose();
         foreach (var buffer in _momentumBuffers)
             buffer.Dispose();
     }

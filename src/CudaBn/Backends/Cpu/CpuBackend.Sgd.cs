@@ -32,6 +32,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// <summary>The chunks of the first parameter, then those of the second, ...</summary>
     private readonly struct SgdJob(SgdArgs args) : IChunkJob
     {
+        private readonly double _learningRate = *(double*)args.LearningRate.Address;
+
         public void Run(int chunk, int worker)
         {
             var index = 0;
@@ -49,7 +51,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void Step(T* value, T* gradient, long i, long end)
         {
-            var (decay, step) = (T.CreateTruncating(args.WeightDecay), T.CreateTruncating(-args.LearningRate));
+            var (decay, step) = (T.CreateTruncating(args.WeightDecay), T.CreateTruncating(-_learningRate));
             var (decays, steps) = (TSimd.Create(decay), TSimd.Create(step));
             for (; i + TSimd.Count <= end; i += TSimd.Count)
             {
@@ -66,7 +68,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         private void StepWithMomentum(T* value, T* gradient, T* buffer, long i, long end)
         {
             var decay = T.CreateTruncating(args.WeightDecay);
-            var step = T.CreateTruncating(args.LearningRate);
+            var step = T.CreateTruncating(_learningRate);
             var momentum = T.CreateTruncating(args.Momentum);
             var weight = T.CreateTruncating(1 - args.Dampening);
             for (; i < end; i++)

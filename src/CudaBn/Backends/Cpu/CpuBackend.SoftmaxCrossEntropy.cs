@@ -35,8 +35,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         for (var row = 0; row < args.Batch; row++)
         {
             if ((uint)labels[row] >= (uint)args.Classes)
-                throw new ArgumentException(
-                    $"SoftmaxCrossEntropy: label {labels[row]} of row {row} is outside [0, {args.Classes}).");
+                throw new RefusedLabel(1, row, labels[row], args.Classes).ToException();
         }
 
         T* logits = Data(args.Logits), probabilities = Data(args.Probabilities);

@@ -14,8 +14,9 @@ public sealed unsafe partial class CudaBackend
     {
         using var scope = Enter();
         RequireNotRecording("record");
-        // Counters are cleared when they are made, which must not become part of the recording.
+        // Both are cleared when they are made, which must not become part of the recording.
         Counters(0);
+        RefusedLabelOnDevice();
         var recording = new CudaRecording(this);
         Driver.cuStreamBeginCapture_v2(_stream.Handle, Driver.RelaxedCapture).ThrowIfFailed();
         _recording = recording;

@@ -1,12 +1,76 @@
+using System.Numerics;
+using CudaBn.Backends.Cuda.Native;
 using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Backends.Cuda;
 
 public sealed unsafe partial class CudaBackend
 {
-    /// <inheritdoc/>
-    public override void SoftmaxCrossEntropyForward(in SoftmaxCrossEntropyForwardArgs args) => throw new NotSupportedException();
+    private const int LossThreads = 128;
+
+    // What a block leaves to the last one: a double and two ints.
+    private const int LossSumsBytes = 16;
+
+    private static readonly KernelFile SoftmaxCrossEntropyFile = new("softmax_cross_entropy.cu");
+
+    private Tensor? _refusedLabel;
 
     /// <inheritdoc/>
-    public override void SoftmaxCrossEntropyBackward(in SoftmaxCrossEntropyBackwardArgs args) => throw new NotSupportedException();
+    public override void SoftmaxCrossEntropyForward(in SoftmaxCrossEntropyForwardArgs args)
+    {
+        using var scope = Enter();
+        var lanes = LanesFor(args.Classes);
+        var blocks = BlocksFor(args.Batch, LossThreads / lanes);
+        Kernel(SoftmaxCrossEntropyFile, "softmax_cross_entropy_forward", args.Logits.DType).Launch(
+            blocks, LossThreads,
+            [
+                args.Logits, args.Labels, args.Batch, args.Classes, lanes, args.Scale, args.Probabilities, args.Loss,
+                args.Totals, Scratch((long)blocks * LossSumsBytes), Counters(1), RefusedLabelOnDevice(),
+            ]);
+    }
+
+    /// <inheritdoc/>
+    public override void SoftmaxCrossEntropyBackward(in SoftmaxCrossEntropyBackwardArgs args)
+    {
+        using var scope = Enter();
+        var dtype = args.Probabilities.DType;
+        Kernel(SoftmaxCrossEntropyFile, "softmax_cross_entropy_backward", dtype).Launch(
+            BlocksFor((long)args.Batch * args.Classes, 4 * LossThreads), LossThreads,
+            [
+                args.Probabilities, args.Labels, args.Batch, args.Classes, KernelArgument.Real(args.Scale, dtype),
+                args.GradLogits,
+            ]);
+    }
+
+    /// <summary>How many threads share a row: enough for four logits each, at most a warp.</summary>
+    private static int LanesFor(int classes) =>
+        (int)Math.Min(32, BitOperations.RoundUpToPowerOf2((uint)(classes + 3L) / 4));
+
+    /// <summary>Where kernels note a label that is no class: a <see cref="RefusedLabel"/>.</summary>
+    private Tensor RefusedLabelOnDevice()
+    {
+        if (_refusedLabel is null)
+        {
+            RequireNotRecording("reserve memory for refused labels");
+            _refusedLabel = Tensor.Zeros([sizeof(RefusedLabel) / sizeof(int)], DType.Int32, Device);
+        }
+
+        return _refusedLabel;
+    }
+
+    /// <summary>Says what kernels that are done have noted since the last call.</summary>
+    private void ThrowIfLabelWasRefused()
+    {
+        if (_refusedLabel is null)
+            return;
+        RefusedLabel refused;
+        Driver.cuMemcpyDtoHAsync_v2(
+            &refused, new DevicePointer(_refusedLabel.Address), (nuint)sizeof(RefusedLabel), _stream.Handle)
+            .ThrowIfFailed();
+        Driver.cuStreamSynchronize(_stream.Handle).ThrowIfFailed();
+        if (refused.Count == 0)
+            return;
+        Clear(_refusedLabel);
+        throw refused.ToException();
+    }
 }

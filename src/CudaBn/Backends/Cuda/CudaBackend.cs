@@ -64,7 +64,7 @@ public sealed unsafe partial class CudaBackend : Backend
         Driver.cuMemcpyDtoHAsync_v2(
             (void*)destination, new DevicePointer(source.Address), (nuint)source.ByteLength, _stream.Handle)
             .ThrowIfFailed();
-        Driver.cuStreamSynchronize(_stream.Handle).ThrowIfFailed();
+        Wait();
     }
 
     /// <inheritdoc/>
@@ -92,7 +92,13 @@ public sealed unsafe partial class CudaBackend : Backend
     {
         using var scope = Enter();
         RequireNotRecording("wait");
+        Wait();
+    }
+
+    private void Wait()
+    {
         Driver.cuStreamSynchronize(_stream.Handle).ThrowIfFailed();
+        ThrowIfLabelWasRefused();
     }
 
     /// <summary>Takes the backend for this thread and makes its context current, until the result is disposed.</summary>
@@ -133,6 +139,7 @@ public sealed unsafe partial class CudaBackend : Backend
             _isDisposed = true;
             _blas?.Dispose();
             DisposeScratch();
+            _refusedLabel?.Dispose();
             _modules.Dispose();
             _stream.Dispose();
             _context.Dispose();

@@ -45,7 +45,9 @@ internal readonly unsafe struct KernelArgument
         new(BitConverter.DoubleToUInt64Bits(value), sizeof(double));
 
     /// <summary>A <c>real</c>: rounded to the element type that the kernel is compiled for.</summary>
-    public static KernelArgument Real(double value, DType dtype) => dtype == DType.Float32 ? (float)value : value;
+    // Converted on both sides: the conditional operator would first make a double of the float.
+    public static KernelArgument Real(double value, DType dtype) =>
+        dtype == DType.Float32 ? (KernelArgument)(float)value : (KernelArgument)value;
 
     /// <summary>A structure, copied when the kernel is launched.</summary>
     /// <param name="value">Where it is, until then.</param>

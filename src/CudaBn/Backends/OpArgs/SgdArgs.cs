@@ -5,7 +5,8 @@ namespace CudaBn.Backends.OpArgs;
 /// <param name="Parameters">The parameters, whose values are updated from their gradients.</param>
 /// <param name="MomentumBuffers">One tensor per parameter, read and written; empty without momentum.</param>
 /// <param name="FirstStep">Whether the buffers hold nothing yet, so that they start as the gradients.</param>
-/// <param name="LearningRate">The step size.</param>
+/// <param name="LearningRate">The step size: Float64 [1]. It lives on the device, so that a recorded step follows a
+/// schedule.</param>
 /// <param name="Momentum">The weight of the buffer.</param>
 /// <param name="Dampening">What is taken off the weight of the gradient in the buffer.</param>
 /// <param name="WeightDecay">The weight of the value that is added to its gradient.</param>
@@ -14,7 +15,7 @@ public readonly record struct SgdArgs(
     IReadOnlyList<Parameter> Parameters,
     IReadOnlyList<Tensor> MomentumBuffers,
     bool FirstStep,
-    double LearningRate,
+    Tensor LearningRate,
     double Momentum,
     double Dampening,
     double WeightDecay,
