@@ -28,6 +28,13 @@ public static class TestBackends
 
     public static IEnumerable<TestFixtureData> InEveryType => RealTypes.SelectMany(In);
 
+    /// <summary>Those that run CUDA kernels, for tests of the kernels one by one.</summary>
+    public static IEnumerable<TestFixtureData> CudaInEveryType =>
+        from dtype in RealTypes
+        from backend in All
+        where backend.Name.Contains("Cuda", StringComparison.Ordinal)
+        select new TestFixtureData(backend, dtype);
+
     private static IEnumerable<TestFixtureData> In(DType dtype) =>
         All.Select(backend => new TestFixtureData(backend, dtype));
 

@@ -9,7 +9,7 @@ public sealed unsafe partial class CudaBackend
     private static readonly KernelFile FillFile = new("fill.cu");
 
     // The numbers are the CPU's bit for bit, so each operation rounds as it does there.
-    private static readonly KernelFile RandomFillFile = new("random_fill.cu", FusesMultiplyAdd: false);
+    internal static readonly KernelFile RandomFillFile = new("random_fill.cu", FusesMultiplyAdd: false);
 
     /// <inheritdoc/>
     public override void Fill(Tensor destination, double value)

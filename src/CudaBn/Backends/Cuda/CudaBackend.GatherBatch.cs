@@ -6,7 +6,7 @@ public sealed unsafe partial class CudaBackend
 {
     private const int GatherThreads = 256;
 
-    private static readonly KernelFile GatherBatchFile = new("gather_batch.cu");
+    internal static readonly KernelFile GatherBatchFile = new("gather_batch.cu");
 
     /// <inheritdoc/>
     public override void GatherBatch(in GatherBatchArgs args)

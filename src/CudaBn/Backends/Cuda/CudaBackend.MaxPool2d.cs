@@ -6,7 +6,7 @@ public sealed unsafe partial class CudaBackend
 {
     private const int PoolThreads = 256;
 
-    private static readonly KernelFile MaxPool2dFile = new("max_pool2d.cu");
+    internal static readonly KernelFile MaxPool2dFile = new("max_pool2d.cu");
 
     /// <inheritdoc/>
     public override void MaxPool2dForward(in MaxPool2dForwardArgs args)

@@ -6,7 +6,7 @@ public sealed unsafe partial class CudaBackend
 {
     private const int SgdThreads = 128;
 
-    private static readonly KernelFile SgdFile = new("sgd.cu");
+    internal static readonly KernelFile SgdFile = new("sgd.cu");
 
     /// <inheritdoc/>
     public override void SgdStep(in SgdArgs args)

@@ -9,9 +9,9 @@ public sealed unsafe partial class CudaBackend
     private const int LossThreads = 128;
 
     // What a block leaves to the last one: a double and two ints.
-    private const int LossSumsBytes = 16;
+    internal const int LossSumsBytes = 16;
 
-    private static readonly KernelFile SoftmaxCrossEntropyFile = new("softmax_cross_entropy.cu");
+    internal static readonly KernelFile SoftmaxCrossEntropyFile = new("softmax_cross_entropy.cu");
 
     private Tensor? _refusedLabel;
 
@@ -47,7 +47,7 @@ public sealed unsafe partial class CudaBackend
         (int)Math.Min(32, BitOperations.RoundUpToPowerOf2((uint)(classes + 3L) / 4));
 
     /// <summary>Where kernels note a label that is no class: a <see cref="RefusedLabel"/>.</summary>
-    private Tensor RefusedLabelOnDevice()
+    internal Tensor RefusedLabelOnDevice()
     {
         if (_refusedLabel is null)
         {

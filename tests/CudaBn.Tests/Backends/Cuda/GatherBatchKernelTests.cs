@@ -1,0 +1,46 @@
+using CudaBn.Backends.Cuda;
+using CudaBn.Tests.Support;
+using NUnit.Framework;
+
+namespace CudaBn.Tests.Backends.Cuda;
+
+[Parallelizable(ParallelScope.Self)]
+[TestFixtureSource(typeof(TestBackends), nameof(TestBackends.CudaInEveryType))]
+public class GatherBatchKernelTests(TestBackend backend, DType dtype) : CudaFixture(backend, dtype)
+{
+    [Test]
+    public void AnyLaunchShape_TakesTheRowsAndMovesTheCursorOnce(
+        [Values(1, 2, 37)] int blocks, [Values(1, 96, 1024)] int threads, [Values(4, 132)] int width)
+    {
+        const int rows = 13, count = 20, start = 5;
+        var random = new Random(1);
+        var images = new byte[count * width];
+        random.NextBytes(images);
+        var labels = new byte[count];
+        random.NextBytes(labels);
+        int[] order = [.. Enumerable.Range(0, count)];
+        random.Shuffle(order);
+        int[] taken = order[start..(start + rows)];
+        var expected = taken.SelectMany(image => images[(image * width)..((image + 1) * width)])
+            .Select(level => level / 255.0).ToArray();
+
+        foreach (var (kernel, loadsPerRow) in new[] { ("gather_batch", width), ("gather_batch_quads", width / 4) })
+        {
+            var cursor = Own(Tensor.From([(long)start], [1], Device));
+            var batch = Poison([rows, width]);
+            var batchLabels = Own(new Tensor([rows], DType.Int32, Device));
+            using (Backend.Enter())
+                Backend.Kernel(CudaBackend.GatherBatchFile, kernel, DType).Launch(
+                    blocks, threads,
+                    [
+                        Own(Tensor.From<byte>(images, [count, width], Device)),
+                        Own(Tensor.From<byte>(labels, [count], Device)), Own(Tensor.From<int>(order, [count], Device)),
+                        cursor, 255.0, rows, loadsPerRow, batch, batchLabels, Backend.Counters(1),
+                    ]);
+
+            ErrorBound.AssertExact(kernel, Read(batch), Rounded(expected));
+            Assert.That(batchLabels.ToArray<int>(), Is.EqualTo(taken.Select(image => (int)labels[image])), kernel);
+            Assert.That(cursor.ToArray<long>(), Is.EqualTo(new[] { (long)start + rows }), kernel);
+        }
+    }
+}
