@@ -1,5 +1,7 @@
+using System.Globalization;
 using CudaBn.Backends;
 using CudaBn.Backends.Cpu;
+using CudaBn.Backends.Cuda;
 
 namespace CudaBn;
 
@@ -7,6 +9,7 @@ namespace CudaBn;
 public sealed class Device
 {
     private static readonly Lazy<Device> LazyCpu = new(() => new CpuBackend().Device);
+    private static readonly Dictionary<int, Device> _cuda = [];
 
     internal Device(DeviceKind kind, int index, string description, Backend backend)
     {
@@ -41,8 +44,39 @@ public sealed class Device
     /// <returns>The device.</returns>
     public static Device Best(out string reason)
     {
-        reason = "the CPU, because this build of CudaBn has no CUDA backend";
-        return Cpu;
+        if (CudaDiagnosis.OfThisMachine.Problem is { } problem)
+        {
+            reason = $"the CPU, because {problem.What}";
+            return Cpu;
+        }
+
+        try
+        {
+            var device = Cuda();
+            reason = "the GPU, because it is faster than the CPU";
+            return device;
+        }
+        catch (Exception e) when (e is CudaException or PlatformNotSupportedException)
+        {
+            reason = $"the CPU, because the GPU does not open: {e.Message.TrimEnd('.')}";
+            return Cpu;
+        }
+    }
+
+    /// <summary>A GPU. Every call for the same one gives the same device, unless its backend was disposed.</summary>
+    /// <param name="index">Which, from 0, in the order of the driver: usually the fastest first.</param>
+    /// <returns>The device.</returns>
+    /// <exception cref="PlatformNotSupportedException">There is no such GPU, or the driver or NVRTC is missing or too old;
+    /// the message says how to mend it.</exception>
+    /// <exception cref="CudaException">The GPU does not open.</exception>
+    public static Device Cuda(int index = 0)
+    {
+        lock (_cuda)
+        {
+            if (!_cuda.TryGetValue(index, out var device) || ((CudaBackend)device.Backend).IsDisposed)
+                _cuda[index] = device = new CudaBackend(index).Device;
+            return device;
+        }
     }
 
     /// <summary>The device that a text names, as on the command line.</summary>
@@ -51,6 +85,7 @@ public sealed class Device
     /// <returns>The device.</returns>
     /// <exception cref="ArgumentException">The text names no device.</exception>
     /// <exception cref="PlatformNotSupportedException">The device named is not to be had on this machine.</exception>
+    /// <exception cref="CudaException">The GPU named does not open.</exception>
     public static Device Parse(string name, out string reason)
     {
         ArgumentNullException.ThrowIfNull(name);
@@ -60,10 +95,11 @@ public sealed class Device
         reason = $"{name}, because it was asked for";
         if (name == "cpu")
             return Cpu;
-        if (name == "cuda" || (name.StartsWith("cuda:", StringComparison.Ordinal)
-            && int.TryParse(name.AsSpan(5), System.Globalization.NumberStyles.None, null, out _)))
-            throw new PlatformNotSupportedException(
-                $"Device '{name}' is not to be had: this build of CudaBn has no CUDA backend. Use cpu or auto.");
+        if (name == "cuda")
+            return Cuda();
+        if (name.StartsWith("cuda:", StringComparison.Ordinal)
+            && int.TryParse(name.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out var index))
+            return Cuda(index);
         throw new ArgumentException($"Device '{name}' is none of auto, cpu, cuda and cuda:N.", nameof(name));
     }
 

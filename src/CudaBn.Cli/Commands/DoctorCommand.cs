@@ -26,6 +26,7 @@ internal static class DoctorCommand
         Terminal.WriteField("vectors", Vectors());
         Terminal.WriteField("threads", Text.Of($"{Environment.ProcessorCount}"));
         Terminal.WriteField("CPU", Processor.Name());
+        CudaReport.Write();
         WriteData(data);
         Terminal.WriteField("CudaBn", Version(typeof(Device)));
         Terminal.WriteField(".NET", $"{Environment.Version} ({RuntimeInformation.RuntimeIdentifier})");
@@ -55,5 +56,4 @@ internal static class DoctorCommand
 
     private static string Version(Type type) =>
         type.Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
-
 }

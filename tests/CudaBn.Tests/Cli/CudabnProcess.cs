@@ -4,7 +4,7 @@ using NUnit.Framework;
 
 namespace CudaBn.Tests.Cli;
 
-/// <summary>The command as a process of its own, on a machine without data or network. It never outlives its
+/// <summary>The command as a process of its own, on a machine without data, network or GPU. It never outlives its
 /// test.</summary>
 internal sealed class CudabnProcess : IDisposable
 {
@@ -43,6 +43,16 @@ internal sealed class CudabnProcess : IDisposable
 
     public static CudabnProcess Start(string home, params string[] arguments) =>
         new(Prepare(home, "dotnet", ["exec", CommandPath, .. arguments]));
+
+    /// <summary>Runs the command to its end with some variables of the environment set, or removed where null.</summary>
+    public static CudabnProcess RunWith(
+        string home, IReadOnlyDictionary<string, string?> environment, params string[] arguments)
+    {
+        var start = Prepare(home, "dotnet", ["exec", CommandPath, .. arguments]);
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
+        return new CudabnProcess(start).Wait();
+    }
 
     /// <summary>Runs the command to its end in a terminal, which is what script(1) makes.</summary>
     public static CudabnProcess RunInTerminal(string home, bool noColor, params string[] arguments)
@@ -107,6 +117,10 @@ internal sealed class CudabnProcess : IDisposable
         start.Environment["CUDABN_SYSTEM_DATA"] = Path.Combine(home, "nowhere");
         start.Environment.Remove("CUDABN_DATA");
         start.Environment.Remove("NO_COLOR");
+        start.Environment.Remove("CUDABN_CUDA_PATH");
+        start.Environment.Remove("CUDABN_CACHE");
+        // The driver's own way of hiding all GPUs.
+        start.Environment["CUDA_VISIBLE_DEVICES"] = "-1";
         return start;
     }
 

@@ -1,4 +1,6 @@
+using System.Globalization;
 using CudaBn.Backends.Cpu;
+using CudaBn.Backends.Cuda;
 using NUnit.Framework;
 
 namespace CudaBn.Tests.Core;
@@ -39,13 +41,20 @@ public class DeviceTests
 
     [TestCase("cuda")]
     [TestCase("cuda:0")]
-    [TestCase("cuda:15")]
-    public void Parse_CudaWithoutOne_IsNotSupportedHere(string name)
+    [TestCase("cuda:2000000000")]
+    public void Parse_CudaThatIsNotThere_SaysWhyAndHowToMendIt(string name)
     {
-        if (Device.Best().Kind == DeviceKind.Cuda)
-            Assert.Ignore("This machine has a GPU.");
-        ErrorAssert.Throws<PlatformNotSupportedException>(() => Device.Parse(name, out _), $"'{name}'");
+        var index = name == "cuda" ? 0 : int.Parse(name.AsSpan(5), CultureInfo.InvariantCulture);
+        if (CudaDiagnosis.OfThisMachine.ProblemOf(index) is { } problem)
+            ErrorAssert.Throws<PlatformNotSupportedException>(
+                () => Device.Parse(name, out _), $"'cuda:{index}'", problem.What, problem.Remedy);
+        else
+            Assert.That(Device.Parse(name, out _), Is.SameAs(Device.Cuda(index)));
     }
+
+    [Test]
+    public void Cuda_NegativeIndex_Throws() =>
+        Assert.That(() => Device.Cuda(-1), Throws.TypeOf<ArgumentOutOfRangeException>());
 
     [TestCase("")]
     [TestCase(" cpu")]

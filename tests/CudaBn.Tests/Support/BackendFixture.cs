@@ -20,10 +20,14 @@ public abstract class BackendFixture(TestBackend backend, DType dtype)
     protected double SmallestNormal => Math.ScaleB(1, DType == DType.Float32 ? -126 : -1022);
 
     [OneTimeSetUp]
-    public void CreateDevice() => _device = backend.Create();
+    public void OpenDevice() => _device = backend.Open();
 
     [OneTimeTearDown]
-    public void DisposeDevice() => _device?.Backend.Dispose();
+    public void DisposeDevice()
+    {
+        if (!backend.IsShared)
+            _device?.Backend.Dispose();
+    }
 
     [TearDown]
     public void DisposeOwned()

@@ -2,8 +2,9 @@ namespace CudaBn.Tests.Support;
 
 /// <summary>A way of running the operators that every fixture is repeated on.</summary>
 /// <param name="Name">How test names show it.</param>
-/// <param name="Create">Makes a device of its own, whose backend the fixture disposes.</param>
-public sealed record TestBackend(string Name, Func<Device> Create)
+/// <param name="Open">Makes or takes a device, or ignores the test where there is none.</param>
+/// <param name="IsShared">Whether fixtures share the device; else each disposes the backend of its own.</param>
+public sealed record TestBackend(string Name, Func<Device> Open, bool IsShared = false)
 {
     public override string ToString() => Name;
 }

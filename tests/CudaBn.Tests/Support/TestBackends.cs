@@ -8,14 +8,14 @@ public static class TestBackends
 {
     private static readonly DType[] RealTypes = [DType.Float32, DType.Float64];
 
-    /// <summary>Every code path that this processor has, with different numbers of threads.</summary>
+    /// <summary>Every code path that this processor has, with different numbers of threads, and the CUDA device.</summary>
     public static IReadOnlyList<TestBackend> All { get; } =
     [
         new("Cpu", () => new CpuBackend().Device),
         .. Cpu("Cpu512", SimdWidth.Bits512, threads: 3),
         .. Cpu("Cpu256", SimdWidth.Bits256, threads: 2),
         .. Cpu("CpuScalar", SimdWidth.Scalar, threads: 1),
-        new("SoftCuda", SoftCuda.Open),
+        new(CudaUnderTest.Name, CudaUnderTest.Open, IsShared: true),
     ];
 
     /// <summary>The widths of registers that this processor has.</summary>

@@ -16,9 +16,13 @@ public sealed unsafe partial class CudaBackend : Backend
 
     /// <summary>Opens a GPU.</summary>
     /// <param name="index">Which, from 0.</param>
-    /// <exception cref="CudaException">There is no such GPU.</exception>
+    /// <exception cref="PlatformNotSupportedException">There is no such GPU, or a library is missing or too old.</exception>
+    /// <exception cref="CudaException">The GPU does not open.</exception>
     public CudaBackend(int index = 0)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(index);
+        if (CudaDiagnosis.OfThisMachine.ProblemOf(index) is { } problem)
+            throw problem.ToException($"cuda:{index}");
         _context = new CudaContext(index);
         var major = _context.Attribute(DeviceAttribute.ComputeCapabilityMajor);
         var minor = _context.Attribute(DeviceAttribute.ComputeCapabilityMinor);
@@ -37,6 +41,8 @@ public sealed unsafe partial class CudaBackend : Backend
 
     /// <summary>What kernels are compiled for, such as sm_90.</summary>
     internal string Architecture { get; }
+
+    internal bool IsDisposed => _isDisposed;
 
     /// <inheritdoc/>
     public override TensorStorage Allocate(long byteLength)

@@ -10,12 +10,11 @@ internal sealed unsafe class CudaContext : SafeHandle
 {
     private readonly int _device;
 
-    /// <summary>Retains the primary context.</summary>
-    /// <exception cref="CudaException">There is no such device, or it has no room.</exception>
+    /// <summary>Retains the primary context of a device that <see cref="CudaDiagnosis"/> knows.</summary>
+    /// <exception cref="CudaException">The device has no room, or is another process's alone.</exception>
     public CudaContext(int ordinal)
         : base(0, ownsHandle: true)
     {
-        Driver.cuInit(0).ThrowIfFailed();
         int device;
         Driver.cuDeviceGet(&device, ordinal).ThrowIfFailed();
         _device = device;

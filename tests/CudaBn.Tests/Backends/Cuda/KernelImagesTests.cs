@@ -20,9 +20,8 @@ public class KernelImagesTests
     [OneTimeSetUp]
     public void RequireCuda()
     {
-        var backend = (CudaBackend)SoftCuda.Open().Backend;
+        var backend = (CudaBackend)CudaUnderTest.Open().Backend;
         _options = KernelCompiler.Options(new KernelFile("store.cu"), backend.Architecture, DType.Float32, []);
-        backend.Dispose();
     }
 
     [SetUp]

@@ -48,6 +48,9 @@ internal static unsafe partial class Driver
     public static partial CudaResult cuDevicePrimaryCtxRelease_v2(int device);
 
     [LibraryImport(Library)]
+    public static partial CudaResult cuCtxGetDevice(int* device);
+
+    [LibraryImport(Library)]
     public static partial CudaResult cuCtxPushCurrent_v2(ContextHandle context);
 
     [LibraryImport(Library)]

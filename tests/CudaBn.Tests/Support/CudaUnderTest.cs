@@ -1,0 +1,58 @@
+using CudaBn.Backends.Cuda;
+using NUnit.Framework;
+
+namespace CudaBn.Tests.Support;
+
+/// <summary>The CUDA device that this process tests: the GPU of this machine, or the software device. The libraries of one
+/// of them are loaded, and stay.</summary>
+/// <remarks><c>CUDABN_REQUIRE_CUDA=1</c> asks for the GPU, <c>CUDABN_CUDA_PATH</c> for the software device in that folder.
+/// With neither, a machine with an NVIDIA driver tests its GPU.</remarks>
+internal static class CudaUnderTest
+{
+    private static readonly Lazy<string?> _obstacle = new(Prepare);
+
+    /// <summary>Whether it is a GPU.</summary>
+    public static bool IsGpu { get; } = IsSet("CUDABN_REQUIRE_CUDA") || (ChosenFolder is null && HasGpu());
+
+    /// <summary>How names of tests show it.</summary>
+    public static string Name => IsGpu ? "Cuda" : "SoftCuda";
+
+    /// <summary>Why tests of it cannot run; null if they can. Where the environment requires the device, its absence is a
+    /// failure instead.</summary>
+    /// <exception cref="InvalidOperationException">The device is required, and is not to be had.</exception>
+    public static string? Obstacle => _obstacle.Value is not { } obstacle ? null
+        : IsSet("CUDABN_REQUIRE_CUDA") ? throw new InvalidOperationException($"CUDABN_REQUIRE_CUDA is 1, but {obstacle}")
+        : IsSet("CUDABN_REQUIRE_SOFTCUDA")
+            ? throw new InvalidOperationException($"CUDABN_REQUIRE_SOFTCUDA is 1, but {obstacle}")
+        : obstacle;
+
+    private static string? ChosenFolder => Environment.GetEnvironmentVariable("CUDABN_CUDA_PATH");
+
+    /// <summary>The device, one for all tests, so that kernels are compiled and loaded once. Ignores the test where there is
+    /// none.</summary>
+    public static Device Open()
+    {
+        if (Obstacle is { } obstacle)
+            Assert.Ignore(obstacle);
+        return Device.Cuda();
+    }
+
+    private static string? Prepare()
+    {
+        if (!IsGpu && ChosenFolder is null)
+        {
+            if (SoftCuda.Folder(out var obstacle) is not { } folder)
+                return obstacle;
+            Environment.SetEnvironmentVariable("CUDABN_CUDA_PATH", folder);
+        }
+
+        return CudaDiagnosis.OfThisMachine.Problem is { } problem ? $"{problem.What}: {problem.Remedy}" : null;
+    }
+
+    private static bool IsSet(string variable) => Environment.GetEnvironmentVariable(variable) == "1";
+
+    // Without a call into the driver: its library, once loaded, would stand in the way of the software device.
+    private static bool HasGpu() => OperatingSystem.IsWindows()
+        ? File.Exists(Path.Combine(Environment.SystemDirectory, "nvcuda.dll"))
+        : File.Exists("/dev/nvidiactl") || File.Exists("/dev/dxg");
+}
