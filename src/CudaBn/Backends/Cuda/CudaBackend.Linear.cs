@@ -4,9 +4,42 @@ namespace CudaBn.Backends.Cuda;
 
 public sealed unsafe partial class CudaBackend
 {
-    /// <inheritdoc/>
-    public override void LinearForward(in LinearForwardArgs args) => throw new NotSupportedException();
+    // As in linear.cu.
+    private const int LinearColumns = 32;
+    private const int LinearThreads = 256;
+
+    private static readonly KernelFile LinearFile = new("linear.cu");
 
     /// <inheritdoc/>
-    public override void LinearBackward(in LinearBackwardArgs args) => throw new NotSupportedException();
+    public override void LinearForward(in LinearForwardArgs args)
+    {
+        using var scope = Enter();
+        var g = args.Geometry;
+        var output = args.Output;
+        Multiply(new MatrixProduct(g.Batch, g.OutFeatures, g.InFeatures, false, true), args.Input, args.Weight, output);
+        if (args.Bias is null)
+            return;
+        Kernel(LinearFile, "linear_add_bias", output.DType).Launch(
+            BlocksFor(output.ElementCount, 4 * LinearThreads), LinearThreads,
+            [args.Bias, output.ElementCount, g.OutFeatures, output]);
+    }
+
+    /// <inheritdoc/>
+    public override void LinearBackward(in LinearBackwardArgs args)
+    {
+        using var scope = Enter();
+        var g = args.Geometry;
+        if (args.GradInput is { } gradInput)
+            Multiply(
+                new MatrixProduct(g.Batch, g.InFeatures, g.OutFeatures, false, false),
+                args.GradOutput, args.Weight, gradInput);
+        Multiply(
+            new MatrixProduct(g.OutFeatures, g.InFeatures, g.Batch, true, false),
+            args.GradOutput, args.Input, args.GradWeight);
+        if (args.GradBias is null)
+            return;
+        Kernel(LinearFile, "linear_backward_bias", args.GradOutput.DType).Launch(
+            Blocks(CeilDiv(g.OutFeatures, LinearColumns)), LinearThreads,
+            [args.GradOutput, g.Batch, g.OutFeatures, args.GradBias]);
+    }
 }
