@@ -1,4 +1,5 @@
 using CudaBn.Backends.Cuda;
+using CudaBn.Backends.OpArgs;
 using CudaBn.Tests.Support;
 using NUnit.Framework;
 
@@ -44,5 +45,26 @@ public class GatherBatchKernelTests(TestBackend backend, DType dtype) : CudaFixt
             Assert.That(batchLabels.ToArray<int>(), Is.EqualTo(taken.Select(image => (int)labels[image])), kernel);
             Assert.That(cursor.ToArray<long>(), Is.EqualTo(new[] { (long)start + rows }), kernel);
         }
+    }
+
+    [Test]
+    public void ImagesBeyond2To31Loads_AreFound([Values(1000, 1001)] int width)
+    {
+        // The data set is memory for its last image alone: no other is touched.
+        const int image = 10_000_000;
+        var pixels = new byte[width];
+        new Random(2).NextBytes(pixels);
+        var lastImage = Own(Tensor.From<byte>(pixels, [width], Device));
+        var lastLabel = Own(Tensor.From<byte>([7], [1], Device));
+        var batch = Poison([1, width]);
+        var batchLabels = Own(new Tensor([1], DType.Int32, Device));
+
+        Backend.GatherBatch(new GatherBatchArgs(
+            At(lastImage.Address - (nint)image * width, [width], DType.UInt8),
+            At(lastLabel.Address - image, [1], DType.UInt8), Own(Tensor.From([image], [1], Device)),
+            Own(Tensor.Zeros([1], DType.Int64, Device)), 1, batch, batchLabels));
+
+        ErrorBound.AssertExact("images", Read(batch), Array.ConvertAll(pixels, level => (double)level));
+        Assert.That(batchLabels.ToArray<int>(), Is.EqualTo(new[] { 7 }));
     }
 }
