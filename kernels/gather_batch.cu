@@ -3,7 +3,7 @@
 #include "place.cuh"
 
 // How many loads a block does at a time: few, so that even a small batch reaches all multiprocessors.
-constexpr int TILE = 256;
+constexpr int TILE = 512;
 
 constexpr int LEVELS = 256;
 
@@ -45,7 +45,7 @@ __device__ void gather(
     }
 
     // Moved on once all blocks have read it.
-    if (is_last_block(counter) && threadIdx.x == 0)
+    if (is_thread_0_of_last_block(counter))
         *cursor += rows;
 }
 

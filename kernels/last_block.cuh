@@ -2,21 +2,26 @@
 // so that the result does not depend on who was first.
 #pragma once
 
-// Whether this block is the last to come here, in all its threads; then it sees what the others wrote before they came.
-// The counter must be zero before the launch, and is zero after it.
-static __device__ bool is_last_block(unsigned* counter)
+// Whether this block is the last to come here, in its thread 0; in the others, no. What it then does comes after all that the
+// other blocks did before they came. The counter must be zero before the launch, and is zero after it.
+static __device__ inline bool is_thread_0_of_last_block(unsigned* counter)
+{
+    __threadfence();
+    __syncthreads();
+    if (threadIdx.x != 0 || atomicAdd(counter, 1u) != gridDim.x - 1)
+        return false;
+    *counter = 0;
+    __threadfence();
+    return true;
+}
+
+// The same in all threads of the block.
+static __device__ inline bool is_last_block(unsigned* counter)
 {
     __shared__ bool is_last;
-    __threadfence();
-    __syncthreads();
+    const bool answer = is_thread_0_of_last_block(counter);
     if (threadIdx.x == 0)
-    {
-        is_last = atomicAdd(counter, 1u) == gridDim.x - 1;
-        if (is_last)
-            *counter = 0;
-    }
-
+        is_last = answer;
     __syncthreads();
-    __threadfence();
     return is_last;
 }

@@ -20,11 +20,9 @@ constexpr int TILE = 1024;
 template <typename Index>
 __device__ inline void take(real value, int place, real& best, Index& best_place)
 {
-    if (value > best || (isnan(value) && !isnan(best)))
-    {
-        best = value;
-        best_place = (Index)place;
-    }
+    const bool wins = value > best || (isnan(value) && !isnan(best));
+    best = wins ? value : best;
+    best_place = wins ? (Index)place : best_place;
 }
 
 template <typename Index>

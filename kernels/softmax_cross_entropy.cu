@@ -35,7 +35,7 @@ __device__ inline void add(LossSums& sums, const LossSums& other)
 }
 
 // The sums of all threads of the block; of use in thread 0 alone.
-static __device__ LossSums sum_of_block(const LossSums& sums)
+static __device__ inline LossSums sum_of_block(const LossSums& sums)
 {
     __shared__ LossSums of_thread[MAX_THREADS];
     of_thread[threadIdx.x] = sums;

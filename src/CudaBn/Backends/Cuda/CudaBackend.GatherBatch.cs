@@ -17,7 +17,7 @@ public sealed unsafe partial class CudaBackend
         var inQuads = width % 4 == 0 && IsAligned(args.Images, 4) && IsAligned(args.Batch, 4);
         var (kernel, loadsPerRow) = inQuads ? ("gather_batch_quads", width / 4) : ("gather_batch", width);
         Kernel(GatherBatchFile, kernel, args.Batch.DType).Launch(
-            BlocksFor((long)rows * loadsPerRow, GatherThreads), GatherThreads,
+            BlocksFor((long)rows * loadsPerRow, 2 * GatherThreads), GatherThreads,
             [
                 args.Images, args.Labels, args.Order, args.Cursor, args.Divisor, rows, loadsPerRow, args.Batch,
                 args.BatchLabels, Counters(1),

@@ -6,7 +6,10 @@ namespace CudaBn.Backends.Cuda;
 
 public sealed unsafe partial class CudaBackend
 {
-    private const int LossThreads = 128;
+    // Few, so that a batch of 256 rows, a warp each, is spread over 128 blocks.
+    private const int LossThreads = 64;
+
+    private const int LossGradientThreads = 256;
 
     // What a block leaves to the last one: a double and two ints.
     internal const int LossSumsBytes = 16;
@@ -35,7 +38,7 @@ public sealed unsafe partial class CudaBackend
         using var scope = Enter();
         var dtype = args.Probabilities.DType;
         Kernel(SoftmaxCrossEntropyFile, "softmax_cross_entropy_backward", dtype).Launch(
-            BlocksFor((long)args.Batch * args.Classes, 4 * LossThreads), LossThreads,
+            BlocksFor((long)args.Batch * args.Classes, 4 * LossGradientThreads), LossGradientThreads,
             [
                 args.Probabilities, args.Labels, args.Batch, args.Classes, KernelArgument.Real(args.Scale, dtype),
                 args.GradLogits,

@@ -17,10 +17,12 @@ public abstract class CudaFixture(TestBackend backend, DType dtype) : BackendFix
         double[] around = new double[elements];
         Array.Fill(around, double.NaN);
         Write([.. around, .. values, .. around], memory);
-        var size = DType == DType.Float32 ? sizeof(float) : sizeof(double);
-        var storage = new Borrowed(memory.Address + elements * size, (long)values.Length * size);
-        return new Tensor(shape, DType, Device, storage, ownsStorage: false);
+        return At(memory.Address + elements * DType.Size(), shape, DType);
     }
+
+    /// <summary>A tensor at an address that it does not own.</summary>
+    protected Tensor At(nint address, Shape shape, DType dtype) => new(
+        shape, dtype, Device, new Borrowed(address, shape.ElementCount * dtype.Size()), ownsStorage: false);
 
     private sealed class Borrowed : TensorStorage
     {
