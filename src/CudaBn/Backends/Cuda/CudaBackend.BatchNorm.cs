@@ -4,15 +4,155 @@ namespace CudaBn.Backends.Cuda;
 
 public sealed unsafe partial class CudaBackend
 {
-    /// <inheritdoc/>
-    public override void BatchNormForward(in BatchNormForwardArgs args) => throw new NotSupportedException();
+    // Count, mean and squared deviations; sum dy and sum dy * (x - mean).
+    private const int MomentsBytes = 3 * sizeof(double);
+    private const int GradientSumsBytes = 2 * sizeof(double);
+
+    private const int FinishThreads = 32;
+
+    private static readonly KernelFile BatchNormFile = new("batch_norm.cu");
 
     /// <inheritdoc/>
-    public override void BatchNormBackward(in BatchNormBackwardArgs args) => throw new NotSupportedException();
+    public override void BatchNormForward(in BatchNormForwardArgs args)
+    {
+        using var scope = Enter();
+        var g = args.Geometry;
+        var (pack, slices) = ShareOut(g, args.Input, args.Output);
+        ComputeStatistics(g, pack, slices, args.Input, args.Epsilon, args.Running, args.Mean, args.InvStd);
+        Normalize(g, pack, slices, Saved(args.Mean, args.InvStd), args.Input, args.Gamma, args.Beta, args.Output);
+    }
 
     /// <inheritdoc/>
-    public override void BatchNormFrozenForward(in BatchNormFrozenForwardArgs args) => throw new NotSupportedException();
+    public override void BatchNormBackward(in BatchNormBackwardArgs args)
+    {
+        using var scope = Enter();
+        var g = args.Geometry;
+        var statistics = Saved(args.Mean, args.InvStd);
+        var (pack, slices) = ShareOut(g, args.Input, args.GradOutput, args.GradInput);
+        var sums = ReduceGradients(
+            g, pack, slices, statistics, args.Input, args.GradOutput, args.GradGamma, args.GradBeta);
+        if (args.GradInput is null)
+            return;
+        BatchNormKernel("batch_norm_backward_input", args.Input.DType, pack).Launch(
+            slices.Blocks(g.Channels, g.Spatial), ChannelSlices.Threads,
+            [
+                KernelArgument.Struct(&g), KernelArgument.Struct(&slices), KernelArgument.Struct(&statistics), args.Input,
+                args.Gamma, args.GradOutput, sums, args.GradInput,
+            ]);
+    }
 
     /// <inheritdoc/>
-    public override void BatchNormFrozenBackward(in BatchNormFrozenBackwardArgs args) => throw new NotSupportedException();
+    public override void BatchNormFrozenForward(in BatchNormFrozenForwardArgs args)
+    {
+        using var scope = Enter();
+        var g = args.Geometry;
+        var (pack, slices) = ShareOut(g, args.Input, args.Output);
+        Normalize(
+            g, pack, slices, Given(args.Mean, args.Variance, args.Epsilon), args.Input, args.Gamma, args.Beta,
+            args.Output);
+    }
+
+    /// <inheritdoc/>
+    public override void BatchNormFrozenBackward(in BatchNormFrozenBackwardArgs args)
+    {
+        using var scope = Enter();
+        var g = args.Geometry;
+        var statistics = Given(args.Mean, args.Variance, args.Epsilon);
+        var (pack, slices) = ShareOut(g, args.Input, args.GradOutput, args.GradInput);
+        if (args.GradGamma is not null || args.GradBeta is not null)
+            ReduceGradients(g, pack, slices, statistics, args.Input, args.GradOutput, args.GradGamma, args.GradBeta);
+        if (args.GradInput is null)
+            return;
+        BatchNormKernel("batch_norm_frozen_backward_input", args.Input.DType, pack).Launch(
+            slices.Blocks(g.Channels, g.Spatial), ChannelSlices.Threads,
+            [
+                KernelArgument.Struct(&g), KernelArgument.Struct(&slices), KernelArgument.Struct(&statistics), args.Gamma,
+                args.GradOutput, args.GradInput,
+            ]);
+    }
+
+    private BoundKernel BatchNormKernel(string name, DType dtype, int pack) =>
+        Kernel(BatchNormFile, name, dtype, [new KernelConstant("PACK", pack)]);
+
+    /// <summary>How many elements a thread loads at a time, and how the channels are shared out.</summary>
+    private (int Pack, ChannelSlices Slices) ShareOut(
+        BatchNormGeometry g, Tensor first, Tensor second, Tensor? third = null)
+    {
+        var pack = 16 / first.DType.Size();
+        if (g.Spatial % pack != 0 || ChannelSlices.TakesColumns(g.Spatial) || !IsAligned(first, pack)
+            || !IsAligned(second, pack) || !(third is null || IsAligned(third, pack)))
+            pack = 1;
+        return (pack, ChannelSlices.Of(g.Batch, g.Channels, g.Spatial, pack, WantedBlocks));
+    }
+
+    /// <summary>Blocks that keep every multiprocessor busy while others wait for memory.</summary>
+    private long WantedBlocks => 8L * MultiprocessorCount;
+
+    private BatchNormStatistics Saved(Tensor mean, Tensor invStd) =>
+        new(AddressOf(mean), AddressOf(invStd), 0, 0, 0);
+
+    private BatchNormStatistics Given(Tensor mean, Tensor variance, double epsilon) =>
+        new(0, 0, AddressOf(mean), AddressOf(variance), epsilon);
+
+    /// <summary>Writes mean and deviation of the batch, and moves the running statistics.</summary>
+    private void ComputeStatistics(
+        BatchNormGeometry g, int pack, ChannelSlices slices, Tensor input, double epsilon, RunningStatistics? running,
+        Tensor mean, Tensor invStd)
+    {
+        var partsPerChannel = slices.PartsPerChannel(g.Spatial);
+        var parts = Scratch(g.Channels * partsPerChannel * MomentsBytes);
+        BatchNormKernel("batch_norm_stats", input.DType, pack).Launch(
+            slices.Blocks(g.Channels, g.Spatial), ChannelSlices.Threads,
+            [KernelArgument.Struct(&g), KernelArgument.Struct(&slices), input, parts, running?.BatchesTracked]);
+        BatchNormKernel("batch_norm_finish_stats", input.DType, pack).Launch(
+            g.Channels, FinishThreads,
+            [
+                parts, partsPerChannel, epsilon, mean, invStd, running?.Mean, running?.Variance, running?.BatchesTracked,
+                // Negative stands for the cumulative average.
+                running?.Momentum ?? -1.0, running is { Unbiased: true } ? 1 : 0,
+            ]);
+    }
+
+    private void Normalize(
+        BatchNormGeometry g, int pack, ChannelSlices slices, BatchNormStatistics statistics, Tensor input, Tensor? gamma,
+        Tensor? beta, Tensor output) =>
+        BatchNormKernel("batch_norm_normalize", input.DType, pack).Launch(
+            slices.Blocks(g.Channels, g.Spatial), ChannelSlices.Threads,
+            [
+                KernelArgument.Struct(&g), KernelArgument.Struct(&slices), KernelArgument.Struct(&statistics), input,
+                gamma, beta, output,
+            ]);
+
+    /// <summary>Writes the gradients of gamma and beta.</summary>
+    /// <returns>The sums of every channel, for the gradient of the input.</returns>
+    private nint ReduceGradients(
+        BatchNormGeometry g, int pack, ChannelSlices slices, BatchNormStatistics statistics, Tensor input,
+        Tensor gradOutput, Tensor? gradGamma, Tensor? gradBeta)
+    {
+        var partsPerChannel = slices.PartsPerChannel(g.Spatial);
+        var parts = GradientScratch(g.Channels, partsPerChannel, out var sums);
+        BatchNormKernel("batch_norm_backward_reduce", input.DType, pack).Launch(
+            slices.Blocks(g.Channels, g.Spatial), ChannelSlices.Threads,
+            [
+                KernelArgument.Struct(&g), KernelArgument.Struct(&slices), KernelArgument.Struct(&statistics), input,
+                gradOutput, parts,
+            ]);
+        FinishGradients(g.Channels, parts, partsPerChannel, statistics, sums, input.DType, gradGamma, gradBeta);
+        return sums;
+    }
+
+    /// <summary>Scratch for the sums of parts and, behind them, of channels.</summary>
+    private nint GradientScratch(int channels, long partsPerChannel, out nint sums)
+    {
+        var parts = Scratch((partsPerChannel + 1) * channels * GradientSumsBytes);
+        sums = parts + (nint)(partsPerChannel * channels * GradientSumsBytes);
+        return parts;
+    }
+
+    private void FinishGradients(
+        int channels, nint parts, long partsPerChannel, BatchNormStatistics statistics, nint sums, DType dtype,
+        Tensor? gradGamma, Tensor? gradBeta) =>
+        BatchNormKernel("batch_norm_finish_gradients", dtype, pack: 1).Launch(
+            channels, FinishThreads,
+            [parts, partsPerChannel, KernelArgument.Struct(&statistics), sums, gradGamma, gradBeta]);
 }

@@ -57,6 +57,13 @@ public sealed unsafe partial class CudaBackend
         Driver.cuGraphLaunch(instance.Handle, _stream.Handle).ThrowIfFailed();
     }
 
+    /// <summary>The address of a tensor that a kernel is given inside a structure.</summary>
+    private nint AddressOf(Tensor tensor)
+    {
+        _recording?.Uses(tensor);
+        return tensor.Address;
+    }
+
     private void RequireNotRecording(string what)
     {
         if (_recording is not null)

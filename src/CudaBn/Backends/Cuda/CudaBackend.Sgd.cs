@@ -31,18 +31,12 @@ public sealed unsafe partial class CudaBackend
         {
             var parameter = args.Parameters[first + i];
             var elements = parameter.Value.ElementCount;
-            tensors->Value[i] = Used(parameter.Value);
-            tensors->Gradient[i] = Used(parameter.Gradient);
-            tensors->MomentumBuffer[i] = args.Momentum == 0 ? 0 : Used(args.MomentumBuffers[first + i]);
+            tensors->Value[i] = AddressOf(parameter.Value);
+            tensors->Gradient[i] = AddressOf(parameter.Gradient);
+            tensors->MomentumBuffer[i] = args.Momentum == 0 ? 0 : AddressOf(args.MomentumBuffers[first + i]);
             tensors->Elements[i] = elements;
             tensors->FirstChunk[i + 1] =
                 checked(tensors->FirstChunk[i] + (uint)((elements + SgdTensors.Chunk - 1) / SgdTensors.Chunk));
-        }
-
-        nint Used(Tensor tensor)
-        {
-            _recording?.Uses(tensor);
-            return tensor.Address;
         }
     }
 
