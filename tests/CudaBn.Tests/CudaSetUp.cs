@@ -8,8 +8,5 @@ namespace CudaBn.Tests;
 public class CudaSetUp
 {
     [OneTimeSetUp]
-    public void Choose() => TestContext.Progress.WriteLine(
-        CudaUnderTest.Obstacle is { } obstacle
-            ? $"No CUDA device is tested: {obstacle}."
-            : $"The CUDA device under test is {Device.Cuda().Description}.");
+    public void Choose() => TestContext.Progress.WriteLine(CudaUnderTest.Describe());
 }

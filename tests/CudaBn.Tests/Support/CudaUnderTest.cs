@@ -37,6 +37,20 @@ internal static class CudaUnderTest
         return Device.Cuda();
     }
 
+    /// <summary>The device in a sentence. Throws nothing, so that tests of other devices run whatever this one is.</summary>
+    public static string Describe()
+    {
+        try
+        {
+            return Obstacle is { } obstacle ? $"No CUDA device is tested: {obstacle}."
+                : $"The CUDA device under test is {Device.Cuda().Description}.";
+        }
+        catch (Exception e) when (e is InvalidOperationException or CudaException)
+        {
+            return $"Tests of the CUDA device will fail: {e.Message}";
+        }
+    }
+
     private static string? Prepare()
     {
         if (!IsGpu && ChosenFolder is null)
