@@ -15,6 +15,8 @@ public sealed unsafe partial class CudaBackend
     public override void Conv2dForward(in Conv2dForwardArgs args)
     {
         using var scope = Enter();
+        if (TryConv2dForwardOneChannel(in args))
+            return;
         var g = args.Geometry;
         var rows = TileRows(g.OutChannels);
         Kernel(Conv2dFile, rows == 32 ? "conv2d_forward_32" : "conv2d_forward_64", args.Input.DType).Launch(
@@ -51,6 +53,8 @@ public sealed unsafe partial class CudaBackend
     {
         var g = args.Geometry;
         var columns = checked(g.InChannels * g.KernelHeight * g.KernelWidth + (args.GradBias is null ? 0 : 1));
+        if (TryConv2dBackwardWeightOneChannel(in args, columns))
+            return;
         var rows = TileRows(g.OutChannels);
         var tiles = CeilDiv(g.OutChannels, rows) * CeilDiv(columns, TileColumns);
         var positions = (long)g.Batch * g.OutHeight * g.OutWidth;
@@ -64,8 +68,14 @@ public sealed unsafe partial class CudaBackend
         Kernel(Conv2dFile, rows == 32 ? "conv2d_backward_weight_32" : "conv2d_backward_weight_64", dtype).Launch(
             Blocks(tiles * splits), TileThreads,
             [KernelArgument.Struct(&g), args.Input, args.GradOutput, columns, perSplit, partials]);
-        Kernel(Conv2dFile, "conv2d_sum_splits", dtype).Launch(
-            BlocksFor((long)g.OutChannels * columns, TileThreads), TileThreads,
-            [partials, splits, g.OutChannels, columns, args.GradWeight, args.GradBias]);
+        SumSplits(in args, columns, partials, splits);
+    }
+
+    private void SumSplits(in Conv2dBackwardArgs args, int columns, nint partials, int splits)
+    {
+        var channels = args.Geometry.OutChannels;
+        Kernel(Conv2dFile, "conv2d_sum_splits", args.Input.DType).Launch(
+            BlocksFor((long)channels * columns, TileThreads), TileThreads,
+            [partials, splits, channels, columns, args.GradWeight, args.GradBias]);
     }
 }
