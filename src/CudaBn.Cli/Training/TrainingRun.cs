@@ -1,3 +1,5 @@
+using CudaBn.Backends.Cuda;
+
 namespace CudaBn.Cli;
 
 /// <summary>One run of <c>cudabn train</c>: from the settings to a folder with metrics, pictures and weights.</summary>
@@ -13,6 +15,8 @@ internal sealed class TrainingRun(TrainSettings settings)
         var chosen = ChosenDevice.Open(settings.Device, settings.Threads);
         using var folder = RunFolder.Claim(settings.Out);
         var data = DataAtHand.Open(settings.Data, settings.Limit, interruption.Token);
+        // Kernels that this machine has not compiled yet shall not count as training.
+        (chosen.Device.Backend as CudaBackend)?.WarmUp();
         using var model = SeedNetwork.Create(settings.NotebookInitialization);
         model.Initialize(chosen.Device, seed: settings.Seed);
         WriteHeading(chosen, data, model, folder);

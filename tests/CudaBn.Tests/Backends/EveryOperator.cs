@@ -18,6 +18,7 @@ public sealed class EveryOperator : IDisposable
         using var run = new EveryOperator(device, dtype);
         run.RunLayer("conv", new Conv2d(3, 13, 3, padding: 1), [65, 3, 14, 14]);
         run.RunLayer("conv strided", new Conv2d(20, 50, (3, 2), stride: 2), [33, 20, 9, 8]);
+        run.RunLayer("conv one channel", new Conv2d(1, 20, 5), [33, 1, 28, 28]);
         run.RunLayer("linear", new Linear(257, 100), [300, 257]);
         run.RunLayer("batch norm", new BatchNorm(5), [40, 5, 33, 33]);
         run.RunLayer("batch norm matrix", new BatchNorm(7), [20000, 7]);
@@ -25,6 +26,8 @@ public sealed class EveryOperator : IDisposable
         run.RunLayer("relu", new ReLU(), [100, 1001]);
         run.RunLayer("pool", new MaxPool2d(3, stride: 2, padding: 1), [40, 5, 31, 30]);
         run.RunLayer("pool pairs", new MaxPool2d(2), [40, 5, 40, 40]);
+        run.RunLayer(
+            "batch norm, relu, pool", new Sequential(new BatchNorm(5), new ReLU(), new MaxPool2d(2)), [40, 5, 40, 40]);
         run.RunLoss();
         run.RunSgd();
         run.RunInitializers();

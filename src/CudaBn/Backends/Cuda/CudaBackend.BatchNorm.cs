@@ -10,7 +10,7 @@ public sealed unsafe partial class CudaBackend
 
     private const int FinishThreads = 32;
 
-    private static readonly KernelFile BatchNormFile = new("batch_norm.cu");
+    internal static readonly KernelFile BatchNormFile = new("batch_norm.cu");
 
     /// <inheritdoc/>
     public override void BatchNormForward(in BatchNormForwardArgs args)

@@ -4,7 +4,7 @@ namespace CudaBn.Backends.Cuda;
 
 public sealed unsafe partial class CudaBackend
 {
-    private static readonly KernelFile BatchNormReLUMaxPoolFile = new("batch_norm_relu_max_pool.cu");
+    internal static readonly KernelFile BatchNormReLUMaxPoolFile = new("batch_norm_relu_max_pool.cu");
 
     /// <inheritdoc/>
     public override void BatchNormReLUMaxPoolForward(in BatchNormReLUMaxPoolForwardArgs args)

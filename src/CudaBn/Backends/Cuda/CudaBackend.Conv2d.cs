@@ -9,7 +9,7 @@ public sealed unsafe partial class CudaBackend
     private const int TileColumns = 64;
     private const int TileSteps = 16;
 
-    private static readonly KernelFile Conv2dFile = new("conv2d.cu");
+    internal static readonly KernelFile Conv2dFile = new("conv2d.cu");
 
     /// <inheritdoc/>
     public override void Conv2dForward(in Conv2dForwardArgs args)

@@ -15,7 +15,7 @@ public sealed unsafe partial class CudaBackend
     // What every block of every GPU can have without asking, less what the kernels declare themselves.
     private const int MaxOneChannelShared = 36 * 1024;
 
-    private static readonly KernelFile Conv2dOneChannelFile = new("conv2d_one_channel.cu");
+    internal static readonly KernelFile Conv2dOneChannelFile = new("conv2d_one_channel.cu");
 
     /// <summary>Runs the direct kernel for one input channel, if weights and a band of the image fit in shared memory.</summary>
     /// <returns>Whether it ran.</returns>

@@ -6,7 +6,7 @@ public sealed unsafe partial class CudaBackend
 {
     private const int GemmRows = 64;
 
-    private static readonly KernelFile GemmFile = new("gemm.cu");
+    internal static readonly KernelFile GemmFile = new("gemm.cu");
 
     /// <summary>Multiplies matrices: on cuBLAS where there is one, else on a kernel of this library.</summary>
     internal void Multiply(in MatrixProduct product, Tensor left, Tensor right, Tensor result)
@@ -43,7 +43,7 @@ public sealed unsafe partial class CudaBackend
         }
     }
 
-    private void MultiplyOnTiles(in MatrixProduct product, Tensor left, Tensor right, Tensor result)
+    internal void MultiplyOnTiles(in MatrixProduct product, Tensor left, Tensor right, Tensor result)
     {
         var kernel = (product.IsLeftTransposed, product.IsRightTransposed) switch
         {

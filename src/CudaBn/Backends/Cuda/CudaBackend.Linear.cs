@@ -8,7 +8,7 @@ public sealed unsafe partial class CudaBackend
     private const int LinearColumns = 32;
     private const int LinearThreads = 256;
 
-    private static readonly KernelFile LinearFile = new("linear.cu");
+    internal static readonly KernelFile LinearFile = new("linear.cu");
 
     /// <inheritdoc/>
     public override void LinearForward(in LinearForwardArgs args)

@@ -1,0 +1,44 @@
+using System.Runtime.ExceptionServices;
+
+namespace CudaBn.Backends.Cuda;
+
+public sealed unsafe partial class CudaBackend
+{
+    /// <summary>Compiles the kernels of an element type that were not compiled on this machine before, several at a time.
+    /// Without this call each is compiled when it is first used, one after the other.</summary>
+    /// <param name="dtype">Float32 or Float64.</param>
+    /// <exception cref="ArgumentException">The element type is an integer type.</exception>
+    /// <exception cref="KernelCompilationException">A kernel does not compile.</exception>
+    public void WarmUp(DType dtype = DType.Float32)
+    {
+        if (!dtype.IsReal())
+            throw new ArgumentException($"Kernels compute in Float32 or Float64, not in {dtype}.", nameof(dtype));
+        var vector = 16 / dtype.Size();
+        (KernelFile File, KernelConstant[] Constants)[] variants =
+        [
+            (BatchNormFile, [new("PACK", 1)]),
+            (BatchNormFile, [new("PACK", vector)]),
+            (BatchNormReLUMaxPoolFile, []),
+            (Conv2dFile, []),
+            (Conv2dOneChannelFile, []),
+            (FillFile, []),
+            (GatherBatchFile, []),
+            (GemmFile, []),
+            (LinearFile, []),
+            (MaxPool2dFile, []),
+            (RandomFillFile, []),
+            (ReLUFile, []),
+            (SgdFile, []),
+            (SoftmaxCrossEntropyFile, []),
+        ];
+        try
+        {
+            Parallel.ForEach(variants, variant => _modules.Image(variant.File, dtype, variant.Constants));
+        }
+        catch (AggregateException faults)
+        {
+            // Of several, the first says enough; its own trace is kept.
+            ExceptionDispatchInfo.Throw(faults.InnerExceptions[0]);
+        }
+    }
+}
