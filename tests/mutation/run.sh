@@ -26,27 +26,30 @@ run_tests() {
 }
 
 build
+for tests in $(sed -nE 's/^tests: //p' "$here"/*.patch | sort -u); do
+    counts=$(run_tests "$tests")
+    if [ "${counts%% *}" != 0 ] || [ "${counts##* }" = 0 ]; then
+        cat test.log >&2
+        echo "without any fault, $tests gives '$counts' (failed, passed)" >&2
+        exit 1
+    fi
+done
+
 killed=0 survived=0
 for patch in "$here"/*.patch; do
     name=$(basename "$patch" .patch)
     fault=$(sed -nE 's/^fault: //p' "$patch")
     tests=$(sed -nE 's/^tests: //p' "$patch")
-    before=$(run_tests "$tests")
-    if [ "${before%% *}" != 0 ] || [ "${before##* }" = 0 ]; then
-        cat test.log >&2
-        echo "$name: without the fault, $tests gives '$before' (failed, passed)" >&2
-        exit 1
-    fi
     git apply --whitespace=nowarn "$patch"
     build --no-restore
     after=$(run_tests "$tests")
     git apply --whitespace=nowarn -R "$patch"
     if [ -n "$after" ] && [ "${after%% *}" != 0 ]; then
         killed=$((killed + 1))
-        printf '%-44s noticed by %4d of %4d tests: %s\n' "$name" "${after%% *}" $((${after%% *} + ${after##* })) "$fault"
+        printf '%-28s noticed by %3d of %4d tests: %s\n' "$name" "${after%% *}" $((${after%% *} + ${after##* })) "$fault"
     else
         survived=$((survived + 1))
-        printf '%-44s NOT NOTICED: %s\n' "$name" "$fault"
+        printf '%-28s NOT NOTICED: %s\n' "$name" "$fault"
     fi
 done
 echo "$killed faults noticed, $survived not"
