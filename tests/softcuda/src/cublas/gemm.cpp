@@ -17,6 +17,8 @@ template <class T>
 struct VectorOf
 {
     typedef T type __attribute__((vector_size(vector_bytes)));
+    // As it lies in memory, at any address.
+    typedef T stored __attribute__((vector_size(vector_bytes), aligned(alignof(T)), may_alias));
 };
 
 template <class T>
@@ -51,6 +53,9 @@ void pack(const T* matrix, long row_stride, long depth_stride, int rows, int wid
 template <class T>
 using Vector = typename VectorOf<T>::type;
 
+template <class T>
+using StoredVector = typename VectorOf<T>::stored;
+
 // sums[column][row] = sum over depth of a[depth][row] * b[depth][column].
 // Inlined into one function for each instruction set.
 template <class T>
@@ -59,8 +64,7 @@ inline __attribute__((always_inline)) void multiply_panels(const T* a, const T* 
     Vector<T> tile[tile_columns][tile_vectors] = {};
     for (int k = 0; k < depth; k++)
     {
-        Vector<T> left[tile_vectors];
-        __builtin_memcpy(left, a + static_cast<size_t>(k) * tile_rows<T>, sizeof left);
+        const auto* left = reinterpret_cast<const StoredVector<T>*>(a + static_cast<size_t>(k) * tile_rows<T>);
         const T* right = b + static_cast<size_t>(k) * tile_columns;
 #pragma GCC unroll 6
         for (int column = 0; column < tile_columns; column++)
