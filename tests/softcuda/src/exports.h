@@ -7,6 +7,8 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default)
+
 // Sets one of the keys of README.md (ORDER, SEED, CHECK, ...), as SOFTCUDA_<KEY> in the environment does.
 // Returns 1; 0 for an unknown key or a value it cannot have. Takes effect with the next operation.
 int softcuda_set(const char* key, const char* value);
@@ -36,6 +38,8 @@ int softcuda_enqueue(void* stream, int (*work)(void* data), void (*release)(void
 // after a line in the report that begins with `what`.
 int softcuda_check_read(unsigned long long address, size_t bytes, const char* what);
 int softcuda_check_write(unsigned long long address, size_t bytes, const char* what);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }
