@@ -12,6 +12,7 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "checker.h"
 #include "report.h"
 #include "scheduler.h"
 
@@ -108,6 +109,11 @@ Module::Module(const Image& image) : architecture_(image.architecture)
     read_segments();
     read_symbols(image.object);
     assign_shared_variables();
+    if (table_->checked != 0)
+    {
+        shadow_ = std::make_unique<Shadow>(data_end_ - data_begin_);
+        shadow_->mark_written(0, data_end_ - data_begin_);  // a module's variables start as zero
+    }
 }
 
 Module::~Module()

@@ -12,6 +12,7 @@
 namespace softcuda
 {
 class Module;
+class Shadow;
 
 // A piece of the module's TLS segment: a __shared__ array, as every OS thread has one.
 struct SharedVariable
@@ -62,6 +63,12 @@ public:
         return address >= data_begin_ && address < data_end_ && bytes <= data_end_ - address;
     }
 
+    uintptr_t load_begin() const { return load_begin_; }
+    uintptr_t data_begin() const { return data_begin_; }
+
+    // Of the module's own data; null for a module that was not compiled for the checker.
+    Shadow* shadow() const { return shadow_.get(); }
+
     bool contains(uintptr_t address) const { return address >= load_begin_ && address < load_end_; }
 
     const ModuleTable& table() const { return *table_; }
@@ -87,6 +94,7 @@ private:
     uintptr_t data_begin_ = 0;
     uintptr_t data_end_ = 0;
     size_t block_state_offset_ = 0;
+    std::unique_ptr<Shadow> shadow_;
     std::vector<SharedVariable> shared_variables_;
     std::map<std::string, GlobalVariable> globals_;
     std::map<std::string, std::unique_ptr<Function>> functions_;
