@@ -45,7 +45,7 @@ extern "C" __global__ void deadlock(float* in, float* out, unsigned* counter, in
 {
     const int i = threadIdx.x;
     if (i < 16)
-        out[i] = __shfl_down_sync(0xffffffffu, in[i], 1);
+        out[i] = __shfl_xor_sync(0xffffffffu, in[i], 1);
     else
         __syncthreads();
 }
@@ -54,7 +54,7 @@ extern "C" __global__ void deadlock_right(float* in, float* out, unsigned* count
 {
     const int i = threadIdx.x;
     if (i < 16)
-        out[i] = __shfl_down_sync(0x0000ffffu, in[i], 1);
+        out[i] = __shfl_xor_sync(0x0000ffffu, in[i], 1);
     __syncthreads();
 }
 
