@@ -167,11 +167,16 @@ bool BlockChecker::find_global(const Access& access, Target& target)
     return true;
 }
 
-// The kernel's own: its local variables and its block's state.
+// What the kernel may touch without being asked: its local variables, its arguments, and what its built-in variables
+// and its launch are made of.
 bool BlockChecker::is_own(const Access& access) const
 {
+    auto within = [&access](const void* begin, size_t bytes)
+    { return access.address - reinterpret_cast<uintptr_t>(begin) < bytes; };
     return runner_->stacks().contains(reinterpret_cast<const void*>(access.address)) ||
-           access.address - reinterpret_cast<uintptr_t>(&runner_->state()) < sizeof(BlockState);
+           within(&runner_->state(), sizeof(BlockState)) || within(runner_, sizeof(BlockRunner)) ||
+           within(runner_->grid().arguments, runner_->grid().arguments_bytes) ||
+           within(&runtime_table, sizeof runtime_table);
 }
 
 bool BlockChecker::find_shared(const Access& access, Target& target)
@@ -312,10 +317,11 @@ void BlockChecker::report_out_of_bounds(const Access& access)
 {
     const Allocation* allocation = Memory::instance().find(access.address);
     bool elsewhere = allocation != nullptr && allocation->live && allocation->device != runner_->grid().device;
-    std::string where = elsewhere ? format("which is memory of device %d", allocation->device)
-                                  : Memory::instance().describe(access.address);
+    std::string where = elsewhere               ? format("memory of device %d", allocation->device)
+                        : allocation != nullptr ? Memory::instance().describe(access.address)
+                                                : std::string("not device memory");
     runner_->fail(Result::illegal_address,
-                  format("%s of %zu bytes at 0x%zx, %s%s", access.writes() ? "write" : "read", access.bytes,
+                  format("%s of %zu bytes at 0x%zx is out of bounds: %s%s", access.writes() ? "write" : "read", access.bytes,
                          access.address, where.c_str(), at(access.code).c_str()));
 }
 }

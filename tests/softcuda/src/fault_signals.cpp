@@ -7,6 +7,7 @@
 #include <mutex>
 #include <vector>
 
+#include "memory.h"
 #include "module.h"
 #include "report.h"
 #include "scheduler.h"
@@ -54,7 +55,8 @@ void land()
         {
             runner.fail(Result::launch_failed, format("a thread ran out of stack%s", at.c_str()));
         }
-        runner.fail(Result::illegal_address, format("illegal address %p%s", address, at.c_str()));
+        runner.fail(Result::illegal_address, format("illegal address %p, %s%s", address,
+                                                    Memory::instance().describe(fault.address).c_str(), at.c_str()));
     }
 }
 

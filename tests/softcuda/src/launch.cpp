@@ -59,19 +59,21 @@ private:
 
 Arguments::Arguments(const KernelEntry& entry, void* const* values)
 {
-    size_t bytes = 0;
+    auto slot_bytes = [&entry](unsigned i)
+    { return (entry.parameter_sizes[i] + parameter_slot - 1) / parameter_slot * parameter_slot; };
+    size_t bytes = entry.parameter_count * sizeof(void*) + parameter_slot;
     for (unsigned i = 0; i < entry.parameter_count; i++)
     {
-        bytes += (entry.parameter_sizes[i] + parameter_slot - 1) / parameter_slot * parameter_slot;
+        bytes += slot_bytes(i);
     }
-    bytes_.resize((bytes + parameter_slot) / sizeof bytes_[0]);
-    uintptr_t slot = (reinterpret_cast<uintptr_t>(bytes_.data()) + parameter_slot - 1) & ~(parameter_slot - 1);
+    memory_.resize(bytes / sizeof(void*) + 1);
+    uintptr_t slot = reinterpret_cast<uintptr_t>(memory_.data() + entry.parameter_count);
+    slot = (slot + parameter_slot - 1) & ~(parameter_slot - 1);
     for (unsigned i = 0; i < entry.parameter_count; i++)
     {
-        void* place = reinterpret_cast<void*>(slot);
-        std::memcpy(place, values[i], entry.parameter_sizes[i]);
-        pointers_.push_back(place);
-        slot += (entry.parameter_sizes[i] + parameter_slot - 1) / parameter_slot * parameter_slot;
+        memory_[i] = reinterpret_cast<void*>(slot);
+        std::memcpy(memory_[i], values[i], entry.parameter_sizes[i]);
+        slot += slot_bytes(i);
     }
 }
 
@@ -95,12 +97,14 @@ Result Launch::run()
         report(format("error %d: kernel %s fails because FAIL_LAUNCH says so", failure, function_.name.c_str()));
         return static_cast<Result>(failure);
     }
+    note_last_kernel(function_.name);
     Grid grid;
     grid.function = &function_;
     grid.grid = grid_;
     grid.block = block_;
     grid.dynamic_shared = dynamic_shared_;
     grid.arguments = arguments_.pointers();
+    grid.arguments_bytes = arguments_.bytes();
     grid.device = device_;
     grid.number = ++launch_number;
     grid.order = settings().order;

@@ -15,11 +15,12 @@ class Arguments
 public:
     Arguments(const KernelEntry& entry, void* const* values);
 
-    void** pointers() { return pointers_.data(); }
+    // What KernelEntry::run takes: it begins the block of memory that holds the values too.
+    void** pointers() { return reinterpret_cast<void**>(memory_.data()); }
+    size_t bytes() const { return memory_.size() * sizeof(void*); }
 
 private:
-    std::vector<unsigned long long> bytes_;  // each parameter begins at a multiple of 16 bytes
-    std::vector<void*> pointers_;
+    std::vector<void*> memory_;  // a pointer to each value, then the values
 };
 
 class Launch

@@ -138,8 +138,9 @@ Result Memory::free(DevicePointer pointer)
     bool whole = guard_whole(*allocation);
     if (!whole)
     {
-        report(format("error 700: write outside the buffer 0x%llx of %zu bytes, found when it was freed", pointer,
-                      allocation->size));
+        report(format("error 700: write outside the buffer 0x%llx of %zu bytes, found when it was freed; the last "
+                      "kernel was %s",
+                      pointer, allocation->size, last_kernel().c_str()));
     }
     retire(std::move(allocation));
     return whole ? Result::success : Result::illegal_address;
@@ -286,8 +287,8 @@ bool Memory::guards_whole(const void* context)
         if (allocation->context == context && !guard_whole(*allocation))
         {
             report(format("error 700: write outside the buffer 0x%zx of %zu bytes, found when the host waited for the "
-                          "device",
-                          begin, allocation->size));
+                          "device; the last kernel was %s",
+                          begin, allocation->size, last_kernel().c_str()));
             return false;
         }
     }
@@ -299,7 +300,7 @@ std::string Memory::describe(uintptr_t address) const
     const Allocation* allocation = find(address);
     if (allocation == nullptr)
     {
-        return "which is not device memory";
+        return "not device memory";
     }
     const char* state = allocation->live ? "" : "freed ";
     if (address < allocation->begin)

@@ -17,6 +17,7 @@ struct Report
 {
     std::mutex mutex;
     std::string text;
+    std::string last_kernel = "none";
 };
 
 Report& instance()
@@ -52,6 +53,18 @@ void report(const std::string& line)
         instance().text += line;
         instance().text += '\n';
     }
+}
+
+void note_last_kernel(const std::string& name)
+{
+    std::lock_guard lock(instance().mutex);
+    instance().last_kernel = name;
+}
+
+std::string last_kernel()
+{
+    std::lock_guard lock(instance().mutex);
+    return instance().last_kernel;
 }
 
 std::string report_text()

@@ -26,6 +26,7 @@ struct Grid
     Extent3 block{};
     unsigned dynamic_shared = 0;
     void** arguments = nullptr;
+    size_t arguments_bytes = 0;  // of the memory that begins there and holds the values too
     Device device = 0;
     uint32_t number = 0;  // of this launch since the start of the process
     Order order = Order::ascending;
