@@ -60,6 +60,12 @@ internal static class CudaUnderTest
             Environment.SetEnvironmentVariable("CUDABN_CUDA_PATH", folder);
         }
 
+        // The software device keeps what it has compiled itself; its images are of no use to the GPUs of this user.
+        if (!IsGpu && Environment.GetEnvironmentVariable("CUDABN_CACHE") is null)
+        {
+            Environment.SetEnvironmentVariable("CUDABN_CACHE", "off");
+        }
+
         return CudaDiagnosis.OfThisMachine.Problem is { } problem ? $"{problem.What}: {problem.Remedy}" : null;
     }
 

@@ -38,6 +38,15 @@ internal sealed class KernelImages(CubinCache cache)
         }
     }
 
+    /// <summary>A file compiled with options, whatever was kept of it: for an image that the driver refused.</summary>
+    public byte[] Renew(string file, string source, string[] options)
+    {
+        var key = Key(file, source, options);
+        var image = Compile(key, file, source, options);
+        _images[Convert.ToHexString(key)] = new Lazy<byte[]>(image);
+        return image;
+    }
+
     private static byte[] Key(string file, string source, string[] options)
     {
         var (major, minor) = KernelCompiler.Version;
@@ -59,10 +68,11 @@ internal sealed class KernelImages(CubinCache cache)
         void Add(string part) => text.Append(part.Length).Append(':').Append(part);
     }
 
-    private byte[] Load(byte[] key, string file, string source, string[] options)
+    private byte[] Load(byte[] key, string file, string source, string[] options) =>
+        Cache.Read(key) ?? Compile(key, file, source, options);
+
+    private byte[] Compile(byte[] key, string file, string source, string[] options)
     {
-        if (Cache.Read(key) is { } stored)
-            return stored;
         Interlocked.Increment(ref _compiled);
         var image = KernelCompiler.Compile(file, source, options);
         Cache.Write(key, image);

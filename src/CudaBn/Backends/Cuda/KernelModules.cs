@@ -1,3 +1,5 @@
+using CudaBn.Backends.Cuda.Native;
+
 namespace CudaBn.Backends.Cuda;
 
 /// <summary>The kernels that a backend has loaded, compiled when first asked for.</summary>
@@ -15,8 +17,7 @@ internal sealed class KernelModules(CudaContext context, string architecture) : 
                 return entry.Kernel(name);
         }
 
-        var image = Image(file, dtype, constants);
-        var added = new Entry(file, dtype, constants.ToArray(), new CudaModule(context, image));
+        var added = new Entry(file, dtype, constants.ToArray(), Load(file, dtype, constants));
         _entries.Add(added);
         return added.Kernel(name);
     }
@@ -25,6 +26,22 @@ internal sealed class KernelModules(CudaContext context, string architecture) : 
     public byte[] Image(KernelFile file, DType dtype, ReadOnlySpan<KernelConstant> constants) =>
         KernelImages.OfThisProcess.Get(
             file.Name, KernelSources.Text(file.Name), KernelCompiler.Options(file, architecture, dtype, constants));
+
+    private CudaModule Load(KernelFile file, DType dtype, ReadOnlySpan<KernelConstant> constants)
+    {
+        try
+        {
+            return new CudaModule(context, Image(file, dtype, constants));
+        }
+        catch (CudaException fault) when ((CudaResult)fault.Result
+            is CudaResult.InvalidImage or CudaResult.InvalidPtx or CudaResult.NoBinaryForGpu)
+        {
+            // Whole, but made by a compiler that this driver does not go with, under the same version.
+            var options = KernelCompiler.Options(file, architecture, dtype, constants);
+            var image = KernelImages.OfThisProcess.Renew(file.Name, KernelSources.Text(file.Name), options);
+            return new CudaModule(context, image);
+        }
+    }
 
     public void Dispose()
     {

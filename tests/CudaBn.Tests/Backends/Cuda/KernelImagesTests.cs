@@ -70,6 +70,18 @@ public class KernelImagesTests
     }
 
     [Test]
+    public void Renew_WhatTheDriverRefused_CompilesAndReplacesIt()
+    {
+        var first = New();
+        var image = first.Get("store.cu", Source, _options);
+        var renewed = first.Renew("store.cu", Source, _options);
+        Assert.That(renewed, Has.Length.EqualTo(image.Length));
+        Assert.That(first.CompiledCount, Is.EqualTo(2));
+        Assert.That(first.Get("store.cu", Source, _options), Is.SameAs(renewed));
+        Assert.That(New().Get("store.cu", Source, _options), Is.EqualTo(renewed));
+    }
+
+    [Test]
     public void Get_FromManyThreads_CompilesEachFileOnce()
     {
         var images = New();
