@@ -5,7 +5,8 @@ using NUnit.Framework;
 
 namespace CudaBn.Tests.Backends.Cuda;
 
-[Parallelizable(ParallelScope.Self)]
+// Not beside others: on a device that queues, a label that one test refuses is told to whoever waits next.
+[NonParallelizable]
 [TestFixtureSource(typeof(TestBackends), nameof(TestBackends.CudaInEveryType))]
 public class SoftmaxCrossEntropyKernelTests(TestBackend backend, DType dtype) : CudaFixture(backend, dtype)
 {
