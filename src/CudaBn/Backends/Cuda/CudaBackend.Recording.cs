@@ -7,10 +7,12 @@ public sealed unsafe partial class CudaBackend
     private CudaRecording? _recording;
 
     /// <inheritdoc/>
-    internal override Recording Record(Action work)
+    internal override Recording? Record(Action work)
     {
         using var scope = Enter();
         RequireNotRecording("record");
+        if (!_stream.CanCapture)
+            return null;
         // Counters are cleared when they are made, which must not become part of the recording.
         Counters(0);
         var recording = new CudaRecording(this);
@@ -34,15 +36,8 @@ public sealed unsafe partial class CudaBackend
         }
 
         Driver.cuStreamEndCapture(_stream.Handle, &graph).ThrowIfFailed();
-        try
-        {
-            recording.Instance = new CudaGraphExec(_context, graph);
-        }
-        finally
-        {
-            _ = Driver.cuGraphDestroy(graph);
-        }
-
+        using (var captured = new CudaGraph(_context, graph))
+            recording.Instance = new CudaGraphExec(captured);
         return recording;
     }
 

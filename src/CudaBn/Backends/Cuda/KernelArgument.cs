@@ -45,7 +45,13 @@ internal readonly unsafe struct KernelArgument
         new(BitConverter.DoubleToUInt64Bits(value), sizeof(double));
 
     /// <summary>A <c>real</c>: rounded to the element type that the kernel is compiled for.</summary>
-    public static KernelArgument Real(double value, DType dtype) => dtype == DType.Float32 ? (float)value : value;
+    public static KernelArgument Real(double value, DType dtype)
+    {
+        // Not a conditional expression: its two values would both become double.
+        if (dtype == DType.Float32)
+            return (float)value;
+        return value;
+    }
 
     /// <summary>A structure, copied when the kernel is launched.</summary>
     /// <param name="value">Where it is, until then.</param>
