@@ -1,0 +1,142 @@
+// Finds data races: two accesses to the same byte, at least one a write and at least one not atomic, that nothing
+// orders.
+//
+// What orders accesses. Within a block: program order, block barriers (everyone before, everyone after), warp operations
+// (among their participants). Between blocks: an atomic operation that reads what another published. A thread publishes
+// with an atomic operation what it and those before it had done when it last called a fence; the reader has it after a
+// fence of its own. That is the pattern by which the last block of a grid reads what all blocks wrote:
+//     write; __syncthreads; thread 0: __threadfence, atomicAdd on a counter; the last one: __threadfence, read.
+//
+// Time is counted per block: a tick at each barrier, warp operation and fence.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "abi.h"
+
+namespace softcuda
+{
+// One access as it is remembered.
+struct AccessRecord
+{
+    uint32_t block;
+    uint32_t time;
+    uint32_t code;  // offset of the instruction in its module
+    uint32_t thread : 10;
+    uint32_t bytes : 4;  // which bytes of the word
+    uint32_t write : 1;
+    uint32_t atomic : 1;
+
+    bool same_thread(const AccessRecord& other) const { return block == other.block && thread == other.thread; }
+
+    bool conflicts(const AccessRecord& other) const
+    {
+        return (bytes & other.bytes) != 0 && (write | other.write) != 0 && (atomic & other.atomic) == 0;
+    }
+
+    // Whether any later access that conflicts with `other` conflicts with this one too.
+    bool stands_for(const AccessRecord& other) const
+    {
+        return (bytes & other.bytes) == other.bytes && write >= other.write && atomic <= other.atomic;
+    }
+};
+
+// What is remembered about a word of memory: the accesses that a later one may still race with.
+struct WordHistory
+{
+    static constexpr unsigned capacity = 4;
+
+    uint32_t epoch;  // the launch (global memory) or the run of a block (shared memory) that the records belong to
+    uint16_t count;
+    uint16_t next_victim;
+    AccessRecord records[capacity];
+};
+
+// What someone knows to have happened: per block, everything before a time, and more of single threads.
+class Knowledge
+{
+public:
+    void add(uint32_t block, uint32_t before);
+    void add(uint32_t block, unsigned thread, uint32_t before);
+    void add(const Knowledge& other);
+    bool holds(const AccessRecord& record) const;
+
+private:
+    struct OfBlock
+    {
+        uint32_t before = 0;
+        std::map<unsigned, uint32_t> of_thread;
+    };
+    std::map<uint32_t, OfBlock> blocks_;
+};
+
+class RaceDetector
+{
+public:
+    // A new launch: what earlier ones did is ordered before it.
+    void begin_grid();
+    void begin_block(uint32_t block, unsigned threads);
+
+    void barrier();
+    void warp(unsigned warp, unsigned participants, unsigned living);
+    void fence(unsigned thread, FenceScope scope);
+
+    // An atomic operation on the address: publishes, and takes what others have published there.
+    void atomic(unsigned thread, uintptr_t address);
+
+    // Remembers an access to a word; returns a remembered one that it races with, or null. The record is valid until
+    // the next call.
+    const AccessRecord* access(WordHistory& word, uint32_t epoch, const AccessRecord& record);
+
+    uint32_t time(unsigned thread) const { return times_[thread]; }
+
+    // Whether a fence would have ordered the record: it was published to the thread, but never fenced for.
+    bool lacks_fence(const AccessRecord& record, unsigned thread) const;
+
+private:
+    using Known = std::shared_ptr<const Knowledge>;
+
+    // Of a thread, or of all threads of the block since the last barrier. Most kernels have none.
+    struct Publication
+    {
+        Known fenced;           // what an atomic operation publishes to every block
+        Known fenced_in_block;  // what it publishes to its own block only
+        Known taken;            // what atomic operations have read, before a fence
+        Known known;            // the same after a fence
+        void add(const Publication& other);
+    };
+
+    struct SyncVariable
+    {
+        Known published;
+        Known published_in_block;
+        uint32_t block = 0;
+    };
+
+    static void join(Known& to, const Known& from);
+
+    bool ordered(const AccessRecord& earlier, unsigned thread) const;
+    bool ordered_in_block(const AccessRecord& earlier, unsigned thread) const;
+    Known everything_before(unsigned thread) const;
+    uint32_t seen_by(unsigned thread, unsigned other) const;
+
+    uint32_t block_ = 0;
+    unsigned threads_ = 0;
+    uint32_t tick_ = 0;
+    uint32_t floor_ = 0;  // everything of the block before this time is ordered before everything now
+    std::vector<uint32_t> times_;
+    std::vector<uint32_t> warp_floors_;  // the same among the threads of a warp
+    // Per warp, once an operation has taken only a part of it: [lane][other lane], the time before which the lane knows
+    // what the other has done.
+    std::vector<std::vector<uint32_t>> seen_;
+
+    Publication of_block_;
+    std::unordered_map<unsigned, Publication> of_thread_;
+    std::unordered_map<uintptr_t, SyncVariable> variables_;
+    AccessRecord found_{};
+};
+}
