@@ -195,7 +195,9 @@ public sealed class Tensor : IDisposable
     }
 
     private static InsufficientMemoryException NoRoom(Shape shape, DType dtype, Device device, Exception? cause) =>
-        new($"There is no room for a {dtype} tensor {shape} on {device}.", cause);
+        new(
+            $"There is no room for a {dtype} tensor {shape} on {device}"
+            + (cause is InsufficientMemoryException ? $": {cause.Message}." : "."), cause);
 
     private void RequireType<T>()
         where T : unmanaged

@@ -6,14 +6,15 @@ namespace CudaBn.Backends.Cuda;
 /// its calls can be recorded.</summary>
 internal sealed unsafe class CublasHandle : CudaHandle
 {
-    // What cuBLAS recommends for Hopper, and ample for what came before.
-    private const int WorkspaceBytes = 32 << 20;
-
-    private readonly CudaStorage _workspace;
+    /// <summary>What cuBLAS recommends for Hopper, and ample for what came before.</summary>
+    public const int WorkspaceBytes = 32 << 20;
 
     /// <summary>Opens cuBLAS. The context must be bound.</summary>
+    /// <param name="context">Where.</param>
+    /// <param name="stream">Where its work is queued.</param>
+    /// <param name="workspace"><see cref="WorkspaceBytes"/> bytes that outlive it.</param>
     /// <exception cref="DllNotFoundException">It is not on this machine.</exception>
-    public CublasHandle(CudaContext context, StreamHandle stream)
+    public CublasHandle(CudaContext context, StreamHandle stream, DevicePointer workspace)
         : base(context)
     {
         BlasHandle created;
@@ -24,8 +25,7 @@ internal sealed unsafe class CublasHandle : CudaHandle
         Version = version;
         Cublas.cublasSetStream_v2(created, stream).ThrowIfFailed();
         // After the stream: setting that takes the workspace back.
-        _workspace = new CudaStorage(context, WorkspaceBytes);
-        Cublas.cublasSetWorkspace_v2(created, new DevicePointer(_workspace.Address), WorkspaceBytes).ThrowIfFailed();
+        Cublas.cublasSetWorkspace_v2(created, workspace, WorkspaceBytes).ThrowIfFailed();
     }
 
     /// <summary>10000 * major + 100 * minor + patch.</summary>
@@ -34,15 +34,8 @@ internal sealed unsafe class CublasHandle : CudaHandle
     /// <summary>The raw handle.</summary>
     public BlasHandle Handle => new(Value);
 
-    protected override CudaResult Destroy(nint value) =>
+    private protected override CudaResult Destroy(nint value) =>
         Cublas.cublasDestroy_v2(new BlasHandle(value)) == CublasStatus.Success
             ? CudaResult.Success
             : CudaResult.InvalidHandle;
-
-    protected override void Dispose(bool disposing)
-    {
-        base.Dispose(disposing);
-        if (disposing)
-            _workspace?.Dispose();
-    }
 }

@@ -1,8 +1,11 @@
+using CudaBn.Backends.Cuda.Native;
+
 namespace CudaBn.Backends.Cuda;
 
 public sealed unsafe partial class CudaBackend
 {
     private CublasHandle? _blas;
+    private DeviceMemory? _blasWorkspace;
     private string? _whyNoBlas;
 
     /// <summary>cuBLAS, opened when first asked for; null where it is missing or <c>CUDABN_CUBLAS</c> says <c>off</c>, and
@@ -30,7 +33,8 @@ public sealed unsafe partial class CudaBackend
 
         try
         {
-            _blas = new CublasHandle(_context, _stream.Handle);
+            _blasWorkspace ??= TakeForBackend(CublasHandle.WorkspaceBytes);
+            _blas = new CublasHandle(_context, _stream.Handle, new DevicePointer(_blasWorkspace.Address));
         }
         catch (Exception fault) when (fault is DllNotFoundException or EntryPointNotFoundException)
         {

@@ -7,7 +7,7 @@ public sealed unsafe partial class CudaBackend
     private CudaRecording? _recording;
 
     /// <inheritdoc/>
-    internal override bool CanRecord => true;
+    internal override bool CanRecord => _stream.CanCapture;
 
     /// <inheritdoc/>
     internal override Recording Record(Action work)
@@ -38,15 +38,8 @@ public sealed unsafe partial class CudaBackend
         }
 
         Driver.cuStreamEndCapture(_stream.Handle, &graph).ThrowIfFailed();
-        try
-        {
-            recording.Instance = new CudaGraphExec(_context, graph);
-        }
-        finally
-        {
-            _ = Driver.cuGraphDestroy(graph);
-        }
-
+        using (var captured = new CudaGraph(_context, graph))
+            recording.Instance = new CudaGraphExec(captured);
         return recording;
     }
 

@@ -10,8 +10,8 @@ public sealed unsafe partial class CudaBackend
     private const int SmallestScratch = 1 << 20;
 
     // Recordings hold the addresses of scratch memory that was outgrown since, so it stays until the backend goes.
-    private readonly List<CudaStorage> _scratch = [];
-    private CudaStorage? _counters;
+    private readonly List<DeviceMemory> _scratch = [];
+    private DeviceMemory? _counters;
 
     /// <summary>Memory for partial results of one operator. The next operator, which runs after it, gets the same.</summary>
     /// <param name="bytes">How much, at most.</param>
@@ -20,7 +20,7 @@ public sealed unsafe partial class CudaBackend
         if (_scratch.Count == 0 || _scratch[^1].ByteLength < bytes)
         {
             var twice = _scratch.Count == 0 ? SmallestScratch : 2 * _scratch[^1].ByteLength;
-            _scratch.Add(new CudaStorage(_context, Math.Max(bytes, twice)));
+            _scratch.Add(TakeForBackend(Math.Max(bytes, twice)));
         }
 
         return _scratch[^1].Address;
@@ -34,13 +34,16 @@ public sealed unsafe partial class CudaBackend
         if (_counters is null)
         {
             RequireNotRecording("reserve counters");
-            _counters = new CudaStorage(_context, MaxCounters * sizeof(uint));
+            _counters = TakeForBackend(MaxCounters * sizeof(uint));
             Driver.cuMemsetD8Async(
                 new DevicePointer(_counters.Address), 0, (nuint)_counters.ByteLength, _stream.Handle).ThrowIfFailed();
         }
 
         return _counters.Address;
     }
+
+    private DeviceMemory TakeForBackend(long bytes) =>
+        _allocator.Take(bytes, mayTrim: _recording is null, isTensor: false);
 
     private void DisposeScratch()
     {

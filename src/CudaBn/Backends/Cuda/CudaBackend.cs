@@ -11,6 +11,8 @@ public sealed unsafe partial class CudaBackend : Backend
     private readonly Lock _gate = new();
     private readonly CudaContext _context;
     private readonly CudaStream _stream;
+    private readonly CudaAllocator _allocator;
+    private readonly HostStaging _staging;
     private readonly KernelModules _modules;
     private bool _isDisposed;
 
@@ -19,23 +21,49 @@ public sealed unsafe partial class CudaBackend : Backend
     /// <exception cref="PlatformNotSupportedException">There is no such GPU, or a library is missing or too old.</exception>
     /// <exception cref="CudaException">The GPU does not open.</exception>
     public CudaBackend(int index = 0)
+        : this(OpenPrimary(index), static context => new CudaStream(context))
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(index);
-        if (CudaDiagnosis.OfThisMachine.ProblemOf(index) is { } problem)
-            throw problem.ToException($"cuda:{index}");
-        _context = new CudaContext(index);
-        var major = _context.Attribute(DeviceAttribute.ComputeCapabilityMajor);
-        var minor = _context.Attribute(DeviceAttribute.ComputeCapabilityMinor);
-        MultiprocessorCount = _context.Attribute(DeviceAttribute.MultiprocessorCount);
-        Architecture = KernelCompiler.ArchitectureFor(10 * major + minor, KernelCompiler.Architectures);
-        _modules = new KernelModules(_context, Architecture);
-        using (_context.Bind())
-            _stream = new CudaStream(_context);
-        Device = new Device(DeviceKind.Cuda, index, $"{_context.Name}, compute capability {major}.{minor}", this);
+    }
+
+    private CudaBackend(CudaContext context, Func<CudaContext, CudaStream> makeStream)
+    {
+        _context = context;
+        try
+        {
+            var major = _context.Attribute(DeviceAttribute.ComputeCapabilityMajor);
+            var minor = _context.Attribute(DeviceAttribute.ComputeCapabilityMinor);
+            MultiprocessorCount = _context.Attribute(DeviceAttribute.MultiprocessorCount);
+            Architecture = KernelCompiler.ArchitectureFor(10 * major + minor, KernelCompiler.Architectures);
+            _modules = new KernelModules(_context, Architecture);
+            _allocator = new CudaAllocator(_context, CudaAllocator.IsCachingAsked);
+            _staging = new HostStaging(_context);
+            _stream = makeStream(_context);
+            Device = new Device(
+                DeviceKind.Cuda, _context.Ordinal, $"{_context.Name}, compute capability {major}.{minor}", this);
+        }
+        catch
+        {
+            _context.Dispose();
+            throw;
+        }
     }
 
     /// <inheritdoc/>
     public override Device Device { get; }
+
+    /// <summary>The CUcontext that everything of this backend lives in.</summary>
+    public nint ContextHandle => _context.DangerousGetHandle();
+
+    /// <summary>The CUstream that operators are queued on.</summary>
+    public nint StreamHandle => _stream.DangerousGetHandle();
+
+    /// <summary>The stream that operators are queued on, to record events in and to have it wait for others.</summary>
+    public CudaStream Stream => _stream;
+
+    /// <summary>What memory is in use and cached, and how many tensors are alive.</summary>
+    public CudaMemoryStatistics MemoryStatistics => _allocator.Statistics;
+
+    internal CudaContext Context => _context;
 
     internal int MultiprocessorCount { get; }
 
@@ -45,10 +73,20 @@ public sealed unsafe partial class CudaBackend : Backend
     internal bool IsDisposed => _isDisposed;
 
     /// <inheritdoc/>
+    /// <exception cref="CudaException">The device failed before.</exception>
     public override TensorStorage Allocate(long byteLength)
     {
-        using var scope = Enter();
-        return new CudaStorage(_context, byteLength);
+        try
+        {
+            return Reserve(byteLength);
+        }
+        catch (InsufficientMemoryException) when (_recording is null)
+        {
+            // Tensors that nobody holds any more are still there until the collector comes to them.
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+            return Reserve(byteLength);
+        }
     }
 
     /// <inheritdoc/>
@@ -56,10 +94,7 @@ public sealed unsafe partial class CudaBackend : Backend
     {
         using var scope = Enter();
         RequireNotRecording("copy from the host");
-        // Memory that is not pinned is read before the call returns.
-        Driver.cuMemcpyHtoDAsync_v2(
-            new DevicePointer(destination.Address), (void*)source, (nuint)destination.ByteLength, _stream.Handle)
-            .ThrowIfFailed();
+        _staging.CopyToDevice(source, destination.Address, destination.ByteLength, _stream);
     }
 
     /// <inheritdoc/>
@@ -133,6 +168,27 @@ public sealed unsafe partial class CudaBackend : Backend
     internal int BlocksFor(long elements, int perBlock) =>
         (int)Math.Clamp((elements + perBlock - 1) / perBlock, 1, 8L * MultiprocessorCount);
 
+    private static CudaContext OpenPrimary(int index)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(index);
+        if (CudaDiagnosis.OfThisMachine.ProblemOf(index) is { } problem)
+            throw problem.ToException($"cuda:{index}");
+        return new CudaContext(index);
+    }
+
+    private static CudaContext OpenForeign(nint context)
+    {
+        if (CudaDiagnosis.OfThisMachine.Problem is { } problem)
+            throw problem.ToException("cuda");
+        return new CudaContext(new ContextHandle(context));
+    }
+
+    private CudaStorage Reserve(long byteLength)
+    {
+        using var scope = Enter();
+        return new CudaStorage(_allocator, byteLength, mayTrim: _recording is null);
+    }
+
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
@@ -143,9 +199,15 @@ public sealed unsafe partial class CudaBackend : Backend
             if (_isDisposed)
                 return;
             _isDisposed = true;
+            // What is queued uses the memory that goes now. If the device was lost, there is nothing to wait for.
+            _ = _context.TryRun(_stream.DangerousGetHandle(), static stream =>
+                Driver.cuStreamSynchronize(new StreamHandle(stream)));
             _blas?.Dispose();
+            _blasWorkspace?.Dispose();
             DisposeScratch();
             _refusedLabel?.Dispose();
+            _allocator.Close();
+            _staging.Dispose();
             _modules.Dispose();
             _stream.Dispose();
             _context.Dispose();

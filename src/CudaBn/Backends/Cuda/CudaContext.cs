@@ -4,11 +4,12 @@ using CudaBn.Backends.Cuda.Native;
 
 namespace CudaBn.Backends.Cuda;
 
-/// <summary>The primary context of a device, which every CUDA library of a process shares. Bound for the length of a
-/// call, so that any thread may call.</summary>
+/// <summary>A context of a device: usually the primary one, which every CUDA library of a process shares. Bound for the
+/// length of a call, so that any thread may call.</summary>
 internal sealed unsafe class CudaContext : SafeHandle
 {
     private readonly int _device;
+    private readonly bool _isForeign;
 
     /// <summary>Retains the primary context of a device that <see cref="CudaDiagnosis"/> knows.</summary>
     /// <exception cref="CudaException">The device has no room, or is another process's alone.</exception>
@@ -24,9 +25,25 @@ internal sealed unsafe class CudaContext : SafeHandle
         Name = ReadName(device);
     }
 
+    /// <summary>Takes a context that other code made and will destroy.</summary>
+    public CudaContext(ContextHandle foreign)
+        : base(0, ownsHandle: true)
+    {
+        _isForeign = true;
+        SetHandle(foreign.Value);
+        using var binding = Bind();
+        int device;
+        Driver.cuCtxGetDevice(&device).ThrowIfFailed();
+        _device = device;
+        Name = ReadName(device);
+    }
+
     public override bool IsInvalid => handle == 0;
 
     public ContextHandle Handle => new(handle);
+
+    /// <summary>The number of the device, which is also its CUdevice.</summary>
+    public int Ordinal => _device;
 
     /// <summary>The name of the device.</summary>
     public string Name { get; }
@@ -57,7 +74,8 @@ internal sealed unsafe class CudaContext : SafeHandle
         return result == CudaResult.Success ? popResult : result;
     }
 
-    protected override bool ReleaseHandle() => Driver.cuDevicePrimaryCtxRelease_v2(_device) == CudaResult.Success;
+    protected override bool ReleaseHandle() =>
+        _isForeign || Driver.cuDevicePrimaryCtxRelease_v2(_device) == CudaResult.Success;
 
     private static string ReadName(int device)
     {

@@ -6,15 +6,15 @@ namespace CudaBn.Backends.Cuda;
 internal sealed unsafe class CudaGraphExec : CudaHandle
 {
     /// <summary>Makes a graph ready. The context must be bound.</summary>
-    public CudaGraphExec(CudaContext context, GraphHandle graph)
-        : base(context)
+    public CudaGraphExec(CudaGraph graph)
+        : base(graph.Context)
     {
         GraphExecHandle instance;
-        Driver.cuGraphInstantiateWithFlags(&instance, graph, 0).ThrowIfFailed();
+        Driver.cuGraphInstantiateWithFlags(&instance, graph.Handle, 0).ThrowIfFailed();
         SetHandle(instance.Value);
     }
 
     public GraphExecHandle Handle => new(Value);
 
-    protected override CudaResult Destroy(nint value) => Driver.cuGraphExecDestroy(new GraphExecHandle(value));
+    private protected override CudaResult Destroy(nint value) => Driver.cuGraphExecDestroy(new GraphExecHandle(value));
 }

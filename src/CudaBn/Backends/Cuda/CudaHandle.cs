@@ -3,25 +3,27 @@ using CudaBn.Backends.Cuda.Native;
 
 namespace CudaBn.Backends.Cuda;
 
-/// <summary>Something that lives in a context and keeps it alive: released exactly once, with the context bound, also by
-/// the collector.</summary>
-internal abstract class CudaHandle : SafeHandle
+/// <summary>Something that lives in a CUDA context and keeps it alive: released exactly once, also by the collector, and
+/// never with an exception.</summary>
+/// <remarks><see cref="SafeHandle.DangerousGetHandle"/> gives the raw handle to other code.</remarks>
+public abstract class CudaHandle : SafeHandle
 {
-    private readonly CudaContext _context;
-
-    protected CudaHandle(CudaContext context)
+    private protected CudaHandle(CudaContext context)
         : base(0, ownsHandle: true)
     {
-        _context = context;
+        Context = context;
         var isAdded = false;
         context.DangerousAddRef(ref isAdded);
     }
 
+    /// <inheritdoc/>
     public override bool IsInvalid => handle == 0;
+
+    internal CudaContext Context { get; }
 
     /// <summary>The raw handle.</summary>
     /// <exception cref="ObjectDisposedException">It was released.</exception>
-    protected nint Value
+    private protected nint Value
     {
         get
         {
@@ -30,16 +32,15 @@ internal abstract class CudaHandle : SafeHandle
         }
     }
 
-    /// <summary>Destroys the native object, with its context bound.</summary>
-    protected abstract CudaResult Destroy(nint value);
-
+    /// <inheritdoc/>
     protected sealed override bool ReleaseHandle()
     {
-        var result = _context.TryRun(handle, Destroy);
-        _context.DangerousRelease();
+        var result = Context.TryRun(handle, Destroy);
+        Context.DangerousRelease();
         return result == CudaResult.Success;
     }
 
+    /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
         var isFirst = !IsClosed;
@@ -47,6 +48,9 @@ internal abstract class CudaHandle : SafeHandle
         base.Dispose(disposing);
         // Without a native object there is nothing to release, but the context was taken all the same.
         if (isFirst && !wasMade)
-            _context.DangerousRelease();
+            Context.DangerousRelease();
     }
+
+    /// <summary>Destroys the native object, with its context bound.</summary>
+    private protected abstract CudaResult Destroy(nint value);
 }

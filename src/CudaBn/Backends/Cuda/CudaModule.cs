@@ -22,5 +22,5 @@ internal sealed unsafe class CudaModule : CudaHandle
         return function;
     }
 
-    protected override CudaResult Destroy(nint value) => Driver.cuModuleUnload(new CudaModuleHandle(value));
+    private protected override CudaResult Destroy(nint value) => Driver.cuModuleUnload(new CudaModuleHandle(value));
 }

@@ -1,32 +1,20 @@
-using CudaBn.Backends.Cuda.Native;
-
 namespace CudaBn.Backends.Cuda;
 
-/// <summary>Memory of a device.</summary>
-internal sealed unsafe class CudaStorage : TensorStorage
+/// <summary>Memory of a device that a tensor owns.</summary>
+internal sealed class CudaStorage : TensorStorage
 {
-    private readonly CudaContext _context;
+    private readonly CudaAllocator _allocator;
+    private readonly DeviceMemory _block;
 
     /// <summary>Reserves memory. The context must be bound.</summary>
-    /// <exception cref="OutOfMemoryException">The device has no such room.</exception>
-    public CudaStorage(CudaContext context, long byteLength)
+    /// <exception cref="InsufficientMemoryException">The device has no such room.</exception>
+    public CudaStorage(CudaAllocator allocator, long byteLength, bool mayTrim)
         : base(byteLength)
     {
-        _context = context;
-        DevicePointer pointer;
-        var result = Driver.cuMemAlloc_v2(&pointer, (nuint)byteLength);
-        if (result == CudaResult.OutOfMemory)
-            throw new InsufficientMemoryException($"{byteLength} bytes do not fit in the memory of {context.Name}.");
-        result.ThrowIfFailed("cuMemAlloc_v2");
-        var isAdded = false;
-        context.DangerousAddRef(ref isAdded);
-        SetHandle(pointer.Value);
+        _allocator = allocator;
+        _block = allocator.Take(byteLength, mayTrim, isTensor: true);
+        SetHandle(_block.Address);
     }
 
-    protected override bool ReleaseHandle()
-    {
-        var result = _context.TryRun(handle, static pointer => Driver.cuMemFree_v2(new DevicePointer(pointer)));
-        _context.DangerousRelease();
-        return result == CudaResult.Success;
-    }
+    protected override bool ReleaseHandle() => _allocator.Return(_block);
 }

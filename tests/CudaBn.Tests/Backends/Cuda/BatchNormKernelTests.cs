@@ -10,7 +10,7 @@ namespace CudaBn.Tests.Backends.Cuda;
 /// <summary>The kernels of batch normalization with shares of the channels that the backend may never choose.</summary>
 [Parallelizable(ParallelScope.Self)]
 [TestFixtureSource(typeof(TestBackends), nameof(TestBackends.CudaInEveryType))]
-public class BatchNormKernelTests(TestBackend backend, DType dtype) : CudaFixture(backend, dtype)
+public class BatchNormKernelTests(TestBackend backend, DType dtype) : KernelFixture(backend, dtype)
 {
     private const double Epsilon = 1e-5;
 

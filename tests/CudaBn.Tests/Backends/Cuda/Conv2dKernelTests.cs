@@ -11,7 +11,7 @@ namespace CudaBn.Tests.Backends.Cuda;
 /// whose sums are exact, so that nothing is forgiven.</summary>
 [Parallelizable(ParallelScope.Self)]
 [TestFixtureSource(typeof(TestBackends), nameof(TestBackends.CudaInEveryType))]
-public class Conv2dKernelTests(TestBackend backend, DType dtype) : CudaFixture(backend, dtype)
+public class Conv2dKernelTests(TestBackend backend, DType dtype) : KernelFixture(backend, dtype)
 {
     private const int Threads = 128;
 

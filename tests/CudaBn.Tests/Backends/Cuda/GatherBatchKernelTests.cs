@@ -7,7 +7,7 @@ namespace CudaBn.Tests.Backends.Cuda;
 
 [Parallelizable(ParallelScope.Self)]
 [TestFixtureSource(typeof(TestBackends), nameof(TestBackends.CudaInEveryType))]
-public class GatherBatchKernelTests(TestBackend backend, DType dtype) : CudaFixture(backend, dtype)
+public class GatherBatchKernelTests(TestBackend backend, DType dtype) : KernelFixture(backend, dtype)
 {
     [Test]
     public void AnyLaunchShape_TakesTheRowsAndMovesTheCursorOnce(

@@ -9,7 +9,7 @@ namespace CudaBn.Tests.Backends.Cuda;
 /// integers, whose sums are exact.</summary>
 [Parallelizable(ParallelScope.Self)]
 [TestFixtureSource(typeof(TestBackends), nameof(TestBackends.CudaInEveryType))]
-public class GemmKernelTests(TestBackend backend, DType dtype) : CudaFixture(backend, dtype)
+public class GemmKernelTests(TestBackend backend, DType dtype) : KernelFixture(backend, dtype)
 {
     private static IEnumerable<TestCaseData> Cases() =>
         from size in new (int Rows, int Columns, int Terms)[]

@@ -8,7 +8,7 @@ namespace CudaBn.Tests.Backends.Cuda;
 
 [Parallelizable(ParallelScope.Self)]
 [TestFixtureSource(typeof(TestBackends), nameof(TestBackends.CudaInEveryType))]
-public class MaxPool2dKernelTests(TestBackend backend, DType dtype) : CudaFixture(backend, dtype)
+public class MaxPool2dKernelTests(TestBackend backend, DType dtype) : KernelFixture(backend, dtype)
 {
     private static IEnumerable<TestCaseData> Cases() =>
         from c in new[]

@@ -10,7 +10,7 @@ namespace CudaBn.Tests.Backends.Cuda;
 /// that IEEE 754 rounds alike everywhere. The CPU's are checked against tables elsewhere.</summary>
 [Parallelizable(ParallelScope.Self)]
 [TestFixtureSource(typeof(TestBackends), nameof(TestBackends.CudaInEveryType))]
-public class RandomFillKernelTests(TestBackend backend, DType dtype) : CudaFixture(backend, dtype)
+public class RandomFillKernelTests(TestBackend backend, DType dtype) : KernelFixture(backend, dtype)
 {
     private const ulong Seed = 0xFEDC_BA98_7654_3210;
     private const uint Stream = 0x8000_0005;

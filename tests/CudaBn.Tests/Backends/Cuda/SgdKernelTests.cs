@@ -7,7 +7,7 @@ namespace CudaBn.Tests.Backends.Cuda;
 
 [Parallelizable(ParallelScope.Self)]
 [TestFixtureSource(typeof(TestBackends), nameof(TestBackends.CudaInEveryType))]
-public class SgdKernelTests(TestBackend backend, DType dtype) : CudaFixture(backend, dtype)
+public class SgdKernelTests(TestBackend backend, DType dtype) : KernelFixture(backend, dtype)
 {
     // One value, a chunk of 1,024 less one, exactly, and one more, some chunks and a prime.
     private static readonly int[] Sizes = [1, 1023, 1024, 1025, 3, 4099];

@@ -8,7 +8,7 @@ namespace CudaBn.Tests.Backends.Cuda;
 // Not beside others: on a device that queues, a label that one test refuses is told to whoever waits next.
 [NonParallelizable]
 [TestFixtureSource(typeof(TestBackends), nameof(TestBackends.CudaInEveryType))]
-public class SoftmaxCrossEntropyKernelTests(TestBackend backend, DType dtype) : CudaFixture(backend, dtype)
+public class SoftmaxCrossEntropyKernelTests(TestBackend backend, DType dtype) : KernelFixture(backend, dtype)
 {
     [Test]
     public void Forward_AnyLaunchShape_GivesTheReference(

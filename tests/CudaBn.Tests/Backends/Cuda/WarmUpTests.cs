@@ -5,7 +5,7 @@ using NUnit.Framework;
 namespace CudaBn.Tests.Backends.Cuda;
 
 [TestFixtureSource(typeof(TestBackends), nameof(TestBackends.CudaInEveryType))]
-public class WarmUpTests(TestBackend backend, DType dtype) : CudaFixture(backend, dtype)
+public class WarmUpTests(TestBackend backend, DType dtype) : KernelFixture(backend, dtype)
 {
     [Test]
     public void OperatorsAfterwards_CompileNothing()

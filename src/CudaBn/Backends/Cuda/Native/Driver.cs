@@ -9,6 +9,9 @@ internal static unsafe partial class Driver
     public const uint NonBlockingStream = 1;
     public const uint DisableTimingEvent = 2;
 
+    /// <summary>CU_MEMHOSTALLOC_PORTABLE: pinned for every context of the process.</summary>
+    public const uint PortableHostMemory = 1;
+
     /// <summary>CU_STREAM_CAPTURE_MODE_RELAXED: calls of other threads do not disturb a capture.</summary>
     public const int RelaxedCapture = 2;
 
@@ -152,6 +155,12 @@ internal static unsafe partial class Driver
 
     [LibraryImport(Library)]
     public static partial CudaResult cuEventSynchronize(EventHandle happening);
+
+    [LibraryImport(Library)]
+    public static partial CudaResult cuEventQuery(EventHandle happening);
+
+    [LibraryImport(Library)]
+    public static partial CudaResult cuEventElapsedTime(float* milliseconds, EventHandle start, EventHandle end);
 
     [LibraryImport(Library)]
     public static partial CudaResult cuGraphInstantiateWithFlags(

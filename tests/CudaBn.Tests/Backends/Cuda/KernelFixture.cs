@@ -5,7 +5,7 @@ using CudaBn.Tests.Support;
 namespace CudaBn.Tests.Backends.Cuda;
 
 /// <summary>Tests of kernels one by one, with launch shapes that the backend may never choose.</summary>
-public abstract class CudaFixture(TestBackend backend, DType dtype) : BackendFixture(backend, dtype)
+public abstract class KernelFixture(TestBackend backend, DType dtype) : BackendFixture(backend, dtype)
 {
     internal CudaBackend Backend => (CudaBackend)Device.Backend;
 

@@ -1,0 +1,93 @@
+using CudaBn.Tests.Core;
+using CudaBn.Tests.Support;
+using NUnit.Framework;
+
+namespace CudaBn.Tests.Backends.Cuda;
+
+public class CudaRecordingTests : CudaFixture
+{
+    [Test]
+    public void Replay_DoesWhatTheCallsWouldDo_AsOftenAsAsked()
+    {
+        using var x = Tensor.From<float>([-1, 2, -3, 4], [4], Device);
+        using var y = new Tensor([4], DType.Float32, Device);
+        Backend.ReLUForward(new(x, y));
+        Backend.Clear(y);
+        using var recording = Backend.Record(() =>
+        {
+            Backend.ReLUForward(new(x, y));
+            x.CopyFrom(y);
+        })!;
+        Assert.That(y.ToArray<float>(), Is.All.Zero, "recording ran the work");
+
+        recording.Replay();
+        Assert.That(y.ToArray<float>(), Is.EqualTo(new[] { 0f, 2, 0, 4 }));
+        x.CopyFrom<float>([5, -6, 7, -8]);
+        recording.Replay();
+        recording.Replay();
+        Assert.That(x.ToArray<float>(), Is.EqualTo(new[] { 5f, 0, 7, 0 }));
+    }
+
+    [Test]
+    public void Replay_AfterMemoryWasReleased_IsRefused_AlsoIfAnotherTensorHasItNow()
+    {
+        using var x = Tensor.Zeros([1000], DType.Float32, Device);
+        var y = Tensor.Zeros([1000], DType.Float32, Device);
+        Backend.ReLUForward(new(x, y));
+        using var recording = Backend.Record(() => Backend.ReLUForward(new(x, y)))!;
+        Assert.That(recording.IsCurrent, Is.True);
+        y.Dispose();
+        using var next = Tensor.From<float>(Numbers(1000), [1000], Device);
+
+        Assert.That(recording.IsCurrent, Is.False);
+        Assert.That(recording.Replay, Throws.TypeOf<ObjectDisposedException>());
+        Assert.That(next.ToArray<float>(), Is.EqualTo(Numbers(1000)));
+    }
+
+    [Test]
+    public void ScratchMemory_OfARecording_StaysWhenMoreIsAskedFor()
+    {
+        nint first, second, counters;
+        using (Backend.Enter())
+        {
+            first = Backend.Scratch(1000);
+            second = Backend.Scratch(100 << 20);
+            counters = Backend.Counters(10);
+        }
+
+        Backend.Trim();
+        using var tensor = new Tensor([1000], DType.UInt8, Device);
+        DriverCalls.In(Backend.ContextHandle, () =>
+        {
+            // The driver refuses memory that was freed.
+            DriverCalls.Set(first, 1, 1000, Backend.StreamHandle);
+            DriverCalls.Set(second, 1, 100 << 20, Backend.StreamHandle);
+            Assert.That(DriverCalls.Read(counters, 4096, Backend.StreamHandle), Is.All.Zero);
+        });
+        Backend.Synchronize();
+    }
+
+    [Test]
+    public void Recording_ThatThrows_LeavesTheBackendUsable()
+    {
+        using var x = Tensor.From<float>([-1, 1], [2], Device);
+        Assert.That(
+            () => Backend.Record(() => throw new InvalidDataException("no")), Throws.TypeOf<InvalidDataException>());
+        Backend.ReLUForward(new(x, x));
+        Assert.That(x.ToArray<float>(), Is.EqualTo(new[] { 0f, 1 }));
+    }
+
+    [Test]
+    public void HostCopiesAndWaits_WhileRecording_AreRefused()
+    {
+        using var x = Tensor.Zeros([2], DType.Float32, Device);
+        using var recording = Backend.Record(() =>
+        {
+            ErrorAssert.Throws<InvalidOperationException>(() => x.CopyFrom<float>([1, 2]), "while it records");
+            ErrorAssert.Throws<InvalidOperationException>(() => x.ToArray<float>(), "while it records");
+            ErrorAssert.Throws<InvalidOperationException>(Backend.Synchronize, "while it records");
+            ErrorAssert.Throws<InvalidOperationException>(() => Backend.Record(() => { }), "while it records");
+        });
+        Assert.That(x.ToArray<float>(), Is.All.Zero);
+    }
+}
