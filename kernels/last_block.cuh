@@ -10,7 +10,7 @@ static __device__ inline bool is_thread_0_of_last_block(unsigned* counter)
     __syncthreads();
     if (threadIdx.x != 0 || atomicAdd(counter, 1u) != gridDim.x - 1)
         return false;
-    *counter = 0;
+    atomicExch(counter, 0u);
     __threadfence();
     return true;
 }
