@@ -70,6 +70,10 @@ size_t Shadow::first_unwritten(size_t offset, size_t bytes) const
                             : static_cast<size_t>(static_cast<const unsigned char*>(found) - written_);
 }
 
+BlockChecker::BlockChecker() : memory_(Memory::instance())
+{
+}
+
 void BlockChecker::begin_grid(BlockRunner& runner)
 {
     runner_ = &runner;
@@ -152,7 +156,7 @@ void BlockChecker::access(const void* address, size_t size, unsigned flags, cons
 
 bool BlockChecker::find_global(const Access& access, Target& target)
 {
-    Allocation* allocation = Memory::instance().find(access.address);
+    Allocation* allocation = memory_.find(access.address);
     if (allocation == nullptr)
     {
         return false;
@@ -220,18 +224,14 @@ void BlockChecker::check_alignment(const Access& access)
 
 void BlockChecker::check_written(const Access& access, const Target& target)
 {
-    if (access.reads())
+    if (access.reads() && !target.shadow->all_written(target.offset, access.bytes))
     {
-        size_t unwritten = target.shadow->first_unwritten(target.offset, access.bytes);
-        if (unwritten != target.offset + access.bytes)
-        {
-            Access byte = access;
-            Target place = target;
-            byte.address += unwritten - target.offset;
-            place.offset = unwritten;
-            runner_->fail(Result::launch_failed,
-                          format("read of uninitialised %s%s", describe(byte, place).c_str(), at(access.code).c_str()));
-        }
+        Access byte = access;
+        Target place = target;
+        place.offset = target.shadow->first_unwritten(target.offset, access.bytes);
+        byte.address += place.offset - target.offset;
+        runner_->fail(Result::launch_failed,
+                      format("read of uninitialised %s%s", describe(byte, place).c_str(), at(access.code).c_str()));
     }
     if (access.writes())
     {
@@ -259,7 +259,12 @@ void BlockChecker::check_race(const Access& access, const Target& target)
         size_t first = std::max(target.offset, word * word_bytes) - word * word_bytes;
         size_t last = std::min(end, (word + 1) * word_bytes) - word * word_bytes;
         record.bytes = ((1u << last) - (1u << first)) & 15u;
-        const AccessRecord* earlier = races_.access(target.shadow->word(word), target.epoch, record);
+        WordHistory& history = target.shadow->word(word);
+        if (history.remembers(target.epoch, record))
+        {
+            continue;
+        }
+        const AccessRecord* earlier = races_.access(history, target.epoch, record);
         if (earlier != nullptr)
         {
             report_race(access, target, *earlier);
@@ -271,8 +276,8 @@ std::string BlockChecker::describe(const Access& access, const Target& target) c
 {
     if (target.shared == nullptr)
     {
-        return "global memory, " + (Memory::instance().find(access.address) != nullptr
-                                        ? Memory::instance().describe(access.address)
+        return "global memory, " + (memory_.find(access.address) != nullptr
+                                        ? memory_.describe(access.address)
                                         : std::string("a variable of the module"));
     }
     size_t byte = target.offset - target.shared->shadow_offset;
@@ -315,10 +320,10 @@ void BlockChecker::report_race(const Access& access, const Target& target, const
 
 void BlockChecker::report_out_of_bounds(const Access& access)
 {
-    const Allocation* allocation = Memory::instance().find(access.address);
+    const Allocation* allocation = memory_.find(access.address);
     bool elsewhere = allocation != nullptr && allocation->live && allocation->device != runner_->grid().device;
     std::string where = elsewhere               ? format("memory of device %d", allocation->device)
-                        : allocation != nullptr ? Memory::instance().describe(access.address)
+                        : allocation != nullptr ? memory_.describe(access.address)
                                                 : std::string("not device memory");
     runner_->fail(Result::illegal_address,
                   format("%s of %zu bytes at 0x%zx is out of bounds: %s%s", access.writes() ? "write" : "read", access.bytes,

@@ -16,6 +16,7 @@
 namespace softcuda
 {
 class BlockRunner;
+class Memory;
 
 // What is known about a range of memory: of each byte whether it was written, of each word who accessed it.
 class Shadow
@@ -29,6 +30,18 @@ public:
     void mark_written(size_t offset, size_t bytes);
     void forget_written();
     void copy(size_t offset, const Shadow& source, size_t source_offset, size_t bytes);
+
+    bool all_written(size_t offset, size_t bytes) const
+    {
+        // One comparison for what kernels do nearly always.
+        if (bytes == sizeof(uint32_t))
+        {
+            uint32_t four;
+            __builtin_memcpy(&four, written_ + offset, sizeof four);
+            return four == 0x01010101u;
+        }
+        return first_unwritten(offset, bytes) == offset + bytes;
+    }
 
     // The offset of the first byte of the range that was not written, or the end of the range.
     size_t first_unwritten(size_t offset, size_t bytes) const;
@@ -44,6 +57,7 @@ private:
 class BlockChecker
 {
 public:
+    BlockChecker();
     void begin_grid(BlockRunner& runner);
     void begin_block(unsigned long long number);
     void access(const void* address, size_t size, unsigned flags, const void* code);
@@ -94,6 +108,7 @@ private:
     [[noreturn]] void report_race(const Access& access, const Target& target, const AccessRecord& earlier);
     [[noreturn]] void report_out_of_bounds(const Access& access);
 
+    const Memory& memory_;
     BlockRunner* runner_ = nullptr;
     RaceDetector races_;
     std::vector<SharedRange> shared_ranges_;

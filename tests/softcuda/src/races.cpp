@@ -243,6 +243,10 @@ bool RaceDetector::ordered(const AccessRecord& earlier, unsigned thread) const
     {
         return true;
     }
+    if (of_thread_.empty())
+    {
+        return false;
+    }
     auto own = of_thread_.find(thread);
     return own != of_thread_.end() && own->second.known != nullptr && own->second.known->holds(earlier);
 }
@@ -260,62 +264,57 @@ const AccessRecord* RaceDetector::access(WordHistory& word, uint32_t epoch, cons
     if (word.epoch != epoch)
     {
         word.epoch = epoch;
-        word.count = 0;
+        word.count = 1;
         word.next_victim = 0;
+        word.records[0] = record;
+        return nullptr;
     }
-    unsigned kept = 0;
-    bool needless = false;
     for (unsigned i = 0; i < word.count; i++)
     {
-        AccessRecord earlier = word.records[i];
-        bool same_thread = earlier.same_thread(record);
-        if (same_thread && earlier.time == record.time && earlier.stands_for(record))
+        const AccessRecord& earlier = word.records[i];
+        if (earlier.conflicts(record) && !ordered(earlier, record.thread))
         {
-            if (word.count == 1)
-            {
-                return nullptr;
-            }
-            needless = true;
+            found_ = earlier;
+            return &found_;
         }
-        bool conflict = !same_thread && earlier.conflicts(record);
-        bool replaces = !needless && record.stands_for(earlier);
-        if (conflict || replaces)
+    }
+    remember(word, record);
+    return nullptr;
+}
+
+// Blocks run one after another, so a record of another block is of one that has ended: whatever comes later and is not
+// ordered after the new access, is not ordered after that record either, or was told of both. So reads by a few threads
+// are as good as reads by all.
+void RaceDetector::remember(WordHistory& word, const AccessRecord& record) const
+{
+    unsigned kept = 0;
+    unsigned reads = 0;
+    for (unsigned i = 0; i < word.count; i++)
+    {
+        const AccessRecord& earlier = word.records[i];
+        bool over = record.stands_for(earlier) && (before_barrier(earlier) || earlier.same_thread(record));
+        if (!over)
         {
-            bool in_order = same_thread || ordered(earlier, record.thread);
-            if (conflict && !in_order)
-            {
-                found_ = earlier;
-                return &found_;
-            }
-            if (replaces && in_order)
-            {
-                continue;
-            }
+            reads += earlier.write == 0;
+            word.records[kept++] = earlier;
         }
-        word.records[kept++] = earlier;
     }
     word.count = static_cast<uint16_t>(kept);
-    if (needless)
+    if (kept < WordHistory::capacity)
     {
-        return nullptr;
+        word.records[kept] = record;
+        word.count++;
     }
-    if (word.count < WordHistory::capacity)
+    else if (record.write != 0 || reads < WordHistory::capacity)
     {
-        word.records[word.count++] = record;
-        return nullptr;
-    }
-    // Full: many threads read the word, say. A few of them are enough to catch a later write, which cannot be ordered
-    // after all; so let a read go if there is one.
-    for (unsigned i = 0; i < WordHistory::capacity; i++)
-    {
-        unsigned victim = (word.next_victim + i) % WordHistory::capacity;
-        if (word.records[victim].write == 0 || i + 1 == WordHistory::capacity)
+        // A read makes room, if there is one.
+        unsigned victim = word.next_victim;
+        for (unsigned i = 0; i < WordHistory::capacity && word.records[victim].write != 0; i++)
         {
-            word.records[victim] = record;
-            word.next_victim = static_cast<uint16_t>((victim + 1) % WordHistory::capacity);
-            break;
+            victim = (victim + 1) % WordHistory::capacity;
         }
+        word.records[victim] = record;
+        word.next_victim = static_cast<uint16_t>((victim + 1) % WordHistory::capacity);
     }
-    return nullptr;
 }
 }
