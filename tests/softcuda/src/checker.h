@@ -27,7 +27,7 @@ public:
     Shadow(const Shadow&) = delete;
     Shadow& operator=(const Shadow&) = delete;
 
-    void mark_written(size_t offset, size_t bytes);
+    void mark_written(size_t offset, size_t bytes) { __builtin_memset(written_ + offset, 1, bytes); }
     void forget_written();
     void copy(size_t offset, const Shadow& source, size_t source_offset, size_t bytes);
 
@@ -86,6 +86,12 @@ private:
         bool writes() const { return (flags & access_write) != 0; }
         bool atomic() const { return (flags & access_atomic) != 0; }
         bool reads() const { return !writes() || atomic(); }
+
+        // Scalars and vectors are aligned to their size; the compiler says where it cannot promise that.
+        bool promises_alignment() const
+        {
+            return (flags & access_unaligned) == 0 && bytes <= 16 && (bytes & (bytes - 1)) == 0;
+        }
     };
     struct Target
     {
@@ -95,11 +101,11 @@ private:
         const SharedRange* shared;  // null for global memory
     };
 
-    bool find_global(const Access& access, Target& target);
     bool find_shared(const Access& access, Target& target);
     bool find_module_data(const Access& access, Target& target);
     bool is_own(const Access& access) const;
-    void check_alignment(const Access& access);
+    [[noreturn]] void report_misaligned(const Access& access);
+    [[noreturn]] void report_unwritten(const Access& access, const Target& target);
     void check_written(const Access& access, const Target& target);
     void check_race(const Access& access, const Target& target);
     std::string describe(const Access& access, const Target& target) const;

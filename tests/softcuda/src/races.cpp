@@ -296,7 +296,11 @@ void RaceDetector::remember(WordHistory& word, const AccessRecord& record) const
         if (!over)
         {
             reads += earlier.write == 0;
-            word.records[kept++] = earlier;
+            if (kept != i)
+            {
+                word.records[kept] = earlier;
+            }
+            kept++;
         }
     }
     word.count = static_cast<uint16_t>(kept);
