@@ -265,14 +265,13 @@ const AccessRecord* RaceDetector::access(WordHistory& word, uint32_t epoch, cons
     {
         word.epoch = epoch;
         word.count = 1;
-        word.next_victim = 0;
         word.records[0] = record;
         return nullptr;
     }
     for (unsigned i = 0; i < word.count; i++)
     {
         const AccessRecord& earlier = word.records[i];
-        if (earlier.conflicts(record) && !ordered(earlier, record.thread))
+        if (earlier.conflicts(record) && !ordered(earlier, record.thread) && !superseded(word, i, record))
         {
             found_ = earlier;
             return &found_;
@@ -280,6 +279,22 @@ const AccessRecord* RaceDetector::access(WordHistory& word, uint32_t epoch, cons
     }
     remember(word, record);
     return nullptr;
+}
+
+// Atomic operations on a word are in an order of their own. Who comes after one of them comes after all before it: so
+// may the last block set its counter back with a plain write.
+bool RaceDetector::superseded(const WordHistory& word, unsigned index, const AccessRecord& record) const
+{
+    const AccessRecord& earlier = word.records[index];
+    for (unsigned i = index + 1; earlier.atomic != 0 && i < word.count; i++)
+    {
+        const AccessRecord& later = word.records[i];
+        if (later.atomic != 0 && later.bytes == earlier.bytes && ordered(later, record.thread))
+        {
+            return true;
+        }
+    }
+    return false;
 }
 
 // Blocks run one after another, so a record of another block is of one that has ended: whatever comes later and is not
@@ -303,7 +318,7 @@ void RaceDetector::remember(WordHistory& word, const AccessRecord& record) const
             kept++;
         }
     }
-    word.count = static_cast<uint16_t>(kept);
+    word.count = kept;
     if (kept < WordHistory::capacity)
     {
         word.records[kept] = record;
@@ -311,14 +326,15 @@ void RaceDetector::remember(WordHistory& word, const AccessRecord& record) const
     }
     else if (record.write != 0 || reads < WordHistory::capacity)
     {
-        // A read makes room, if there is one.
-        unsigned victim = word.next_victim;
-        for (unsigned i = 0; i < WordHistory::capacity && word.records[victim].write != 0; i++)
+        // The oldest read makes room, or else the oldest record.
+        unsigned victim = 0;
+        while (victim < WordHistory::capacity && word.records[victim].write != 0)
         {
-            victim = (victim + 1) % WordHistory::capacity;
+            victim++;
         }
-        word.records[victim] = record;
-        word.next_victim = static_cast<uint16_t>((victim + 1) % WordHistory::capacity);
+        victim %= WordHistory::capacity;
+        std::copy(word.records + victim + 1, word.records + WordHistory::capacity, word.records + victim);
+        word.records[WordHistory::capacity - 1] = record;
     }
 }
 }

@@ -51,9 +51,8 @@ struct WordHistory
     static constexpr unsigned capacity = 4;
 
     uint32_t epoch;  // the launch (global memory) or the run of a block (shared memory) that the records belong to
-    uint16_t count;
-    uint16_t next_victim;
-    AccessRecord records[capacity];
+    uint32_t count;
+    AccessRecord records[capacity];  // oldest first
 
     // Whether an access would add nothing: one that stands for it is here, of the same thread at the same time.
     bool remembers(uint32_t present_epoch, const AccessRecord& record) const
@@ -135,6 +134,7 @@ private:
     void remember(WordHistory& word, const AccessRecord& record) const;
 
     bool ordered(const AccessRecord& earlier, unsigned thread) const;
+    bool superseded(const WordHistory& word, unsigned index, const AccessRecord& record) const;
     bool before_barrier(const AccessRecord& earlier) const
     {
         return earlier.block == block_ && earlier.time < floor_;
