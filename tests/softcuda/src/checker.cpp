@@ -16,7 +16,6 @@ namespace softcuda
 namespace
 {
 constexpr size_t word_bytes = 4;
-constexpr size_t widest_access = 16;
 
 size_t words_of(size_t bytes)
 {
@@ -48,11 +47,6 @@ Shadow::~Shadow()
     munmap(words_, words_of(bytes_) * sizeof(WordHistory));
 }
 
-void Shadow::mark_written(size_t offset, size_t bytes)
-{
-    std::memset(written_ + offset, 1, bytes);
-}
-
 void Shadow::forget_written()
 {
     std::memset(written_, 0, bytes_);
@@ -68,6 +62,10 @@ size_t Shadow::first_unwritten(size_t offset, size_t bytes) const
     const void* found = std::memchr(written_ + offset, 0, bytes);
     return found == nullptr ? offset + bytes
                             : static_cast<size_t>(static_cast<const unsigned char*>(found) - written_);
+}
+
+BlockChecker::BlockChecker() : memory_(Memory::instance())
+{
 }
 
 void BlockChecker::begin_grid(BlockRunner& runner)
@@ -123,48 +121,85 @@ void BlockChecker::fence(FenceScope scope)
     races_.fence(runner_->state().current, scope);
 }
 
+inline void BlockChecker::check_written(const Access& access, const Target& target)
+{
+    if (access.reads() && !target.shadow->all_written(target.offset, access.bytes))
+    {
+        report_unwritten(access, target);
+    }
+    if (access.writes())
+    {
+        target.shadow->mark_written(target.offset, access.bytes);
+    }
+}
+
+inline void BlockChecker::check_race(const Access& access, const Target& target)
+{
+    unsigned thread = runner_->state().current;
+    if (access.atomic())
+    {
+        races_.atomic(thread, access.address);
+    }
+    AccessRecord record{};
+    record.block = static_cast<uint32_t>(runner_->block_number());
+    record.time = races_.time(thread);
+    record.code = static_cast<uint32_t>(reinterpret_cast<uintptr_t>(access.code) - code_base_);
+    record.thread = thread & (max_threads_per_block - 1);
+    record.write = access.writes();
+    record.atomic = access.atomic();
+    size_t end = target.offset + access.bytes;
+    for (size_t word = target.offset / word_bytes; word * word_bytes < end; word++)
+    {
+        size_t first = std::max(target.offset, word * word_bytes) - word * word_bytes;
+        size_t last = std::min(end, (word + 1) * word_bytes) - word * word_bytes;
+        record.bytes = ((1u << last) - (1u << first)) & 15u;
+        WordHistory& history = target.shadow->word(word);
+        if (history.remembers(target.epoch, record))
+        {
+            continue;
+        }
+        const AccessRecord* earlier = races_.access(history, target.epoch, record);
+        if (earlier != nullptr)
+        {
+            report_race(access, target, *earlier);
+        }
+    }
+}
+
 void BlockChecker::access(const void* address, size_t size, unsigned flags, const void* code)
 {
     Access access{reinterpret_cast<uintptr_t>(address), size, flags, code};
     Target target;
-    bool found = find_global(access, target);
-    if (!found)
+    Allocation* allocation = memory_.find(access.address);
+    if (allocation != nullptr)
     {
-        if (is_own(access))
+        bool usable = allocation->live && allocation->holds(access.address, access.bytes) &&
+                      allocation->device == runner_->grid().device;
+        if (!usable)
         {
-            return;
+            report_out_of_bounds(access);
         }
-        found = find_shared(access, target) || find_module_data(access, target);
+        target = {allocation->shadow.get(), access.address - allocation->begin, runner_->grid().number, nullptr};
     }
-    runner_->stop_if_interrupted();
-    if (!found)
+    else if (is_own(access))
+    {
+        return;
+    }
+    else if (!find_shared(access, target) && !find_module_data(access, target))
     {
         report_out_of_bounds(access);
     }
-    check_alignment(access);
+    runner_->stop_if_interrupted();
+    if (access.promises_alignment() && (access.address & (access.bytes - 1)) != 0)
+    {
+        report_misaligned(access);
+    }
     if (target.shadow == nullptr)
     {
         return;  // pinned memory of the host
     }
     check_written(access, target);
     check_race(access, target);
-}
-
-bool BlockChecker::find_global(const Access& access, Target& target)
-{
-    Allocation* allocation = Memory::instance().find(access.address);
-    if (allocation == nullptr)
-    {
-        return false;
-    }
-    bool usable = allocation->live && allocation->holds(access.address, access.bytes) &&
-                  allocation->device == runner_->grid().device;
-    if (!usable)
-    {
-        report_out_of_bounds(access);
-    }
-    target = {allocation->shadow.get(), access.address - allocation->begin, runner_->grid().number, nullptr};
-    return true;
 }
 
 // What the kernel may touch without being asked: its local variables, its arguments, and what its built-in variables
@@ -207,72 +242,12 @@ bool BlockChecker::find_module_data(const Access& access, Target& target)
            access.bytes <= pinned.size - (access.address - pinned.begin);
 }
 
-void BlockChecker::check_alignment(const Access& access)
-{
-    bool promised = (access.flags & access_unaligned) == 0 && access.bytes <= widest_access;
-    if (promised && (access.bytes & (access.bytes - 1)) == 0 && (access.address & (access.bytes - 1)) != 0)
-    {
-        runner_->fail(Result::misaligned_address,
-                      format("misaligned %s of %zu bytes at 0x%zx%s", access.writes() ? "write" : "read", access.bytes,
-                             access.address, at(access.code).c_str()));
-    }
-}
-
-void BlockChecker::check_written(const Access& access, const Target& target)
-{
-    if (access.reads())
-    {
-        size_t unwritten = target.shadow->first_unwritten(target.offset, access.bytes);
-        if (unwritten != target.offset + access.bytes)
-        {
-            Access byte = access;
-            Target place = target;
-            byte.address += unwritten - target.offset;
-            place.offset = unwritten;
-            runner_->fail(Result::launch_failed,
-                          format("read of uninitialised %s%s", describe(byte, place).c_str(), at(access.code).c_str()));
-        }
-    }
-    if (access.writes())
-    {
-        target.shadow->mark_written(target.offset, access.bytes);
-    }
-}
-
-void BlockChecker::check_race(const Access& access, const Target& target)
-{
-    unsigned thread = runner_->state().current;
-    if (access.atomic())
-    {
-        races_.atomic(thread, access.address);
-    }
-    AccessRecord record{};
-    record.block = static_cast<uint32_t>(runner_->block_number());
-    record.time = races_.time(thread);
-    record.code = static_cast<uint32_t>(reinterpret_cast<uintptr_t>(access.code) - code_base_);
-    record.thread = thread & (max_threads_per_block - 1);
-    record.write = access.writes();
-    record.atomic = access.atomic();
-    size_t end = target.offset + access.bytes;
-    for (size_t word = target.offset / word_bytes; word * word_bytes < end; word++)
-    {
-        size_t first = std::max(target.offset, word * word_bytes) - word * word_bytes;
-        size_t last = std::min(end, (word + 1) * word_bytes) - word * word_bytes;
-        record.bytes = ((1u << last) - (1u << first)) & 15u;
-        const AccessRecord* earlier = races_.access(target.shadow->word(word), target.epoch, record);
-        if (earlier != nullptr)
-        {
-            report_race(access, target, *earlier);
-        }
-    }
-}
-
 std::string BlockChecker::describe(const Access& access, const Target& target) const
 {
     if (target.shared == nullptr)
     {
-        return "global memory, " + (Memory::instance().find(access.address) != nullptr
-                                        ? Memory::instance().describe(access.address)
+        return "global memory, " + (memory_.find(access.address) != nullptr
+                                        ? memory_.describe(access.address)
                                         : std::string("a variable of the module"));
     }
     size_t byte = target.offset - target.shared->shadow_offset;
@@ -313,12 +288,29 @@ void BlockChecker::report_race(const Access& access, const Target& target, const
                          hint.c_str()));
 }
 
+void BlockChecker::report_misaligned(const Access& access)
+{
+    runner_->fail(Result::misaligned_address,
+                  format("misaligned %s of %zu bytes at 0x%zx%s", access.writes() ? "write" : "read", access.bytes,
+                         access.address, at(access.code).c_str()));
+}
+
+void BlockChecker::report_unwritten(const Access& access, const Target& target)
+{
+    Access byte = access;
+    Target place = target;
+    place.offset = target.shadow->first_unwritten(target.offset, access.bytes);
+    byte.address += place.offset - target.offset;
+    runner_->fail(Result::launch_failed,
+                  format("read of uninitialised %s%s", describe(byte, place).c_str(), at(access.code).c_str()));
+}
+
 void BlockChecker::report_out_of_bounds(const Access& access)
 {
-    const Allocation* allocation = Memory::instance().find(access.address);
+    const Allocation* allocation = memory_.find(access.address);
     bool elsewhere = allocation != nullptr && allocation->live && allocation->device != runner_->grid().device;
     std::string where = elsewhere               ? format("memory of device %d", allocation->device)
-                        : allocation != nullptr ? Memory::instance().describe(access.address)
+                        : allocation != nullptr ? memory_.describe(access.address)
                                                 : std::string("not device memory");
     runner_->fail(Result::illegal_address,
                   format("%s of %zu bytes at 0x%zx is out of bounds: %s%s", access.writes() ? "write" : "read", access.bytes,

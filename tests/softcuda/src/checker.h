@@ -16,6 +16,7 @@
 namespace softcuda
 {
 class BlockRunner;
+class Memory;
 
 // What is known about a range of memory: of each byte whether it was written, of each word who accessed it.
 class Shadow
@@ -26,9 +27,21 @@ public:
     Shadow(const Shadow&) = delete;
     Shadow& operator=(const Shadow&) = delete;
 
-    void mark_written(size_t offset, size_t bytes);
+    void mark_written(size_t offset, size_t bytes) { __builtin_memset(written_ + offset, 1, bytes); }
     void forget_written();
     void copy(size_t offset, const Shadow& source, size_t source_offset, size_t bytes);
+
+    bool all_written(size_t offset, size_t bytes) const
+    {
+        // One comparison for what kernels do nearly always.
+        if (bytes == sizeof(uint32_t))
+        {
+            uint32_t four;
+            __builtin_memcpy(&four, written_ + offset, sizeof four);
+            return four == 0x01010101u;
+        }
+        return first_unwritten(offset, bytes) == offset + bytes;
+    }
 
     // The offset of the first byte of the range that was not written, or the end of the range.
     size_t first_unwritten(size_t offset, size_t bytes) const;
@@ -44,6 +57,7 @@ private:
 class BlockChecker
 {
 public:
+    BlockChecker();
     void begin_grid(BlockRunner& runner);
     void begin_block(unsigned long long number);
     void access(const void* address, size_t size, unsigned flags, const void* code);
@@ -72,6 +86,12 @@ private:
         bool writes() const { return (flags & access_write) != 0; }
         bool atomic() const { return (flags & access_atomic) != 0; }
         bool reads() const { return !writes() || atomic(); }
+
+        // Scalars and vectors are aligned to their size; the compiler says where it cannot promise that.
+        bool promises_alignment() const
+        {
+            return (flags & access_unaligned) == 0 && bytes <= 16 && (bytes & (bytes - 1)) == 0;
+        }
     };
     struct Target
     {
@@ -81,11 +101,11 @@ private:
         const SharedRange* shared;  // null for global memory
     };
 
-    bool find_global(const Access& access, Target& target);
     bool find_shared(const Access& access, Target& target);
     bool find_module_data(const Access& access, Target& target);
     bool is_own(const Access& access) const;
-    void check_alignment(const Access& access);
+    [[noreturn]] void report_misaligned(const Access& access);
+    [[noreturn]] void report_unwritten(const Access& access, const Target& target);
     void check_written(const Access& access, const Target& target);
     void check_race(const Access& access, const Target& target);
     std::string describe(const Access& access, const Target& target) const;
@@ -94,6 +114,7 @@ private:
     [[noreturn]] void report_race(const Access& access, const Target& target, const AccessRecord& earlier);
     [[noreturn]] void report_out_of_bounds(const Access& access);
 
+    const Memory& memory_;
     BlockRunner* runner_ = nullptr;
     RaceDetector races_;
     std::vector<SharedRange> shared_ranges_;

@@ -17,8 +17,6 @@ namespace softcuda
 {
 namespace
 {
-constexpr size_t page_bytes = 4096;
-constexpr size_t arena_bytes = size_t{256} << 30;
 constexpr size_t buffer_alignment = 256;  // as cuMemAlloc promises
 constexpr size_t front_guard = 256;
 constexpr unsigned char poison = 0xff;
@@ -68,12 +66,6 @@ Memory::Memory()
     arena_begin_ = reinterpret_cast<uintptr_t>(arena);
     arena_top_ = arena_begin_ + page_bytes;  // so that a small underrun of the first buffer is still inside
     owners_ = static_cast<std::atomic<Allocation*>*>(owners);
-}
-
-Allocation* Memory::find(uintptr_t address) const
-{
-    uintptr_t offset = address - arena_begin_;
-    return offset < arena_bytes ? owners_[offset / page_bytes].load(std::memory_order_acquire) : nullptr;
 }
 
 Allocation* Memory::find_live(uintptr_t address, size_t bytes) const

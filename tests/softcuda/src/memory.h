@@ -58,7 +58,11 @@ public:
     void free_all(const void* context);
 
     // The allocation whose pages hold the address, live or freed not long ago, or null. Takes no lock.
-    Allocation* find(uintptr_t address) const;
+    Allocation* find(uintptr_t address) const
+    {
+        uintptr_t offset = address - arena_begin_;
+        return offset < arena_bytes ? owners_[offset / page_bytes].load(std::memory_order_acquire) : nullptr;
+    }
 
     // The live allocation that holds all of [address, address + bytes), or null.
     Allocation* find_live(uintptr_t address, size_t bytes) const;
@@ -80,6 +84,9 @@ public:
     size_t pinned_count();
 
 private:
+    static constexpr size_t page_bytes = 4096;
+    static constexpr size_t arena_bytes = size_t{256} << 30;
+
     Memory();
 
     bool take_span(size_t bytes, uintptr_t& begin);

@@ -243,6 +243,10 @@ bool RaceDetector::ordered(const AccessRecord& earlier, unsigned thread) const
     {
         return true;
     }
+    if (of_thread_.empty())
+    {
+        return false;
+    }
     auto own = of_thread_.find(thread);
     return own != of_thread_.end() && own->second.known != nullptr && own->second.known->holds(earlier);
 }
@@ -260,62 +264,77 @@ const AccessRecord* RaceDetector::access(WordHistory& word, uint32_t epoch, cons
     if (word.epoch != epoch)
     {
         word.epoch = epoch;
-        word.count = 0;
-        word.next_victim = 0;
+        word.count = 1;
+        word.records[0] = record;
+        return nullptr;
     }
-    unsigned kept = 0;
-    bool needless = false;
     for (unsigned i = 0; i < word.count; i++)
     {
-        AccessRecord earlier = word.records[i];
-        bool same_thread = earlier.same_thread(record);
-        if (same_thread && earlier.time == record.time && earlier.stands_for(record))
+        const AccessRecord& earlier = word.records[i];
+        if (earlier.conflicts(record) && !ordered(earlier, record.thread) && !superseded(word, i, record))
         {
-            if (word.count == 1)
-            {
-                return nullptr;
-            }
-            needless = true;
-        }
-        bool conflict = !same_thread && earlier.conflicts(record);
-        bool replaces = !needless && record.stands_for(earlier);
-        if (conflict || replaces)
-        {
-            bool in_order = same_thread || ordered(earlier, record.thread);
-            if (conflict && !in_order)
-            {
-                found_ = earlier;
-                return &found_;
-            }
-            if (replaces && in_order)
-            {
-                continue;
-            }
-        }
-        word.records[kept++] = earlier;
-    }
-    word.count = static_cast<uint16_t>(kept);
-    if (needless)
-    {
-        return nullptr;
-    }
-    if (word.count < WordHistory::capacity)
-    {
-        word.records[word.count++] = record;
-        return nullptr;
-    }
-    // Full: many threads read the word, say. A few of them are enough to catch a later write, which cannot be ordered
-    // after all; so let a read go if there is one.
-    for (unsigned i = 0; i < WordHistory::capacity; i++)
-    {
-        unsigned victim = (word.next_victim + i) % WordHistory::capacity;
-        if (word.records[victim].write == 0 || i + 1 == WordHistory::capacity)
-        {
-            word.records[victim] = record;
-            word.next_victim = static_cast<uint16_t>((victim + 1) % WordHistory::capacity);
-            break;
+            found_ = earlier;
+            return &found_;
         }
     }
+    remember(word, record);
     return nullptr;
+}
+
+// Atomic operations on a word are in an order of their own. Who comes after one of them comes after all before it: so
+// may the last block set its counter back with a plain write.
+bool RaceDetector::superseded(const WordHistory& word, unsigned index, const AccessRecord& record) const
+{
+    const AccessRecord& earlier = word.records[index];
+    for (unsigned i = index + 1; earlier.atomic != 0 && i < word.count; i++)
+    {
+        const AccessRecord& later = word.records[i];
+        if (later.atomic != 0 && later.bytes == earlier.bytes && ordered(later, record.thread))
+        {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Blocks run one after another, so a record of another block is of one that has ended: whatever comes later and is not
+// ordered after the new access, is not ordered after that record either, or was told of both. So reads by a few threads
+// are as good as reads by all.
+void RaceDetector::remember(WordHistory& word, const AccessRecord& record) const
+{
+    unsigned kept = 0;
+    unsigned reads = 0;
+    for (unsigned i = 0; i < word.count; i++)
+    {
+        const AccessRecord& earlier = word.records[i];
+        bool over = record.stands_for(earlier) && (before_barrier(earlier) || earlier.same_thread(record));
+        if (!over)
+        {
+            reads += earlier.write == 0;
+            if (kept != i)
+            {
+                word.records[kept] = earlier;
+            }
+            kept++;
+        }
+    }
+    word.count = kept;
+    if (kept < WordHistory::capacity)
+    {
+        word.records[kept] = record;
+        word.count++;
+    }
+    else if (record.write != 0 || reads < WordHistory::capacity)
+    {
+        // The oldest read makes room, or else the oldest record.
+        unsigned victim = 0;
+        while (victim < WordHistory::capacity && word.records[victim].write != 0)
+        {
+            victim++;
+        }
+        victim %= WordHistory::capacity;
+        std::copy(word.records + victim + 1, word.records + WordHistory::capacity, word.records + victim);
+        word.records[WordHistory::capacity - 1] = record;
+    }
 }
 }

@@ -51,9 +51,22 @@ struct WordHistory
     static constexpr unsigned capacity = 4;
 
     uint32_t epoch;  // the launch (global memory) or the run of a block (shared memory) that the records belong to
-    uint16_t count;
-    uint16_t next_victim;
-    AccessRecord records[capacity];
+    uint32_t count;
+    AccessRecord records[capacity];  // oldest first
+
+    // Whether an access would add nothing: one that stands for it is here, of the same thread at the same time.
+    bool remembers(uint32_t present_epoch, const AccessRecord& record) const
+    {
+        for (unsigned i = 0; epoch == present_epoch && i < count; i++)
+        {
+            const AccessRecord& earlier = records[i];
+            if (earlier.time == record.time && earlier.same_thread(record) && earlier.stands_for(record))
+            {
+                return true;
+            }
+        }
+        return false;
+    }
 };
 
 // What someone knows to have happened: per block, everything before a time, and more of single threads.
@@ -88,7 +101,7 @@ public:
     // An atomic operation on the address: publishes, and takes what others have published there.
     void atomic(unsigned thread, uintptr_t address);
 
-    // Remembers an access to a word; returns a remembered one that it races with, or null. The record is valid until
+    // Remembers an access to a word that does not remember it yet; returns a remembered one that it races with, or null. The record is valid until
     // the next call.
     const AccessRecord* access(WordHistory& word, uint32_t epoch, const AccessRecord& record);
 
@@ -118,8 +131,14 @@ private:
     };
 
     static void join(Known& to, const Known& from);
+    void remember(WordHistory& word, const AccessRecord& record) const;
 
     bool ordered(const AccessRecord& earlier, unsigned thread) const;
+    bool superseded(const WordHistory& word, unsigned index, const AccessRecord& record) const;
+    bool before_barrier(const AccessRecord& earlier) const
+    {
+        return earlier.block == block_ && earlier.time < floor_;
+    }
     bool ordered_in_block(const AccessRecord& earlier, unsigned thread) const;
     Known everything_before(unsigned thread) const;
     uint32_t seen_by(unsigned thread, unsigned other) const;

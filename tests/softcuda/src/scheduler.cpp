@@ -24,10 +24,7 @@ constexpr char poison = static_cast<char>(0xff);  // NaN in every floating-point
 constexpr unsigned stack_count = max_threads_per_block + 2;
 constexpr unsigned landing_stack_index = max_threads_per_block + 1;
 
-thread_local std::unique_ptr<BlockRunner> this_runner;
-
-// A plain pointer for the signal handler, which must not construct anything.
-thread_local BlockRunner* this_runner_pointer = nullptr;
+thread_local std::unique_ptr<BlockRunner> owned_runner;
 
 // A walk over all blocks in an order that looks like none: i -> (start + i * stride) mod count, stride and count coprime.
 unsigned long long shuffled_block(unsigned long long i, unsigned long long count, uint64_t seed)
@@ -47,21 +44,17 @@ unsigned long long shuffled_block(unsigned long long i, unsigned long long count
 }
 }
 
+__thread BlockRunner* this_runner = nullptr;
+
 BlockRunner& BlockRunner::current()
 {
     if (this_runner == nullptr)
     {
-        this_runner = std::make_unique<BlockRunner>();
-        this_runner_pointer = this_runner.get();
+        owned_runner = std::make_unique<BlockRunner>();
+        this_runner = owned_runner.get();
         prepare_signal_stack();
     }
     return *this_runner;
-}
-
-BlockRunner* BlockRunner::running()
-{
-    BlockRunner* runner = this_runner_pointer;
-    return runner != nullptr && runner->in_kernel_.load(std::memory_order_relaxed) ? runner : nullptr;
 }
 
 BlockRunner::BlockRunner() : stacks_(stack_count)
@@ -70,7 +63,7 @@ BlockRunner::BlockRunner() : stacks_(stack_count)
 
 BlockRunner::~BlockRunner()
 {
-    this_runner_pointer = nullptr;
+    this_runner = nullptr;
 }
 
 char* BlockRunner::thread_local_address(size_t offset) const
@@ -202,7 +195,7 @@ void BlockRunner::check_dynamic_shared_guard()
 
 void BlockRunner::fiber_main()
 {
-    BlockRunner& runner = *this_runner_pointer;
+    BlockRunner& runner = *this_runner;
     runner.grid_->function->entry->run(runner.grid_->arguments);
     void* abandoned;
     runner.dispatch(&abandoned);
@@ -279,12 +272,9 @@ std::string BlockRunner::place() const
                   block.z, thread.x, thread.y, thread.z);
 }
 
-void BlockRunner::stop_if_interrupted()
+void BlockRunner::fail_by_timeout()
 {
-    if (interrupted_.load(std::memory_order_relaxed))
-    {
-        fail(Result::launch_timeout, "the kernel ran longer than TIMEOUT allows");
-    }
+    fail(Result::launch_timeout, "the kernel ran longer than TIMEOUT allows");
 }
 
 int BlockRunner::barrier(BarrierKind kind, int predicate, unsigned line)

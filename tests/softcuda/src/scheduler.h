@@ -37,6 +37,13 @@ struct Grid
     std::atomic<Result> result{Result::success};
 };
 
+class BlockRunner;
+
+// The calling thread's runner, if it has run a kernel: a plain pointer, for signal handlers, which must not construct
+// anything. Initial-exec makes it one instruction to read, which counts since every checked access does; it takes 8
+// bytes of the little room that libraries loaded late have for this.
+extern __thread BlockRunner* this_runner __attribute__((tls_model("initial-exec")));
+
 // One per OS thread that has run a kernel.
 class BlockRunner
 {
@@ -47,7 +54,11 @@ public:
     static BlockRunner& current();
 
     // The calling thread's if it is inside a kernel, else null. Safe in a signal handler.
-    static BlockRunner* running();
+    static BlockRunner* running()
+    {
+        BlockRunner* runner = this_runner;
+        return runner != nullptr && runner->in_kernel_.load(std::memory_order_relaxed) ? runner : nullptr;
+    }
 
     BlockRunner();
     ~BlockRunner();
@@ -81,7 +92,13 @@ public:
     // Asked for by the watchdog: the kernel ends at its next call into the runtime, or at once where a signal finds it
     // in code of its own.
     void interrupt() { interrupted_.store(true, std::memory_order_relaxed); }
-    void stop_if_interrupted();
+    void stop_if_interrupted()
+    {
+        if (interrupted_.load(std::memory_order_relaxed))
+        {
+            fail_by_timeout();
+        }
+    }
 
     // For the signal handler: where to go on so that `fault_landing` runs on a stack of its own.
     void* landing_stack(void (*landing)());
@@ -124,6 +141,7 @@ private:
     void complete_warp(unsigned warp, unsigned lanes, WarpOperation operation);
     void exchange(unsigned warp, unsigned lanes);
     [[noreturn]] void end_block();
+    [[noreturn]] void fail_by_timeout();
     void report_deadlock();
     void check_dynamic_shared_guard();
 

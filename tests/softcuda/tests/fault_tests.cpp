@@ -67,6 +67,7 @@ const Fault faults[] = {
     {"races.cu", "warp_barrier_for_block", block, Found::Checked, CUDA_ERROR_LAUNCH_FAILED, "race", true},
     {"races.cu", "shuffle_of_other_half", warp, Found::Checked, CUDA_ERROR_LAUNCH_FAILED, "race", true},
     {"races.cu", "last_block_without_fence", blocks, Found::Checked, CUDA_ERROR_LAUNCH_FAILED, "race", true},
+    {"races.cu", "counter_set_back_by_all", {8, 32, 0}, Found::Checked, CUDA_ERROR_LAUNCH_FAILED, "race", true},
     {"execution.cu", "two_barriers", block, Found::Fast, CUDA_ERROR_LAUNCH_FAILED, "divergent barrier", false},
     {"execution.cu", "exit_before_barrier", block, Found::Fast, CUDA_ERROR_LAUNCH_FAILED, "divergent barrier", false},
     {"execution.cu", "deadlock", warp, Found::Fast, CUDA_ERROR_LAUNCH_FAILED, "deadlock", false},

@@ -253,3 +253,28 @@ extern "C" __global__ void last_block_all_threads_fence_right(float* in, float* 
         in[i] = sum;
     }
 }
+
+// The counter is set back for the next launch, but by every block.
+extern "C" __global__ void counter_set_back_by_all(float* in, float* out, unsigned* counter, int n)
+{
+    if (threadIdx.x == 0)
+    {
+        __threadfence();
+        atomicAdd(counter, 1u);
+        __threadfence();
+        *counter = 0;
+    }
+}
+
+// The last one may use a plain write: all atomic operations on the counter came before its own.
+extern "C" __global__ void counter_set_back_by_all_right(float* in, float* out, unsigned* counter, int n)
+{
+    if (threadIdx.x == 0)
+    {
+        __threadfence();
+        const bool is_last = atomicAdd(counter, 1u) == gridDim.x - 1;
+        __threadfence();
+        if (is_last)
+            *counter = 0;
+    }
+}
