@@ -14,6 +14,8 @@ public sealed unsafe partial class CudaBackend
     {
         using var scope = Enter();
         RequireNotRecording("record");
+        if (!CanRecord)
+            return base.Record(work);
         // Both are cleared when they are made, which must not become part of the recording.
         Counters(0);
         RefusedLabelOnDevice();
