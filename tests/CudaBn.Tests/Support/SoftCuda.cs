@@ -58,7 +58,11 @@ internal static class SoftCuda
     private static string HashOf(string sources)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var files = Directory.EnumerateFiles(sources, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal);
+        // A build by hand is no source.
+        var builds = Path.Combine(sources, "build") + Path.DirectorySeparatorChar;
+        var files = Directory.EnumerateFiles(sources, "*", SearchOption.AllDirectories)
+            .Where(file => !file.StartsWith(builds, StringComparison.Ordinal))
+            .Order(StringComparer.Ordinal);
         foreach (var file in files)
         {
             var content = File.ReadAllBytes(file);
