@@ -140,19 +140,17 @@ inline void BlockChecker::check_race(const Access& access, const Target& target)
     {
         races_.atomic(thread, access.address);
     }
-    AccessRecord record{};
-    record.block = static_cast<uint32_t>(runner_->block_number());
-    record.time = races_.time(thread);
-    record.code = static_cast<uint32_t>(reinterpret_cast<uintptr_t>(access.code) - code_base_);
-    record.thread = thread & (max_threads_per_block - 1);
-    record.write = access.writes();
-    record.atomic = access.atomic();
+    uintptr_t code = reinterpret_cast<uintptr_t>(access.code) - code_base_;
+    AccessRecord whole(static_cast<uint32_t>(runner_->block_number()), thread,
+                       races_.time(thread) & AccessRecord::last_time,
+                       code <= AccessRecord::last_code ? static_cast<uint32_t>(code) : 0, access.writes(),
+                       access.atomic());
     size_t end = target.offset + access.bytes;
     for (size_t word = target.offset / word_bytes; word * word_bytes < end; word++)
     {
         size_t first = std::max(target.offset, word * word_bytes) - word * word_bytes;
         size_t last = std::min(end, (word + 1) * word_bytes) - word * word_bytes;
-        record.bytes = ((1u << last) - (1u << first)) & 15u;
+        AccessRecord record = whole.to((1u << last) - (1u << first));
         WordHistory& history = target.shadow->word(word);
         if (history.remembers(target.epoch, record))
         {
@@ -274,15 +272,15 @@ std::string BlockChecker::describe_thread(uint32_t block, unsigned thread) const
 void BlockChecker::report_race(const Access& access, const Target& target, const AccessRecord& earlier)
 {
     auto kind = [](bool writes, bool atomic) { return atomic ? "atomic operation" : writes ? "write" : "read"; };
-    const void* earlier_code = reinterpret_cast<const void*>(code_base_ + earlier.code);
+    const void* earlier_code = reinterpret_cast<const void*>(code_base_ + earlier.code());
     unsigned thread = runner_->state().current;
     std::string hint = races_.lacks_fence(earlier, thread)
                            ? "; the atomic operation between them would order them if a __threadfence() followed it"
                            : "";
     runner_->fail(Result::launch_failed,
                   format("data race on %s: %s%s by %s and %s%s by %s%s", describe(access, target).c_str(),
-                         kind(earlier.write != 0, earlier.atomic != 0), at(earlier_code).c_str(),
-                         describe_thread(earlier.block, earlier.thread).c_str(), kind(access.writes(), access.atomic()),
+                         kind(earlier.write(), earlier.atomic()), at(earlier_code).c_str(),
+                         describe_thread(earlier.block(), earlier.thread()).c_str(), kind(access.writes(), access.atomic()),
                          at(access.code).c_str(),
                          describe_thread(static_cast<uint32_t>(runner_->block_number()), thread).c_str(),
                          hint.c_str()));

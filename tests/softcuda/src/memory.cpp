@@ -21,6 +21,9 @@ constexpr size_t buffer_alignment = 256;  // as cuMemAlloc promises
 constexpr size_t front_guard = 256;
 constexpr unsigned char poison = 0xff;
 
+// What lies in a buffer's pages before it: less than a page and the guard that there must be.
+constexpr size_t longest_guard = 4096 + front_guard;
+
 // Buffers this large are not filled but mapped from a file of poison, so that one of several GiB costs no memory until
 // it is written.
 constexpr size_t large_buffer = size_t{16} << 20;
@@ -35,8 +38,9 @@ size_t round_up(size_t value, size_t unit)
 
 bool all_poison(uintptr_t begin, uintptr_t end)
 {
+    static const std::vector<unsigned char> pattern(longest_guard, poison);
     const unsigned char* bytes = reinterpret_cast<const unsigned char*>(begin);
-    return std::all_of(bytes, bytes + (end - begin), [](unsigned char byte) { return byte == poison; });
+    return std::memcmp(bytes, pattern.data(), end - begin) == 0;
 }
 
 void make_inaccessible(uintptr_t begin, size_t bytes)

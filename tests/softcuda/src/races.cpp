@@ -35,13 +35,13 @@ void Knowledge::add(const Knowledge& other)
 
 bool Knowledge::holds(const AccessRecord& record) const
 {
-    auto of = blocks_.find(record.block);
+    auto of = blocks_.find(record.block());
     if (of == blocks_.end())
     {
         return false;
     }
-    auto thread = of->second.of_thread.find(record.thread);
-    return record.time < of->second.before || (thread != of->second.of_thread.end() && record.time < thread->second);
+    auto thread = of->second.of_thread.find(record.thread());
+    return record.time() < of->second.before || (thread != of->second.of_thread.end() && record.time() < thread->second);
 }
 
 void RaceDetector::join(Known& to, const Known& from)
@@ -226,16 +226,16 @@ void RaceDetector::atomic(unsigned thread, uintptr_t address)
 
 bool RaceDetector::ordered_in_block(const AccessRecord& earlier, unsigned thread) const
 {
-    if (earlier.time < floor_)
+    if (earlier.time() < floor_)
     {
         return true;
     }
-    return earlier.thread / warp_size == thread / warp_size && earlier.time < seen_by(thread, earlier.thread);
+    return earlier.thread() / warp_size == thread / warp_size && earlier.time() < seen_by(thread, earlier.thread());
 }
 
 bool RaceDetector::ordered(const AccessRecord& earlier, unsigned thread) const
 {
-    if (earlier.block == block_ && (earlier.thread == thread || ordered_in_block(earlier, thread)))
+    if (earlier.block() == block_ && (earlier.thread() == thread || ordered_in_block(earlier, thread)))
     {
         return true;
     }
@@ -271,7 +271,7 @@ const AccessRecord* RaceDetector::access(WordHistory& word, uint32_t epoch, cons
     for (unsigned i = 0; i < word.count; i++)
     {
         const AccessRecord& earlier = word.records[i];
-        if (earlier.conflicts(record) && !ordered(earlier, record.thread) && !superseded(word, i, record))
+        if (earlier.conflicts(record) && !ordered(earlier, record.thread()) && !superseded(word, i, record))
         {
             found_ = earlier;
             return &found_;
@@ -286,10 +286,10 @@ const AccessRecord* RaceDetector::access(WordHistory& word, uint32_t epoch, cons
 bool RaceDetector::superseded(const WordHistory& word, unsigned index, const AccessRecord& record) const
 {
     const AccessRecord& earlier = word.records[index];
-    for (unsigned i = index + 1; earlier.atomic != 0 && i < word.count; i++)
+    for (unsigned i = index + 1; earlier.atomic() && i < word.count; i++)
     {
         const AccessRecord& later = word.records[i];
-        if (later.atomic != 0 && later.bytes == earlier.bytes && ordered(later, record.thread))
+        if (later.atomic() && later.bytes() == earlier.bytes() && ordered(later, record.thread()))
         {
             return true;
         }
@@ -310,7 +310,7 @@ void RaceDetector::remember(WordHistory& word, const AccessRecord& record) const
         bool over = record.stands_for(earlier) && (before_barrier(earlier) || earlier.same_thread(record));
         if (!over)
         {
-            reads += earlier.write == 0;
+            reads += !earlier.write();
             if (kept != i)
             {
                 word.records[kept] = earlier;
@@ -324,11 +324,11 @@ void RaceDetector::remember(WordHistory& word, const AccessRecord& record) const
         word.records[kept] = record;
         word.count++;
     }
-    else if (record.write != 0 || reads < WordHistory::capacity)
+    else if (record.write() || reads < WordHistory::capacity)
     {
         // The oldest read makes room, or else the oldest record.
         unsigned victim = 0;
-        while (victim < WordHistory::capacity && word.records[victim].write != 0)
+        while (victim < WordHistory::capacity && word.records[victim].write())
         {
             victim++;
         }

@@ -20,33 +20,71 @@
 
 namespace softcuda
 {
-// One access as it is remembered.
-struct AccessRecord
+// One access as it is remembered, in few bits: a word of memory has several. Packed by hand, because the compiler's
+// bit-fields are written byte by byte and read as words, which stalls at every access.
+class AccessRecord
 {
-    uint32_t block;
-    uint32_t time;
-    uint32_t code;  // offset of the instruction in its module
-    uint32_t thread : 10;
-    uint32_t bytes : 4;  // which bytes of the word
-    uint32_t write : 1;
-    uint32_t atomic : 1;
+public:
+    static constexpr uint32_t last_time = (1u << 28) - 1;
+    static constexpr uint32_t last_code = (1u << 20) - 1;
 
-    bool same_thread(const AccessRecord& other) const { return block == other.block && thread == other.thread; }
+    AccessRecord() = default;
+    AccessRecord(uint32_t block, unsigned thread, uint32_t time, uint32_t code, bool write, bool atomic)
+        : block_(block),
+          time_and_bytes_(time << 4),
+          who_(code << 12 | thread << 2 | (write ? write_bit : 0) | (atomic ? atomic_bit : 0))
+    {
+    }
+
+    uint32_t block() const { return block_; }
+    uint32_t time() const { return time_and_bytes_ >> 4; }
+    unsigned thread() const { return who_ >> 2 & (max_threads_per_block - 1); }
+    uint32_t code() const { return who_ >> 12; }  // offset of the instruction in its module; 0 if too large for that
+    bool write() const { return (who_ & write_bit) != 0; }
+    bool atomic() const { return (who_ & atomic_bit) != 0; }
+    uint32_t bytes() const { return time_and_bytes_ & 15; }  // which bytes of the word
+
+    // The same access to these bytes of a word.
+    AccessRecord to(uint32_t bytes) const
+    {
+        AccessRecord record = *this;
+        record.time_and_bytes_ |= bytes;
+        return record;
+    }
+
+    bool same_thread(const AccessRecord& other) const
+    {
+        return block_ == other.block_ && ((who_ ^ other.who_) & thread_bits) == 0;
+    }
+
+    bool same_time(const AccessRecord& other) const { return (time_and_bytes_ ^ other.time_and_bytes_) < 16; }
 
     bool conflicts(const AccessRecord& other) const
     {
-        return (bytes & other.bytes) != 0 && (write | other.write) != 0 && (atomic & other.atomic) == 0;
+        return (time_and_bytes_ & other.time_and_bytes_ & 15) != 0 && ((who_ | other.who_) & write_bit) != 0 &&
+               (who_ & other.who_ & atomic_bit) == 0;
     }
 
     // Whether any later access that conflicts with `other` conflicts with this one too.
     bool stands_for(const AccessRecord& other) const
     {
-        return (bytes & other.bytes) == other.bytes && write >= other.write && atomic <= other.atomic;
+        return (~time_and_bytes_ & other.time_and_bytes_ & 15) == 0 && (~who_ & other.who_ & write_bit) == 0 &&
+               (who_ & ~other.who_ & atomic_bit) == 0;
     }
+
+private:
+    static constexpr uint32_t write_bit = 1;
+    static constexpr uint32_t atomic_bit = 2;
+    static constexpr uint32_t thread_bits = (max_threads_per_block - 1) << 2;
+
+    uint32_t block_;
+    uint32_t time_and_bytes_;
+    uint32_t who_;
 };
 
 // What is remembered about a word of memory: the accesses that a later one may still race with.
-struct WordHistory
+// One line of the cache, since a checked kernel touches one for each of its accesses.
+struct alignas(64) WordHistory
 {
     static constexpr unsigned capacity = 4;
 
@@ -60,7 +98,7 @@ struct WordHistory
         for (unsigned i = 0; epoch == present_epoch && i < count; i++)
         {
             const AccessRecord& earlier = records[i];
-            if (earlier.time == record.time && earlier.same_thread(record) && earlier.stands_for(record))
+            if (earlier.same_thread(record) && earlier.same_time(record) && earlier.stands_for(record))
             {
                 return true;
             }
@@ -137,7 +175,7 @@ private:
     bool superseded(const WordHistory& word, unsigned index, const AccessRecord& record) const;
     bool before_barrier(const AccessRecord& earlier) const
     {
-        return earlier.block == block_ && earlier.time < floor_;
+        return earlier.block() == block_ && earlier.time() < floor_;
     }
     bool ordered_in_block(const AccessRecord& earlier, unsigned thread) const;
     Known everything_before(unsigned thread) const;
