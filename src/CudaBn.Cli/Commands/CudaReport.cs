@@ -13,12 +13,22 @@ internal static class CudaReport
         WriteLibrary("driver", NativeLibraries.Driver, Of("supports CUDA", diagnosis.DriverVersion));
         WriteLibrary("NVRTC", NativeLibraries.Nvrtc, Of("version", diagnosis.NvrtcVersion));
         WriteLibrary("cuBLAS", NativeLibraries.Cublas, null);
+        Terminal.WriteField("kernels", KernelCache());
         foreach (var gpu in diagnosis.Devices)
             Terminal.WriteField(
                 Text.Of($"cuda:{gpu.Index}"),
                 Text.Of($"{gpu.Name}, compute capability {gpu.Capability}, {gpu.MemoryBytes / 1e9:F1} GB"));
         if (diagnosis.Problem is { } problem)
             Terminal.WriteField("to mend", $"{problem.What}: {problem.Remedy}");
+    }
+
+    private static string KernelCache()
+    {
+        var cache = CubinCache.OfThisProcess();
+        if (cache.Folder is null)
+            return $"compiled kernels are not kept: {cache.Problem}";
+        var files = new DirectoryInfo(cache.Folder).GetFiles("*.cubin");
+        return Text.Of($"{cache.Folder}: {files.Length} compiled, {files.Sum(file => file.Length) / 1e6:F1} MB");
     }
 
     private static string? Of(string what, Version? version) => version is null ? null : $"{what} {version}";

@@ -7,6 +7,7 @@ namespace CudaBn.Tests.Backends;
 
 /// <summary>Batches beyond 65,535 and 880,801 images, at which launch grids elsewhere end.</summary>
 [Parallelizable(ParallelScope.Self)]
+[Category("Large")]
 [TestFixtureSource(typeof(TestBackends), nameof(TestBackends.InFloat32))]
 public class LargeBatchTests(TestBackend backend, DType dtype) : BackendFixture(backend, dtype)
 {

@@ -114,6 +114,7 @@ public class BatchNormKernelTests(TestBackend backend, DType dtype) : KernelFixt
         }
     }
 
+    [Category("Large")]
     [TestCase(70_000, 1, 1)]
     [TestCase(2, 70_000, 1)]
     [TestCase(1, 70_000, 9)]

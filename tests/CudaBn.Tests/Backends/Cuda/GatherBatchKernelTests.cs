@@ -47,6 +47,7 @@ public class GatherBatchKernelTests(TestBackend backend, DType dtype) : KernelFi
         }
     }
 
+    [Category("Large")]
     [Test]
     public void ImagesBeyond2To31Loads_AreFound([Values(1000, 1001)] int width)
     {
