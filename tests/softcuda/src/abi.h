@@ -25,10 +25,11 @@
 // A fiber never moves to another OS thread, so addresses of thread_local objects may be kept across any call.
 //
 // Shared memory. `__shared__ T x[N]` is `static thread_local T x[N]` (dynamic TLS model, no initialiser): every OS
-// thread that runs blocks has its own. The runtime finds these objects as the STT_TLS symbols of the module's .symtab
-// (so a module is not stripped) and fills them before each block; every STT_TLS symbol whose name does not contain
-// "softcuda_block_state" counts as shared memory of the kernel that its mangled name names, or, where it names no
-// kernel, of every kernel of the module. `extern __shared__` memory is BlockState::dynamic_shared.
+// thread that runs blocks has its own. The runtime finds these objects as the STT_TLS symbols of the module's .symtab,
+// and which of them a kernel uses from the relocations of the code that KernelEntry::run can reach; so a module is
+// linked with --emit-relocs and not stripped. Only the object whose name contains "softcuda_block_state" is no shared
+// memory. The others are filled before each block of a kernel that uses them. `extern __shared__` memory is
+// BlockState::dynamic_shared.
 //
 // Checked modules (ModuleTable::checked == 1) call Runtime::access for every load and store, and before every atomic
 // operation, fence for every fence. Others never call access; they may call fence.
@@ -41,7 +42,7 @@ struct uint3
 
 namespace softcuda
 {
-constexpr unsigned abi_version = 1;
+constexpr unsigned abi_version = 2;
 constexpr unsigned warp_size = 32;
 constexpr unsigned max_threads_per_block = 1024;
 

@@ -1,8 +1,6 @@
 #include "module.h"
 
-#include <cxxabi.h>
 #include <dlfcn.h>
-#include <elf.h>
 #include <link.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -13,6 +11,7 @@
 #include <stdexcept>
 
 #include "checker.h"
+#include "elf_object.h"
 #include "report.h"
 #include "scheduler.h"
 
@@ -20,7 +19,7 @@ namespace softcuda
 {
 namespace
 {
-constexpr char block_state_name[] = "softcuda_block_state";
+constexpr char own_prefix[] = "softcuda";  // of what the shim and the table of kernels define
 constexpr char table_name[] = "softcuda_module";
 
 int write_to_memory_file(const std::string& object)
@@ -42,29 +41,6 @@ int write_to_memory_file(const std::string& object)
 std::string file_path(int file)
 {
     return "/proc/self/fd/" + std::to_string(file);
-}
-
-std::string demangle(const std::string& name)
-{
-    int status = 0;
-    char* text = abi::__cxa_demangle(name.c_str(), nullptr, nullptr, &status);
-    std::string result = status == 0 ? text : name;
-    std::free(text);
-    return result;
-}
-
-// Of "batch_norm_stats(float const*, int)::tile": "batch_norm_stats"; "" for a variable of no function.
-std::string enclosing_function(const std::string& demangled)
-{
-    size_t variable = demangled.rfind("::");
-    if (variable == std::string::npos)
-    {
-        return "";
-    }
-    std::string function = demangled.substr(0, variable);
-    function = function.substr(0, function.find('('));
-    size_t result_type = function.rfind(' ', function.find('<'));
-    return result_type == std::string::npos ? function : function.substr(result_type + 1);
 }
 }
 
@@ -108,7 +84,6 @@ Module::Module(const Image& image) : architecture_(image.architecture)
     }
     read_segments();
     read_symbols(image.object);
-    assign_shared_variables();
     if (table_->checked != 0)
     {
         shadow_ = std::make_unique<Shadow>(data_end_ - data_begin_);
@@ -166,69 +141,40 @@ void Module::read_segments()
     dl_iterate_phdr(visit, this);
 }
 
-void Module::read_symbols(const std::string& object)
+void Module::read_symbols(const std::string& bytes)
 {
-    const char* bytes = object.data();
-    ElfW(Ehdr) header;
-    std::memcpy(&header, bytes, sizeof header);
-    const auto* sections = reinterpret_cast<const ElfW(Shdr)*>(bytes + header.e_shoff);
-    bool found_state = false;
-    for (int s = 0; s < header.e_shnum; s++)
+    ElfObject object(bytes);
+    for (const ObjectVariable& variable : object.variables())
     {
-        if (sections[s].sh_type != SHT_SYMTAB)
+        if (variable.name.compare(0, sizeof own_prefix - 1, own_prefix) != 0)
         {
-            continue;
+            globals_[variable.name] = {load_begin_ + variable.offset, variable.size};
         }
-        const auto* symbols = reinterpret_cast<const ElfW(Sym)*>(bytes + sections[s].sh_offset);
-        const char* names = bytes + sections[sections[s].sh_link].sh_offset;
-        for (size_t i = 0; i < sections[s].sh_size / sizeof(ElfW(Sym)); i++)
+    }
+    bool found_state = false;
+    for (const ObjectVariable& variable : object.thread_locals())
+    {
+        if (variable.name.find(block_state_name) != std::string::npos)
         {
-            const ElfW(Sym)& symbol = symbols[i];
-            std::string name = names + symbol.st_name;
-            if (symbol.st_shndx == SHN_UNDEF)
-            {
-                continue;
-            }
-            if (ELF64_ST_TYPE(symbol.st_info) == STT_TLS)
-            {
-                if (name.find(block_state_name) != std::string::npos)
-                {
-                    block_state_offset_ = symbol.st_value;
-                    found_state = true;
-                }
-                else
-                {
-                    shared_variables_.push_back({symbol.st_value, symbol.st_size, demangle(name)});
-                }
-            }
-            else if (ELF64_ST_TYPE(symbol.st_info) == STT_OBJECT && name.compare(0, 8, "softcuda") != 0)
-            {
-                globals_[name] = {load_begin_ + symbol.st_value, symbol.st_size};
-            }
+            block_state_offset_ = variable.offset;
+            found_state = true;
         }
     }
     if (!found_state)
     {
         throw std::runtime_error("the module has no block state");
     }
-}
-
-void Module::assign_shared_variables()
-{
-    for (const SharedVariable& variable : shared_variables_)
+    for (auto& [name, function] : functions_)
     {
-        std::string owner = enclosing_function(variable.name);
-        Function* own = find_function(owner);
-        for (auto& [name, function] : functions_)
+        uintptr_t run = reinterpret_cast<uintptr_t>(function->entry->run);
+        for (size_t number : object.reachable_from(run - load_begin_))
         {
-            if (own == nullptr || own == function.get())
+            const ObjectVariable& variable = object.thread_locals()[number];
+            if (variable.name.find(block_state_name) == std::string::npos)
             {
-                function->shared.push_back(variable);
+                function->shared.push_back({variable.offset, variable.size, demangle(variable.name)});
+                function->static_shared_bytes += static_cast<unsigned>(variable.size);
             }
-        }
-        if (own != nullptr)
-        {
-            own->static_shared_bytes += static_cast<unsigned>(variable.size);
         }
     }
 }

@@ -27,8 +27,8 @@ struct Function
     Module* module = nullptr;
     const KernelEntry* entry = nullptr;
     std::string name;
-    std::vector<SharedVariable> shared;  // also those that no kernel of the module could be named for
-    unsigned static_shared_bytes = 0;    // of this kernel alone
+    std::vector<SharedVariable> shared;  // what it and the functions that it calls use
+    unsigned static_shared_bytes = 0;
     unsigned max_dynamic_shared = limits::static_shared_bytes;
     std::vector<unsigned> parameter_offsets;
 
@@ -81,9 +81,8 @@ public:
     std::string source_line(uintptr_t code) const;
 
 private:
-    void read_symbols(const std::string& object);
+    void read_symbols(const std::string& bytes);
     void read_segments();
-    void assign_shared_variables();
 
     int file_ = -1;  // the shared object lives in memory; the descriptor stays open for addr2line
     void* library_ = nullptr;
@@ -95,7 +94,6 @@ private:
     uintptr_t data_end_ = 0;
     size_t block_state_offset_ = 0;
     std::unique_ptr<Shadow> shadow_;
-    std::vector<SharedVariable> shared_variables_;
     std::map<std::string, GlobalVariable> globals_;
     std::map<std::string, std::unique_ptr<Function>> functions_;
 };

@@ -9,6 +9,7 @@
 #include "host_compiler.h"
 #include "kernel_scan.h"
 #include "module_cache.h"
+#include "shared_limit.h"
 #include "shim_text.h"
 
 namespace softcuda::nvrtc
@@ -67,8 +68,8 @@ std::vector<std::string> compiler_arguments(const Options& options, bool checked
 }
 
 const std::vector<std::string> linker_arguments = {
-    "-shared", "-nostartfiles", "-nodefaultlibs", "-Wl,-Bsymbolic", "-Wl,-z,defs", object_file, "-o", module_file,
-    "-lm", "-lc"};
+    "-shared", "-nostartfiles", "-nodefaultlibs", "-Wl,-Bsymbolic", "-Wl,-z,defs", "-Wl,--emit-relocs", object_file,
+    "-o", module_file, "-lm", "-lc"};
 
 std::string identifier_of(const std::string& expression)
 {
@@ -244,6 +245,7 @@ private:
         if (!run_compiler(linker_arguments, messages))
             throw CompileError("ptxas fatal   : " + messages);
         result.object = read_file(folder.path() + "/" + module_file);
+        check_static_shared_memory(result.object);
     }
 };
 
