@@ -6,7 +6,7 @@ public sealed unsafe partial class CudaBackend
 {
     private const int FillThreads = 256;
 
-    private static readonly KernelFile FillFile = new("fill.cu");
+    internal static readonly KernelFile FillFile = new("fill.cu");
 
     // The numbers are the CPU's bit for bit, so each operation rounds as it does there.
     internal static readonly KernelFile RandomFillFile = new("random_fill.cu", FusesMultiplyAdd: false);
