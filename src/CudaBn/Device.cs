@@ -44,7 +44,7 @@ public sealed class Device
     /// <returns>The device.</returns>
     public static Device Best(out string reason)
     {
-        if (CudaDiagnosis.OfThisMachine.Problem is { } problem)
+        if (CudaDiagnosis.OfThisMachine.ProblemOf(0) is { } problem)
         {
             reason = $"the CPU, because {problem.What}";
             return Cpu;

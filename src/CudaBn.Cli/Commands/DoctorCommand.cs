@@ -26,7 +26,7 @@ internal static class DoctorCommand
         Terminal.WriteField("vectors", Vectors());
         Terminal.WriteField("threads", Text.Of($"{Environment.ProcessorCount}"));
         Terminal.WriteField("CPU", Processor.Name());
-        CudaReport.Write();
+        CudaReport.Write(device);
         WriteData(data);
         Terminal.WriteField("CudaBn", Version(typeof(Device)));
         Terminal.WriteField(".NET", $"{Environment.Version} ({RuntimeInformation.RuntimeIdentifier})");

@@ -31,14 +31,13 @@ public sealed unsafe partial class CudaBackend
             return;
         }
 
-        try
-        {
-            _blasWorkspace ??= TakeForBackend(CublasHandle.WorkspaceBytes);
-            _blas = new CublasHandle(_context, _stream.Handle, new DevicePointer(_blasWorkspace.Address));
-        }
-        catch (Exception fault) when (fault is DllNotFoundException or EntryPointNotFoundException)
+        if (!NativeLibraries.Find(NativeLibraries.Cublas).Has(NeededFunctions.Cublas))
         {
             _whyNoBlas = "cuBLAS was not found";
+            return;
         }
+
+        _blasWorkspace ??= TakeForBackend(CublasHandle.WorkspaceBytes);
+        _blas = new CublasHandle(_context, _stream.Handle, new DevicePointer(_blasWorkspace.Address));
     }
 }

@@ -5,7 +5,9 @@ namespace CudaBn.Backends.Cuda;
 /// <summary>Operators on an NVIDIA GPU: CUDA C kernels, compiled when first used for the GPU at hand and queued on one
 /// stream.</summary>
 /// <remarks>Only a copy to the host and <see cref="Synchronize"/> wait. Any thread may call; operators of one backend are
-/// queued one at a time. The same calls give the same bits on the same device.</remarks>
+/// queued one at a time. The same calls give the same bits on the same device. A kernel that fails, by an illegal address for
+/// example, fails some later call with a <see cref="CudaException"/>; from then on the device is lost to this process, and every
+/// call says so.</remarks>
 public sealed unsafe partial class CudaBackend : Backend
 {
     private readonly Lock _gate = new();
@@ -33,7 +35,9 @@ public sealed unsafe partial class CudaBackend : Backend
             var major = _context.Attribute(DeviceAttribute.ComputeCapabilityMajor);
             var minor = _context.Attribute(DeviceAttribute.ComputeCapabilityMinor);
             MultiprocessorCount = _context.Attribute(DeviceAttribute.MultiprocessorCount);
-            Architecture = KernelCompiler.ArchitectureFor(10 * major + minor, KernelCompiler.Architectures);
+            Architecture = KernelCompiler.ArchitectureFor(new Version(major, minor), KernelCompiler.Architectures)
+                ?? throw new PlatformNotSupportedException(
+                    $"{_context.Name}, of compute capability {major}.{minor}, is older than this NVRTC compiles for.");
             _modules = new KernelModules(_context, Architecture);
             _allocator = new CudaAllocator(_context, CudaAllocator.IsCachingAsked);
             _staging = new HostStaging(_context);
@@ -149,6 +153,8 @@ public sealed unsafe partial class CudaBackend : Backend
         try
         {
             ObjectDisposedException.ThrowIf(_isDisposed, this);
+            if (_context.Loss is { } loss)
+                throw new CudaException($"{Device}", loss);
             return new Scope(turn, _context.Bind());
         }
         catch

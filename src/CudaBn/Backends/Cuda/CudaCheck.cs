@@ -37,9 +37,11 @@ internal static unsafe class CudaCheck
         // Both answer "invalid value" for a number they do not know, and leave the pointer null.
         _ = Driver.cuGetErrorName(result, &name);
         _ = Driver.cuGetErrorString(result, &detail);
-        return new CudaException(
+        var failure = new CudaException(
             (int)result, name is null ? $"CUDA_ERROR {(int)result}" : Text(name), FunctionOf(call),
             detail is null ? "the driver has no text for it" : Text(detail));
+        CudaContext.NoteFailure(failure);
+        return failure;
     }
 
     // "Driver.cuMemAlloc_v2(&pointer, bytes)" -> "cuMemAlloc_v2".

@@ -8,7 +8,11 @@ namespace CudaBn.Backends.Cuda;
 /// length of a call, so that any thread may call.</summary>
 internal sealed unsafe class CudaContext : SafeHandle
 {
+    [ThreadStatic]
+    private static CudaContext? t_bound;
+
     private readonly int _device;
+    private CudaException? _loss;
     private readonly bool _isForeign;
 
     /// <summary>Retains the primary context of a device that <see cref="CudaDiagnosis"/> knows.</summary>
@@ -45,6 +49,9 @@ internal sealed unsafe class CudaContext : SafeHandle
     /// <summary>The number of the device, which is also its CUdevice.</summary>
     public int Ordinal => _device;
 
+    /// <summary>The first failure after which the device does nothing any more; null as long as it works.</summary>
+    public CudaException? Loss => Volatile.Read(ref _loss);
+
     /// <summary>The name of the device.</summary>
     public string Name { get; }
 
@@ -53,6 +60,13 @@ internal sealed unsafe class CudaContext : SafeHandle
         int value;
         Driver.cuDeviceGetAttribute(&value, attribute, _device).ThrowIfFailed();
         return value;
+    }
+
+    /// <summary>Notes a failure of a call in the context that is bound on this thread.</summary>
+    public static void NoteFailure(CudaException failure)
+    {
+        if (t_bound is { } context && ((CudaResult)failure.Result).IsFatal())
+            Interlocked.CompareExchange(ref context._loss, failure, null);
     }
 
     /// <summary>Makes the context current on this thread until the result is disposed.</summary>
@@ -86,15 +100,24 @@ internal sealed unsafe class CudaContext : SafeHandle
     }
 
     /// <summary>The time during which a context is current.</summary>
-    public readonly ref struct Binding(CudaContext context)
+    public readonly ref struct Binding
     {
-        private readonly CudaContext _context = context;
+        private readonly CudaContext _context;
+        private readonly CudaContext? _before;
+
+        public Binding(CudaContext context)
+        {
+            _context = context;
+            _before = t_bound;
+            t_bound = context;
+        }
 
         public void Dispose()
         {
             ContextHandle popped;
             // Fails only if this thread's stack of contexts was emptied in between, which leaves nothing to undo.
             _ = Driver.cuCtxPopCurrent_v2(&popped);
+            t_bound = _before;
             GC.KeepAlive(_context);
         }
     }

@@ -33,6 +33,9 @@ internal sealed unsafe class CudaDiagnosis
     /// <summary>The version of the run-time compiler; null without one.</summary>
     public Version? NvrtcVersion { get; private set; }
 
+    /// <summary>The architectures that the run-time compiler knows, as 10 * major + minor.</summary>
+    public IReadOnlyList<int> Architectures { get; private set; } = [];
+
     /// <summary>The GPUs that the driver lists.</summary>
     public IReadOnlyList<CudaDeviceInfo> Devices { get; private set; } = [];
 
@@ -45,7 +48,11 @@ internal sealed unsafe class CudaDiagnosis
         if (Problem is not null)
             return Problem;
         if (index < Devices.Count)
-            return null;
+            return KernelCompiler.ArchitectureFor(Devices[index].Capability, Architectures) is not null ? null
+                : new CudaProblem(
+                    $"{Devices[index].Name}, of compute capability {Devices[index].Capability}, is older than NVRTC "
+                    + $"{NvrtcVersion} compiles for",
+                    "install an older NVRTC, or use another GPU");
         return new CudaProblem(
             Text($"there is no GPU {index}"),
             Devices.Count == 1 ? "this machine has one, cuda:0"
@@ -72,6 +79,10 @@ internal sealed unsafe class CudaDiagnosis
                 $"the NVIDIA driver is too old: it supports CUDA {DriverVersion}, and 12.0 is needed",
                 "install an NVIDIA driver of version 525 or later");
 
+        if (search.FirstMissing(NeededFunctions.Driver) is { } missing)
+            return new CudaProblem(
+                $"the NVIDIA driver lacks the function {missing}", "install a newer NVIDIA driver");
+
         var result = Driver.cuInit(0);
         if (result is not (CudaResult.Success or CudaResult.NoDevice))
             return new CudaProblem(
@@ -96,9 +107,13 @@ internal sealed unsafe class CudaDiagnosis
                     ?? $"NVRTC, which compiles the kernels, is nowhere ({FilesOf(NativeLibraries.Nvrtc)})",
                 "install NVRTC of the CUDA toolkit and, where it is not found, name its folder in CUDABN_CUDA_PATH");
 
+        if (search.FirstMissing(NeededFunctions.Nvrtc) is { } missing)
+            return new CudaProblem($"NVRTC lacks the function {missing}", "install NVRTC of CUDA 12 or 13");
+
         int major = 0, minor = 0;
         Nvrtc.nvrtcVersion(&major, &minor).ThrowIfFailed();
         NvrtcVersion = new Version(major, minor);
+        Architectures = KernelCompiler.Architectures;
         return DriverVersion is null || major <= DriverVersion.Major ? null : new CudaProblem(
             $"the NVIDIA driver, of CUDA {DriverVersion}, does not load what NVRTC {NvrtcVersion} compiles",
             Text($"update the driver, or install NVRTC {DriverVersion.Major}"));

@@ -5,6 +5,9 @@ namespace CudaBn.Backends.Cuda;
 /// <summary>A kernel of a loaded module, with the sizes of its parameters where the driver tells them.</summary>
 internal sealed unsafe class CudaKernel
 {
+    private static readonly Lazy<bool> _tellsParameters = new(() =>
+        NativeLibraries.Find(NativeLibraries.Driver).Has([nameof(Driver.cuFuncGetParamInfo)]));
+
     private readonly string _file;
     private readonly FunctionHandle _function;
     private readonly int[]? _parameterSizes;
@@ -38,20 +41,19 @@ internal sealed unsafe class CudaKernel
 
     private static int[]? ReadParameterSizes(FunctionHandle function)
     {
+        // A driver before CUDA 12.4 does not tell.
+        if (!_tellsParameters.Value)
+            return null;
         var sizes = new List<int>();
-        try
+        while (true)
         {
             nuint offset, size;
-            while (Driver.cuFuncGetParamInfo(function, (nuint)sizes.Count, &offset, &size) == CudaResult.Success)
-                sizes.Add((int)size);
+            var result = Driver.cuFuncGetParamInfo(function, (nuint)sizes.Count, &offset, &size);
+            // That there is no such parameter is an invalid value.
+            if (result != CudaResult.Success)
+                return result == CudaResult.InvalidValue ? [.. sizes] : null;
+            sizes.Add((int)size);
         }
-        catch (EntryPointNotFoundException)
-        {
-            // A driver before CUDA 12.4.
-            return null;
-        }
-
-        return [.. sizes];
     }
 
     private void RequireFit(ReadOnlySpan<KernelArgument> arguments)

@@ -31,17 +31,14 @@ internal static unsafe class KernelCompiler
 
     /// <summary>What to compile for on a device: machine code of its own, or PTX, which the driver translates, where the
     /// device is newer than the compiler.</summary>
-    /// <param name="capability">The device's compute capability: 90 for 9.0.</param>
-    /// <param name="known">The architectures that the compiler knows.</param>
-    /// <exception cref="PlatformNotSupportedException">The compiler has left the device behind.</exception>
-    public static string ArchitectureFor(int capability, IEnumerable<int> known)
+    /// <param name="capability">The device's compute capability.</param>
+    /// <param name="known">The architectures that the compiler knows, as 10 * major + minor.</param>
+    /// <returns>Such as sm_90 or compute_90; null if the compiler has left the device behind.</returns>
+    public static string? ArchitectureFor(Version capability, IEnumerable<int> known)
     {
-        var newest = known.Where(architecture => architecture <= capability).DefaultIfEmpty(-1).Max();
-        if (newest < 0)
-            throw new PlatformNotSupportedException(
-                $"This NVRTC compiles for compute capability {known.Min() / 10.0:F1} and later; the GPU has "
-                + $"{capability / 10.0:F1}. An older CUDA toolkit still does.");
-        return newest == capability ? $"sm_{capability}" : $"compute_{newest}";
+        var own = 10 * capability.Major + capability.Minor;
+        var newest = known.Where(architecture => architecture <= own).DefaultIfEmpty(-1).Max();
+        return newest < 0 ? null : newest == own ? $"sm_{own}" : $"compute_{newest}";
     }
 
     /// <summary>The options of one compilation.</summary>

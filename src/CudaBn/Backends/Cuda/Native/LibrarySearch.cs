@@ -61,6 +61,9 @@ internal sealed class LibrarySearch
     public string? FirstMissing(IEnumerable<string> functions) =>
         functions.FirstOrDefault(function => !NativeLibrary.TryGetExport(Handle, function, out _));
 
+    /// <summary>Whether the library is there and has some functions.</summary>
+    public bool Has(IEnumerable<string> functions) => IsFound && FirstMissing(functions) is null;
+
     private static string OneLine(string text) =>
         string.Join(' ', text.Split((char[])['\r', '\n'], StringSplitOptions.RemoveEmptyEntries));
 }
