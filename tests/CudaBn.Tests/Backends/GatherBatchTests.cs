@@ -60,9 +60,9 @@ public class GatherBatchTests(TestBackend backend, DType dtype) : BackendFixture
         var batch = Poison([8, 784]);
         var labels = Own(new Tensor([8], DType.Int32, Device));
         Device.Backend.GatherBatch(data.Batch(255, batch, labels));
+        if (!Device.Backend.CanRecord)
+            Assert.Pass("This device records nothing: there is no replay to go wrong.");
         using var recording = Device.Backend.Record(() => Device.Backend.GatherBatch(data.Batch(255, batch, labels)));
-        if (recording is null)
-            Assert.Pass("This device records nothing.");
         for (var i = 1; i < 5; i++)
         {
             recording.Replay();

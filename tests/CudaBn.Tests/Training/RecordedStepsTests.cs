@@ -111,6 +111,25 @@ public class RecordedStepsTests(TestBackend backend, DType dtype) : BackendFixtu
         Assert.That(() => run.Loss.Backward(), Throws.InvalidOperationException);
     }
 
+    [Test]
+    public void Steps_OnceTheyRepeat_AllocateNothing()
+    {
+        var run = Own(new Run(Device, momentum: 0.9));
+        Steps(4);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Steps(8);
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+
+        void Steps(int epochs)
+        {
+            for (var epoch = 0; epoch < epochs; epoch++)
+            {
+                foreach (var batch in run.Train)
+                    run.Trainer.Step(batch);
+            }
+        }
+    }
+
     private static void AssertSameState(Run a, Run b, string when)
     {
         foreach (var (x, y) in a.Model.State.Zip(b.Model.State))
