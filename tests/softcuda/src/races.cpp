@@ -9,68 +9,18 @@ namespace
 constexpr size_t seen_entries = warp_size * warp_size;
 }
 
-void Knowledge::add(uint32_t block, uint32_t before)
-{
-    OfBlock& of = blocks_[block];
-    of.before = std::max(of.before, before);
-}
-
-void Knowledge::add(uint32_t block, unsigned thread, uint32_t before)
-{
-    uint32_t& of = blocks_[block].of_thread[thread];
-    of = std::max(of, before);
-}
-
-void Knowledge::add(const Knowledge& other)
-{
-    for (const auto& [block, of] : other.blocks_)
-    {
-        add(block, of.before);
-        for (const auto& [thread, before] : of.of_thread)
-        {
-            add(block, thread, before);
-        }
-    }
-}
-
-bool Knowledge::holds(const AccessRecord& record) const
-{
-    auto of = blocks_.find(record.block());
-    if (of == blocks_.end())
-    {
-        return false;
-    }
-    auto thread = of->second.of_thread.find(record.thread());
-    return record.time() < of->second.before || (thread != of->second.of_thread.end() && record.time() < thread->second);
-}
-
-void RaceDetector::join(Known& to, const Known& from)
-{
-    if (from == nullptr || from == to)
-    {
-        return;
-    }
-    if (to == nullptr)
-    {
-        to = from;
-        return;
-    }
-    auto both = std::make_shared<Knowledge>(*to);
-    both->add(*from);
-    to = both;
-}
-
-void RaceDetector::Publication::add(const Publication& other)
-{
-    join(fenced, other.fenced);
-    join(fenced_in_block, other.fenced_in_block);
-    join(taken, other.taken);
-    join(known, other.known);
-}
-
 void RaceDetector::begin_grid()
 {
+    of_block_ = {};
+    of_thread_.clear();
     variables_.clear();
+    logs_.clear();
+}
+
+KnowledgeLog* RaceDetector::new_log()
+{
+    logs_.push_back(std::make_unique<KnowledgeLog>());
+    return logs_.back().get();
 }
 
 void RaceDetector::begin_block(uint32_t block, unsigned threads)
@@ -91,11 +41,41 @@ void RaceDetector::barrier()
 {
     floor_ = ++tick_;
     std::fill(times_.begin(), times_.end(), tick_);
-    for (const auto& [thread, publication] : of_thread_)
+    if (of_thread_.empty())
     {
-        of_block_.add(publication);
+        return;
     }
+    std::vector<const Exchange*> all = {&of_block_};
+    for (const auto& [thread, exchange] : of_thread_)
+    {
+        all.push_back(&exchange);
+    }
+    of_block_ = joined(all);
     of_thread_.clear();
+}
+
+// What each of the parties had, all have together.
+RaceDetector::Exchange RaceDetector::joined(const std::vector<const Exchange*>& exchanges) const
+{
+    Exchange all;
+    std::vector<const Knowledge*> fenced;
+    std::vector<const Knowledge*> fenced_in_block;
+    for (const Exchange* exchange : exchanges)
+    {
+        if (exchange->fenced != nullptr)
+        {
+            fenced.push_back(exchange->fenced.get());
+        }
+        if (exchange->fenced_in_block != nullptr)
+        {
+            fenced_in_block.push_back(exchange->fenced_in_block.get());
+        }
+        all.taken.add(exchange->taken);
+        all.known.add(exchange->known);
+    }
+    all.fenced = Knowledge::joined(fenced, threads_);
+    all.fenced_in_block = fenced == fenced_in_block ? all.fenced : Knowledge::joined(fenced_in_block, threads_);
+    return all;
 }
 
 void RaceDetector::warp(unsigned warp, unsigned participants, unsigned living)
@@ -135,20 +115,19 @@ void RaceDetector::warp(unsigned warp, unsigned participants, unsigned living)
     {
         return;
     }
-    Publication all;
-    bool any = false;
+    std::vector<const Exchange*> some;
     for_each(
         [&](unsigned lane)
         {
             auto own = of_thread_.find(first + lane);
             if (own != of_thread_.end())
             {
-                all.add(own->second);
-                any = true;
+                some.push_back(&own->second);
             }
         });
-    if (any)
+    if (!some.empty())
     {
+        Exchange all = joined(some);
         for_each([&](unsigned lane) { of_thread_[first + lane] = all; });
     }
 }
@@ -162,66 +141,74 @@ uint32_t RaceDetector::seen_by(unsigned thread, unsigned other) const
     return seen.empty() ? before : std::max(before, seen[thread % warp_size * warp_size + other % warp_size]);
 }
 
-RaceDetector::Known RaceDetector::everything_before(unsigned thread) const
+std::shared_ptr<const Knowledge> RaceDetector::everything_before(unsigned thread, const KnowledgeRefs& known) const
 {
     auto all = std::make_shared<Knowledge>();
-    all->add(block_, floor_);
-    unsigned first = thread / warp_size * warp_size;
-    for (unsigned other = first; other < std::min(first + warp_size, threads_); other++)
+    all->refs = known;
+    all->block.know_all(floor_);
+    unsigned warp = thread / warp_size;
+    all->block.know_warp(warp, warp_floors_[warp]);
+    for (unsigned lane = 0; lane < seen_[warp].size() / warp_size; lane++)
     {
-        all->add(block_, other, other == thread ? times_[thread] : seen_by(thread, other));
+        unsigned other = warp * warp_size + lane;
+        all->block.know_thread(other, seen_by(thread, other), seen_by(thread, other));
     }
-    auto own = of_thread_.find(thread);
-    for (const Known& known : {of_block_.known, own != of_thread_.end() ? own->second.known : nullptr})
-    {
-        if (known != nullptr)
-        {
-            all->add(*known);
-        }
-    }
+    all->block.know_thread(thread, tick_, times_[thread]);
     return all;
 }
 
 void RaceDetector::fence(unsigned thread, FenceScope scope)
 {
-    // What comes after the fence is later than what it covers.
-    times_[thread] = ++tick_;
-    Publication& own = of_thread_[thread];
-    join(own.known, own.taken);
-    join(own.known, of_block_.taken);
-    Known all = everything_before(thread);
-    join(own.fenced_in_block, all);
+    ++tick_;
+    Exchange& own = of_thread_[thread];
+    own.known.add(own.taken);
+    own.known.add(of_block_.taken);
+    own.known.add(of_block_.known);
+    own.fenced_in_block = everything_before(thread, own.known);
     if (scope != FenceScope::block)
     {
-        join(own.fenced, all);
+        own.fenced = own.fenced_in_block;
     }
+    // What comes after the fence is later than what it covers.
+    times_[thread] = tick_;
 }
 
 void RaceDetector::atomic(unsigned thread, uintptr_t address)
 {
     auto own = of_thread_.find(thread);
-    Publication publication = of_block_;
-    if (own != of_thread_.end())
-    {
-        publication.add(own->second);
-    }
-    bool publishes = publication.fenced != nullptr || publication.fenced_in_block != nullptr;
-    auto variable = variables_.find(address);
-    if (!publishes && variable == variables_.end())
+    bool has_own = own != of_thread_.end();
+    // A thread's own fence came after the barrier, and covers what the block's did. Copies, since what follows may move
+    // what they come from.
+    const std::shared_ptr<const Knowledge> fenced =
+        has_own && own->second.fenced != nullptr ? own->second.fenced : of_block_.fenced;
+    const std::shared_ptr<const Knowledge> fenced_in_block =
+        has_own && own->second.fenced_in_block != nullptr ? own->second.fenced_in_block : of_block_.fenced_in_block;
+    if (fenced_in_block == nullptr && variables_.find(address) == variables_.end())
     {
         return;
     }
-    SyncVariable& there = variables_[address];
-    if (there.block != block_)
+    SyncVariable& variable = variables_[address];
+    if (variable.published == nullptr)
     {
-        there.published_in_block = nullptr;
-        there.block = block_;
+        variable.published = new_log();
     }
-    Publication& mine = of_thread_[thread];
-    join(mine.taken, there.published);
-    join(mine.taken, there.published_in_block);
-    join(there.published, publication.fenced);
-    join(there.published_in_block, publication.fenced_in_block);
+    if (variable.block != block_)
+    {
+        variable.published_in_block = nullptr;
+        variable.block = block_;
+    }
+    if (variable.published_in_block == nullptr && fenced_in_block != fenced)
+    {
+        variable.published_in_block = new_log();
+    }
+    Exchange& mine = of_thread_[thread];
+    mine.taken.add(*variable.published);
+    variable.published->append(block_, fenced);
+    if (variable.published_in_block != nullptr)
+    {
+        mine.taken.add(*variable.published_in_block);
+        variable.published_in_block->append(block_, fenced_in_block);
+    }
 }
 
 bool RaceDetector::ordered_in_block(const AccessRecord& earlier, unsigned thread) const
@@ -239,7 +226,7 @@ bool RaceDetector::ordered(const AccessRecord& earlier, unsigned thread) const
     {
         return true;
     }
-    if (of_block_.known != nullptr && of_block_.known->holds(earlier))
+    if (of_block_.known.holds(earlier))
     {
         return true;
     }
@@ -248,15 +235,13 @@ bool RaceDetector::ordered(const AccessRecord& earlier, unsigned thread) const
         return false;
     }
     auto own = of_thread_.find(thread);
-    return own != of_thread_.end() && own->second.known != nullptr && own->second.known->holds(earlier);
+    return own != of_thread_.end() && own->second.known.holds(earlier);
 }
 
 bool RaceDetector::lacks_fence(const AccessRecord& record, unsigned thread) const
 {
     auto own = of_thread_.find(thread);
-    bool taken_by_block = of_block_.taken != nullptr && of_block_.taken->holds(record);
-    return taken_by_block ||
-           (own != of_thread_.end() && own->second.taken != nullptr && own->second.taken->holds(record));
+    return of_block_.taken.holds(record) || (own != of_thread_.end() && own->second.taken.holds(record));
 }
 
 const AccessRecord* RaceDetector::access(WordHistory& word, uint32_t epoch, const AccessRecord& record)

@@ -9,122 +9,17 @@
 //
 // Time is counted per block: a tick at each barrier, warp operation and fence.
 #pragma once
-#include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <unordered_map>
 #include <vector>
 
 #include "abi.h"
+#include "access_history.h"
+#include "knowledge.h"
 
 namespace softcuda
 {
-// One access as it is remembered, in few bits: a word of memory has several. Packed by hand, because the compiler's
-// bit-fields are written byte by byte and read as words, which stalls at every access.
-class AccessRecord
-{
-public:
-    static constexpr uint32_t last_time = (1u << 28) - 1;
-    static constexpr uint32_t last_code = (1u << 20) - 1;
-
-    AccessRecord() = default;
-    AccessRecord(uint32_t block, unsigned thread, uint32_t time, uint32_t code, bool write, bool atomic)
-        : block_(block),
-          time_and_bytes_(time << 4),
-          who_(code << 12 | thread << 2 | (write ? write_bit : 0) | (atomic ? atomic_bit : 0))
-    {
-    }
-
-    uint32_t block() const { return block_; }
-    uint32_t time() const { return time_and_bytes_ >> 4; }
-    unsigned thread() const { return who_ >> 2 & (max_threads_per_block - 1); }
-    uint32_t code() const { return who_ >> 12; }  // offset of the instruction in its module; 0 if too large for that
-    bool write() const { return (who_ & write_bit) != 0; }
-    bool atomic() const { return (who_ & atomic_bit) != 0; }
-    uint32_t bytes() const { return time_and_bytes_ & 15; }  // which bytes of the word
-
-    // The same access to these bytes of a word.
-    AccessRecord to(uint32_t bytes) const
-    {
-        AccessRecord record = *this;
-        record.time_and_bytes_ |= bytes;
-        return record;
-    }
-
-    bool same_thread(const AccessRecord& other) const
-    {
-        return block_ == other.block_ && ((who_ ^ other.who_) & thread_bits) == 0;
-    }
-
-    bool same_time(const AccessRecord& other) const { return (time_and_bytes_ ^ other.time_and_bytes_) < 16; }
-
-    bool conflicts(const AccessRecord& other) const
-    {
-        return (time_and_bytes_ & other.time_and_bytes_ & 15) != 0 && ((who_ | other.who_) & write_bit) != 0 &&
-               (who_ & other.who_ & atomic_bit) == 0;
-    }
-
-    // Whether any later access that conflicts with `other` conflicts with this one too.
-    bool stands_for(const AccessRecord& other) const
-    {
-        return (~time_and_bytes_ & other.time_and_bytes_ & 15) == 0 && (~who_ & other.who_ & write_bit) == 0 &&
-               (who_ & ~other.who_ & atomic_bit) == 0;
-    }
-
-private:
-    static constexpr uint32_t write_bit = 1;
-    static constexpr uint32_t atomic_bit = 2;
-    static constexpr uint32_t thread_bits = (max_threads_per_block - 1) << 2;
-
-    uint32_t block_;
-    uint32_t time_and_bytes_;
-    uint32_t who_;
-};
-
-// What is remembered about a word of memory: the accesses that a later one may still race with.
-// One line of the cache, since a checked kernel touches one for each of its accesses.
-struct alignas(64) WordHistory
-{
-    static constexpr unsigned capacity = 4;
-
-    uint32_t epoch;  // the launch (global memory) or the run of a block (shared memory) that the records belong to
-    uint32_t count;
-    AccessRecord records[capacity];  // oldest first
-
-    // Whether an access would add nothing: one that stands for it is here, of the same thread at the same time.
-    bool remembers(uint32_t present_epoch, const AccessRecord& record) const
-    {
-        for (unsigned i = 0; epoch == present_epoch && i < count; i++)
-        {
-            const AccessRecord& earlier = records[i];
-            if (earlier.same_thread(record) && earlier.same_time(record) && earlier.stands_for(record))
-            {
-                return true;
-            }
-        }
-        return false;
-    }
-};
-
-// What someone knows to have happened: per block, everything before a time, and more of single threads.
-class Knowledge
-{
-public:
-    void add(uint32_t block, uint32_t before);
-    void add(uint32_t block, unsigned thread, uint32_t before);
-    void add(const Knowledge& other);
-    bool holds(const AccessRecord& record) const;
-
-private:
-    struct OfBlock
-    {
-        uint32_t before = 0;
-        std::map<unsigned, uint32_t> of_thread;
-    };
-    std::map<uint32_t, OfBlock> blocks_;
-};
-
 class RaceDetector
 {
 public:
@@ -139,8 +34,8 @@ public:
     // An atomic operation on the address: publishes, and takes what others have published there.
     void atomic(unsigned thread, uintptr_t address);
 
-    // Remembers an access to a word that does not remember it yet; returns a remembered one that it races with, or null. The record is valid until
-    // the next call.
+    // Remembers an access to a word that does not remember it yet. Returns a remembered one that it races with, or null;
+    // valid until the next call.
     const AccessRecord* access(WordHistory& word, uint32_t epoch, const AccessRecord& record);
 
     uint32_t time(unsigned thread) const { return times_[thread]; }
@@ -149,26 +44,25 @@ public:
     bool lacks_fence(const AccessRecord& record, unsigned thread) const;
 
 private:
-    using Known = std::shared_ptr<const Knowledge>;
-
-    // Of a thread, or of all threads of the block since the last barrier. Most kernels have none.
-    struct Publication
+    // What fences and atomic operations have done for a thread, or for all threads of the block before the last barrier.
+    // Most kernels have none of it.
+    struct Exchange
     {
-        Known fenced;           // what an atomic operation publishes to every block
-        Known fenced_in_block;  // what it publishes to its own block only
-        Known taken;            // what atomic operations have read, before a fence
-        Known known;            // the same after a fence
-        void add(const Publication& other);
+        std::shared_ptr<const Knowledge> fenced;           // what an atomic operation publishes to every block
+        std::shared_ptr<const Knowledge> fenced_in_block;  // what it publishes to its own block
+        KnowledgeRefs taken;                               // what atomic operations have read, before a fence
+        KnowledgeRefs known;                               // the same after a fence
     };
 
     struct SyncVariable
     {
-        Known published;
-        Known published_in_block;
+        KnowledgeLog* published = nullptr;
+        KnowledgeLog* published_in_block = nullptr;
         uint32_t block = 0;
     };
 
-    static void join(Known& to, const Known& from);
+    KnowledgeLog* new_log();
+    Exchange joined(const std::vector<const Exchange*>& exchanges) const;
     void remember(WordHistory& word, const AccessRecord& record) const;
 
     bool ordered(const AccessRecord& earlier, unsigned thread) const;
@@ -178,7 +72,7 @@ private:
         return earlier.block() == block_ && earlier.time() < floor_;
     }
     bool ordered_in_block(const AccessRecord& earlier, unsigned thread) const;
-    Known everything_before(unsigned thread) const;
+    std::shared_ptr<const Knowledge> everything_before(unsigned thread, const KnowledgeRefs& known) const;
     uint32_t seen_by(unsigned thread, unsigned other) const;
 
     uint32_t block_ = 0;
@@ -191,9 +85,10 @@ private:
     // what the other has done.
     std::vector<std::vector<uint32_t>> seen_;
 
-    Publication of_block_;
-    std::unordered_map<unsigned, Publication> of_thread_;
+    Exchange of_block_;
+    std::unordered_map<unsigned, Exchange> of_thread_;
     std::unordered_map<uintptr_t, SyncVariable> variables_;
+    std::vector<std::unique_ptr<KnowledgeLog>> logs_;  // of this launch
     AccessRecord found_{};
 };
 }

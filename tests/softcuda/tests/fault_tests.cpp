@@ -68,6 +68,8 @@ const Fault faults[] = {
     {"races.cu", "shuffle_of_other_half", warp, Found::Checked, CUDA_ERROR_LAUNCH_FAILED, "race", true},
     {"races.cu", "last_block_without_fence", blocks, Found::Checked, CUDA_ERROR_LAUNCH_FAILED, "race", true},
     {"races.cu", "counter_set_back_by_all", {8, 32, 0}, Found::Checked, CUDA_ERROR_LAUNCH_FAILED, "race", true},
+    {"races.cu", "block_fence_for_grid", {2, 64, 0}, Found::Checked, CUDA_ERROR_LAUNCH_FAILED, "race", true},
+    {"races.cu", "handed_on", {3, 32, 0}, Found::Checked, CUDA_ERROR_LAUNCH_FAILED, "race", true},
     {"execution.cu", "two_barriers", block, Found::Fast, CUDA_ERROR_LAUNCH_FAILED, "divergent barrier", false},
     {"execution.cu", "exit_before_barrier", block, Found::Fast, CUDA_ERROR_LAUNCH_FAILED, "divergent barrier", false},
     {"execution.cu", "deadlock", warp, Found::Fast, CUDA_ERROR_LAUNCH_FAILED, "deadlock", false},
@@ -312,6 +314,28 @@ void correct_forms_are_silent()
     run_twin_in_all_orders({"races.cu", "last_block_all_threads_fence", blocks, Found::Checked, CUDA_SUCCESS, "", false});
 }
 
+// What blocks publish must not be copied from each to the next: thousands of them are checked in seconds.
+void many_blocks_are_checked()
+{
+    set("CHECK", "1");
+    set("TIMEOUT", "60");
+    {
+        constexpr unsigned grid = 4000;
+        const DeviceSession session;
+        const LoadedModule module(source_of("races.cu"), "races.cu");
+        const Buffer<float> in(std::vector<float>(64, 1.0f));
+        const Buffer<float> out(grid * 64);
+        const Buffer<unsigned> counter(std::vector<unsigned>{0});
+        REQUIRE(launch(module.function("last_block_all_threads_fence_right"), {grid, 64, 0}, in.pointer, out.pointer,
+                       counter.pointer, 64));
+        CHECK_EQUAL(cuCtxSynchronize(), CUDA_SUCCESS);
+        CHECK_EQUAL(in.values()[0] + in.values()[63], 2.0f * grid);
+    }
+
+    set("TIMEOUT", "120");
+    set("CHECK", "0");
+}
+
 }
 
 int main()
@@ -326,6 +350,7 @@ int main()
     for (const Fault& fault : faults)
         tests.emplace_back(std::string(fault.kernel) + "_right", [&fault] { run_twin_in_all_orders(fault); });
     tests.emplace_back("correct_forms_are_silent", correct_forms_are_silent);
+    tests.emplace_back("many_blocks_are_checked", many_blocks_are_checked);
     tests.emplace_back("order_shows_races", order_shows_races);
     tests.emplace_back("fresh_memory_reads_as_nan", fresh_memory_reads_as_nan);
     tests.emplace_back("freed_memory_faults", freed_memory_faults);

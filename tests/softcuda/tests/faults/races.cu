@@ -278,3 +278,90 @@ extern "C" __global__ void counter_set_back_by_all_right(float* in, float* out, 
             *counter = 0;
     }
 }
+
+// A fence of the block orders nothing for other blocks.
+extern "C" __global__ void block_fence_for_grid(float* in, float* out, unsigned* counter, int n)
+{
+    const int i = threadIdx.x;
+    if (i < 32)
+        out[blockIdx.x * 32 + i] = in[i];
+    __syncthreads();
+    if (i == 0)
+    {
+        __threadfence_block();
+        const bool is_last = atomicAdd(counter, 1u) == gridDim.x - 1;
+        __threadfence_block();
+        if (is_last)
+            in[n - 1] = out[0] + out[32];
+    }
+}
+
+// For threads of one block it is enough: what comes before one's fence and atomic operation is there for another who
+// has seen it and fences too.
+extern "C" __global__ void block_fence_for_grid_right(float* in, float* out, unsigned* counter, int n)
+{
+    __shared__ unsigned ready;
+    __shared__ float value;
+    const int i = threadIdx.x;
+    if (i == 0)
+        ready = 0;
+    __syncthreads();
+    if (i == 0)
+    {
+        value = in[1];
+        __threadfence_block();
+        atomicExch(&ready, 1u);
+    }
+
+    if (i == 40 && atomicAdd(&ready, 0u) == 1)
+    {
+        __threadfence_block();
+        out[blockIdx.x] = value;
+    }
+}
+
+// What block 0 publishes on one variable, a middle block hands on with another.
+extern "C" __global__ void handed_on(float* in, float* out, unsigned* counter, int n)
+{
+    const unsigned block = blockIdx.x;
+    if (threadIdx.x != 0)
+        return;
+    if (block == 0)
+    {
+        out[0] = in[0];
+        __threadfence();
+        atomicExch(&counter[0], 1u);
+    }
+    else if (block == 1 && atomicAdd(&counter[0], 0u) == 1)
+    {
+        atomicExch((unsigned*)&in[2], 1u);
+    }
+    else if (block == 2 && atomicAdd((unsigned*)&in[2], 0u) == 1)
+    {
+        __threadfence();
+        out[1] = out[0];
+    }
+}
+
+extern "C" __global__ void handed_on_right(float* in, float* out, unsigned* counter, int n)
+{
+    const unsigned block = blockIdx.x;
+    if (threadIdx.x != 0)
+        return;
+    if (block == 0)
+    {
+        out[0] = in[0];
+        __threadfence();
+        atomicExch(&counter[0], 1u);
+    }
+    else if (block == 1 && atomicAdd(&counter[0], 0u) == 1)
+    {
+        __threadfence();
+        atomicExch((unsigned*)&in[2], 1u);
+    }
+    else if (block == 2 && atomicAdd((unsigned*)&in[2], 0u) == 1)
+    {
+        __threadfence();
+        out[1] = out[0];
+    }
+}
