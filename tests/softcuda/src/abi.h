@@ -27,9 +27,9 @@
 // Shared memory. `__shared__ T x[N]` is `static thread_local T x[N]` (dynamic TLS model, no initialiser): every OS
 // thread that runs blocks has its own. The runtime finds these objects as the STT_TLS symbols of the module's .symtab,
 // and which of them a kernel uses from the relocations of the code that KernelEntry::run can reach; so a module is
-// linked with --emit-relocs and not stripped. Only the object whose name contains "softcuda_block_state" is no shared
-// memory. The others are filled before each block of a kernel that uses them. `extern __shared__` memory is
-// BlockState::dynamic_shared.
+// compiled with -ffunction-sections, linked with --emit-relocs and not stripped. Only the object whose name contains
+// "softcuda_block_state" is no shared memory. The others are filled before each block of a kernel that uses them.
+// `extern __shared__` memory is BlockState::dynamic_shared.
 //
 // Checked modules (ModuleTable::checked == 1) call Runtime::access for every load and store, and before every atomic
 // operation, fence for every fence. Others never call access; they may call fence.

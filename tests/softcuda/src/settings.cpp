@@ -14,13 +14,13 @@ namespace softcuda
 {
 namespace
 {
-// Keys whose value the driver itself does not use: NVRTC asks for it through softcuda_setting.
-constexpr const char* text_keys[] = {"NVRTC_VERSION", "NVRTC_NEWEST_ARCH", "CACHE"};
+// Keys whose value is kept as text: for get_setting, and for NVRTC, which asks through softcuda_setting.
+constexpr const char* text_keys[] = {"NVRTC_VERSION", "NVRTC_NEWEST_ARCH", "CACHE", "REPORT"};
 
 constexpr const char* all_keys[] = {"ORDER",         "SEED",       "DEFER",      "CHECK",          "MEMORY",
                                     "DEVICES",       "CAPABILITY", "THREADS",    "DRIVER_VERSION", "TIMEOUT",
                                     "QUIET",         "CACHE",      "FAIL_ALLOC", "FAIL_LAUNCH",    "NVRTC_VERSION",
-                                    "NVRTC_NEWEST_ARCH"};
+                                    "NVRTC_NEWEST_ARCH", "REPORT"};
 
 struct Texts
 {

@@ -45,6 +45,24 @@ __global__ void with_static_shared(float* x)
     x[threadIdx.x] = tile[threadIdx.x];
 }
 
+static __device__ __noinline__ float turned(float value)
+{
+    __shared__ float tile[32];
+    tile[threadIdx.x] = value;
+    __syncthreads();
+    return tile[31 - threadIdx.x];
+}
+
+static __device__ __noinline__ float turned_at(int i)
+{
+    return turned((float)i);
+}
+
+__global__ void with_shared_in_function(float* x)
+{
+    x[threadIdx.x] = turned_at(threadIdx.x);
+}
+
 __global__ void fault(int* address)
 {
     *address = 1;
@@ -441,6 +459,8 @@ void shared_memory_has_limits()
     int bytes = 0;
     REQUIRE(cuFuncGetAttribute(&bytes, CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES, fixed));
     CHECK_EQUAL(bytes, 12000);
+    REQUIRE(cuFuncGetAttribute(&bytes, CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES, module.function("with_shared_in_function")));
+    CHECK_EQUAL(bytes, 128);
     REQUIRE(cuFuncGetAttribute(&bytes, CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES, dynamic));
     CHECK_EQUAL(bytes, 0);
     REQUIRE(cuFuncGetAttribute(&bytes, CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK, module.function("bounded")));
