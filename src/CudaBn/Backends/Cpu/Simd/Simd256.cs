@@ -28,11 +28,35 @@ internal readonly unsafe struct Simd256<T> : ISimd<Vector256<T>, T>
     public static Vector256<T> Create(T value) => Vector256.Create(value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<T> LoadBytes(byte* source) => Lanes.LoadBytes<Vector256<T>, T>(source);
+    public static Vector256<T> LoadBytes(byte* source)
+    {
+        if (typeof(T) == typeof(float) && Avx2.IsSupported)
+            return Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(source)).As<float, T>();
+        if (typeof(T) == typeof(double) && Avx.IsSupported)
+            return Avx.ConvertToVector256Double(Sse41.ConvertToVector128Int32(source)).As<double, T>();
+        return Lanes.LoadBytes<Vector256<T>, T>(source);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreBytes(Vector256<T> value, byte* destination) =>
-        Lanes.StoreBytes<Vector256<T>, T>(value, destination);
+    public static void StoreBytes(Vector256<T> value, byte* destination)
+    {
+        if (typeof(T) == typeof(float) && Avx.IsSupported)
+        {
+            var numbers = Vector256.ConvertToInt32(value.AsSingle());
+            var words = Sse41.PackUnsignedSaturate(numbers.GetLower(), numbers.GetUpper()).AsInt16();
+            Unsafe.WriteUnaligned(destination, Sse2.PackUnsignedSaturate(words, words).AsUInt64().ToScalar());
+        }
+        else if (typeof(T) == typeof(double) && Avx.IsSupported)
+        {
+            var numbers = Avx.ConvertToVector128Int32(value.AsDouble());
+            var words = Sse41.PackUnsignedSaturate(numbers, numbers).AsInt16();
+            Unsafe.WriteUnaligned(destination, Sse2.PackUnsignedSaturate(words, words).AsUInt32().ToScalar());
+        }
+        else
+        {
+            Lanes.StoreBytes<Vector256<T>, T>(value, destination);
+        }
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<T> Add(Vector256<T> left, Vector256<T> right) => left + right;
@@ -69,8 +93,15 @@ internal readonly unsafe struct Simd256<T> : ISimd<Vector256<T>, T>
     public static Vector256<T> AndNot(Vector256<T> left, Vector256<T> right) => Vector256.AndNot(left, right);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<T> Select(Vector256<T> mask, Vector256<T> left, Vector256<T> right) =>
-        Vector256.ConditionalSelect(mask, left, right);
+    public static Vector256<T> Select(Vector256<T> mask, Vector256<T> left, Vector256<T> right)
+    {
+        // One instruction for the three of a bitwise selection: the masks here are whole lanes.
+        if (typeof(T) == typeof(float) && Avx.IsSupported)
+            return Avx.BlendVariable(right.AsSingle(), left.AsSingle(), mask.AsSingle()).As<float, T>();
+        if (typeof(T) == typeof(double) && Avx.IsSupported)
+            return Avx.BlendVariable(right.AsDouble(), left.AsDouble(), mask.AsDouble()).As<double, T>();
+        return Vector256.ConditionalSelect(mask, left, right);
+    }
 
     public static Vector256<T> CreateIndices(int* lanes)
     {
@@ -92,17 +123,56 @@ internal readonly unsafe struct Simd256<T> : ISimd<Vector256<T>, T>
     public static T Sum(Vector256<T> value) => Vector256.Sum(value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Deinterleave(Vector256<T> low, Vector256<T> high, out Vector256<T> even, out Vector256<T> odd) =>
-        Lanes.Deinterleave<Vector256<T>, T>(low, high, out even, out odd);
+    public static void Deinterleave(Vector256<T> low, Vector256<T> high, out Vector256<T> even, out Vector256<T> odd)
+    {
+        // Both halves of each source first; the permutation brings the pairs of the two sources apart.
+        if (typeof(T) == typeof(float) && Avx2.IsSupported)
+        {
+            var evens = Avx.Shuffle(low.AsSingle(), high.AsSingle(), 0b10_00_10_00);
+            var odds = Avx.Shuffle(low.AsSingle(), high.AsSingle(), 0b11_01_11_01);
+            even = Avx2.Permute4x64(evens.AsDouble(), 0b11_01_10_00).As<double, T>();
+            odd = Avx2.Permute4x64(odds.AsDouble(), 0b11_01_10_00).As<double, T>();
+        }
+        else if (typeof(T) == typeof(double) && Avx2.IsSupported)
+        {
+            even = Avx2.Permute4x64(Avx.UnpackLow(low.AsDouble(), high.AsDouble()), 0b11_01_10_00).As<double, T>();
+            odd = Avx2.Permute4x64(Avx.UnpackHigh(low.AsDouble(), high.AsDouble()), 0b11_01_10_00).As<double, T>();
+        }
+        else
+        {
+            Lanes.Deinterleave<Vector256<T>, T>(low, high, out even, out odd);
+        }
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Interleave(Vector256<T> even, Vector256<T> odd, out Vector256<T> low, out Vector256<T> high) =>
-        Lanes.Interleave<Vector256<T>, T>(even, odd, out low, out high);
+    public static void Interleave(Vector256<T> even, Vector256<T> odd, out Vector256<T> low, out Vector256<T> high)
+    {
+        if (typeof(T) == typeof(float) && Avx.IsSupported)
+        {
+            var first = Avx.UnpackLow(even.AsSingle(), odd.AsSingle());
+            var second = Avx.UnpackHigh(even.AsSingle(), odd.AsSingle());
+            low = Avx.Permute2x128(first, second, 0x20).As<float, T>();
+            high = Avx.Permute2x128(first, second, 0x31).As<float, T>();
+        }
+        else if (typeof(T) == typeof(double) && Avx.IsSupported)
+        {
+            var first = Avx.UnpackLow(even.AsDouble(), odd.AsDouble());
+            var second = Avx.UnpackHigh(even.AsDouble(), odd.AsDouble());
+            low = Avx.Permute2x128(first, second, 0x20).As<double, T>();
+            high = Avx.Permute2x128(first, second, 0x31).As<double, T>();
+        }
+        else
+        {
+            Lanes.Interleave<Vector256<T>, T>(even, odd, out low, out high);
+        }
+    }
 
     public static void Transpose(T* source, nint sourceStride, T* destination, nint destinationStride)
     {
         if (typeof(T) == typeof(float) && Avx.IsSupported)
             TransposeSingle((float*)source, sourceStride, (float*)destination, destinationStride);
+        else if (typeof(T) == typeof(double) && Avx.IsSupported)
+            TransposeDouble((double*)source, sourceStride, (double*)destination, destinationStride);
         else
             Lanes.Transpose(source, sourceStride, destination, destinationStride, Count);
     }
@@ -143,5 +213,22 @@ internal readonly unsafe struct Simd256<T> : ISimd<Vector256<T>, T>
         Avx.Permute2x128(c2, c6, 0x31).Store(d + 6 * ds);
         Avx.Permute2x128(c3, c7, 0x20).Store(d + 3 * ds);
         Avx.Permute2x128(c3, c7, 0x31).Store(d + 7 * ds);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void TransposeDouble(double* s, nint ss, double* d, nint ds)
+    {
+        var a0 = Vector256.Load(s + 0 * ss);
+        var a1 = Vector256.Load(s + 1 * ss);
+        var a2 = Vector256.Load(s + 2 * ss);
+        var a3 = Vector256.Load(s + 3 * ss);
+        var b0 = Avx.UnpackLow(a0, a1);
+        var b1 = Avx.UnpackHigh(a0, a1);
+        var b2 = Avx.UnpackLow(a2, a3);
+        var b3 = Avx.UnpackHigh(a2, a3);
+        Avx.Permute2x128(b0, b2, 0x20).Store(d + 0 * ds);
+        Avx.Permute2x128(b1, b3, 0x20).Store(d + 1 * ds);
+        Avx.Permute2x128(b0, b2, 0x31).Store(d + 2 * ds);
+        Avx.Permute2x128(b1, b3, 0x31).Store(d + 3 * ds);
     }
 }

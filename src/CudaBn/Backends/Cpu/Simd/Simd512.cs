@@ -31,6 +31,8 @@ internal readonly unsafe struct Simd512<T> : ISimd<Vector512<T>, T>
     {
         if (typeof(T) == typeof(float) && Avx512F.IsSupported)
             return Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load(source))).As<float, T>();
+        if (typeof(T) == typeof(double) && Avx512F.IsSupported)
+            return Avx512F.ConvertToVector512Double(Avx2.ConvertToVector256Int32(source)).As<double, T>();
         return Lanes.LoadBytes<Vector512<T>, T>(source);
     }
 
