@@ -59,7 +59,6 @@ internal static class CudabnCommand
             TrainCommand.Create(),
             EvalCommand.Create(),
             DoctorCommand.Create(),
-            TimeCommand.Create(),
         };
         root.HelpName = "cudabn";
         var help = root.Options.OfType<HelpOption>().Single();

@@ -16,7 +16,6 @@ internal sealed class HelpWithExamples(HelpAction usual, RootCommand root) : Syn
           cudabn train --notebook-bug                  also what one broken line of batch normalization costs
           cudabn eval runs/second                      loss and accuracy of saved weights, class by class
           cudabn doctor                                what this machine has, and what was looked for where
-          cudabn time --quick                          speed, beside what this machine could do at best
 
         Data:
           Fashion-MNIST is looked for in --data, else in CUDABN_DATA, else in the user's cache folder and in

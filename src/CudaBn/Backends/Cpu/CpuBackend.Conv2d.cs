@@ -74,14 +74,16 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         var weights = g.InChannels * taps;
         var blocks = CeilDiv(g.Batch, BlockLanes);
-        var partials = _shared.Get<T>(blocks * (weights + g.OutChannels));
+        var partials = args.GradWeight is null ? null : _shared.Get<T>(blocks * (weights + g.OutChannels));
         var job = new Conv2dBackwardJob(
             this, g, Data(args.Input), Data(args.GradOutput), packed, zeros, DataOrNull(args.GradInput), tiles,
             partials);
         _pool.Run(ref job, job.Chunks);
 
+        if (args.GradWeight is not { } gradWeight)
+            return;
         // Block by block, in order: the same sum for any number of threads.
-        SumRows(partials, blocks, weights, weights + g.OutChannels, Data(args.GradWeight));
+        SumRows(partials, blocks, weights, weights + g.OutChannels, Data(gradWeight));
         if (args.GradBias is { } gradBias)
             SumRows(partials + weights, blocks, g.OutChannels, weights + g.OutChannels, Data(gradBias));
     }
@@ -258,6 +260,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                     (nint)inElements, images, channels * inPlaces);
             }
 
+            if (partials == null)
+                return;
             ImageBlocks<TSimd, TVector, T>.Interleave(
                 input + firstImage * inElements, (nint)inElements, images, rest, inElements);
             RunWeights(rest, gradients, block, part);

@@ -66,10 +66,11 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             _pool.Run(ref job, job.Chunks);
         }
 
-        ChannelConv2dWeightGradient(in args);
+        if (args.GradWeight is { } gradWeight)
+            ChannelConv2dWeightGradient(in args, gradWeight);
     }
 
-    private void ChannelConv2dWeightGradient(in Conv2dBackwardArgs args)
+    private void ChannelConv2dWeightGradient(in Conv2dBackwardArgs args, Tensor gradWeight)
     {
         var g = args.Geometry;
         var job = new ChannelConv2dWeightGradientJob(
@@ -80,7 +81,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         // Share by share, in order: the same sum for any number of threads.
         SumRows(partials, job.Shares, job.ElementsPerShare, job.ElementsPerShare, partials);
-        job.Store(partials, Data(args.GradWeight), DataOrNull(args.GradBias));
+        job.Store(partials, Data(gradWeight), DataOrNull(args.GradBias));
     }
 
     /// <summary>packed[panel of input channels][output channel][place, counted from the last][lane].</summary>

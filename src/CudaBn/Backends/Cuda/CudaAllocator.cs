@@ -133,6 +133,14 @@ internal sealed unsafe class CudaAllocator(CudaContext context, bool isCaching)
         return null;
     }
 
+    /// <summary>Of the current context's device, in bytes.</summary>
+    public static (long Free, long Total) MemoryOfDevice()
+    {
+        nuint free, total;
+        Driver.cuMemGetInfo_v2(&free, &total).ThrowIfFailed();
+        return ((long)free, (long)total);
+    }
+
     private DeviceMemory TakeFromDriver(long bytes, bool mayTrim)
     {
         if (bytes > SizeClasses.Largest)
@@ -158,8 +166,7 @@ internal sealed unsafe class CudaAllocator(CudaContext context, bool isCaching)
 
     private InsufficientMemoryException NoRoom(long bytes)
     {
-        nuint free, total;
-        Driver.cuMemGetInfo_v2(&free, &total).ThrowIfFailed();
+        var (free, total) = MemoryOfDevice();
         return new InsufficientMemoryException(string.Create(
             System.Globalization.CultureInfo.InvariantCulture,
             $"{bytes} bytes do not fit in the memory of {context.Name}: {free} of {total} bytes are free, this process's "

@@ -30,7 +30,8 @@ public sealed unsafe partial class CudaBackend
         using var scope = Enter();
         if (args.GradInput is not null)
             Conv2dBackwardInput(in args);
-        Conv2dBackwardWeight(in args);
+        if (args.GradWeight is not null)
+            Conv2dBackwardWeight(in args);
     }
 
     /// <summary>The smaller tile wastes less where there are few channels.</summary>

@@ -67,6 +67,16 @@ public sealed unsafe partial class CudaBackend : Backend
     /// <summary>What memory is in use and cached, and how many tensors are alive.</summary>
     public CudaMemoryStatistics MemoryStatistics => _allocator.Statistics;
 
+    /// <summary>The memory of the device that nobody has, in bytes.</summary>
+    internal long FreeBytes
+    {
+        get
+        {
+            using var scope = Enter();
+            return CudaAllocator.MemoryOfDevice().Free;
+        }
+    }
+
     internal CudaContext Context => _context;
 
     internal int MultiprocessorCount { get; }

@@ -6,13 +6,14 @@ namespace CudaBn.Backends.OpArgs;
 /// <param name="Weight">What forward read: [OutChannels, InChannels, KernelHeight, KernelWidth].</param>
 /// <param name="GradOutput">[N, OutChannels, OutHeight, OutWidth].</param>
 /// <param name="GradInput">Written, of the input's shape; null when nobody needs it.</param>
-/// <param name="GradWeight">Written, of the weight's shape.</param>
-/// <param name="GradBias">Written, [OutChannels]; null where there is no bias.</param>
+/// <param name="GradWeight">Written, of the weight's shape; null when nobody needs it.</param>
+/// <param name="GradBias">Written, [OutChannels]; null where there is no bias, and where
+/// <paramref name="GradWeight"/> is.</param>
 public readonly record struct Conv2dBackwardArgs(
     Conv2dGeometry Geometry,
     Tensor Input,
     Tensor Weight,
     Tensor GradOutput,
     Tensor? GradInput,
-    Tensor GradWeight,
+    Tensor? GradWeight,
     Tensor? GradBias);

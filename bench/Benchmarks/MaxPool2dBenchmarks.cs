@@ -1,0 +1,63 @@
+using BenchmarkDotNet.Attributes;
+using CudaBn.Backends.OpArgs;
+
+namespace CudaBn.Bench;
+
+public class MaxPool2dBenchmarks : OperatorBenchmarks<MaxPool2dShape>
+{
+    public override IEnumerable<MaxPool2dShape> Shapes => Suite.IsQuick ? MaxPool2dShape.Quick : MaxPool2dShape.All;
+
+    private Shape InputShape => [Shape.Batch, Shape.Channels, Shape.Size, Shape.Size];
+
+    private Shape OutputShape => [Shape.Batch, Shape.Channels, Shape.OutSize, Shape.OutSize];
+
+    public override Work WorkOf(string benchmark) => benchmark == nameof(Backward) ? Shape.Backward : Shape.Forward;
+
+    public override bool RunsOn(string benchmark, string device) => benchmark != nameof(OnnxRuntime) || device == "cpu";
+
+    [GlobalSetup(Target = nameof(Forward))]
+    public void SetUpForward() => Prepare(nameof(Forward), () =>
+    {
+        var (input, output, argMax) = Buffers();
+        return new(
+            () => Backend.MaxPool2dForward(new MaxPool2dForwardArgs(Shape.Geometry, input, output, argMax)),
+            () => MaxPool2dCheck.Forward(Shape.Geometry, input, output, argMax));
+    });
+
+    [Benchmark]
+    public void Forward() => Run();
+
+    [GlobalSetup(Target = nameof(OnnxRuntime))]
+    public void SetUpOnnxRuntime() => Prepare(nameof(OnnxRuntime), () =>
+    {
+        var (input, output, argMax) = Buffers();
+        // The places of the maxima, which training needs and this peer does not compute.
+        Backend.MaxPool2dForward(new MaxPool2dForwardArgs(Shape.Geometry, input, output, argMax));
+        Backend.Clear(output);
+        var session = Own(OnnxRuntimeSession.Of(OnnxModel.MaxPool2d(Shape), input, output));
+        return new(
+            session.Run, () => MaxPool2dCheck.Forward(Shape.Geometry, input, output, argMax));
+    });
+
+    [Benchmark]
+    [Peer(OnnxRuntimeSession.Library, of: nameof(Forward))]
+    public void OnnxRuntime() => Run();
+
+    [GlobalSetup(Target = nameof(Backward))]
+    public void SetUpBackward() => Prepare(nameof(Backward), () =>
+    {
+        var (input, output, argMax) = Buffers();
+        Backend.MaxPool2dForward(new MaxPool2dForwardArgs(Shape.Geometry, input, output, argMax));
+        // Backward writes over the input, which it does not read.
+        Tensor gradOutput = Normal(OutputShape), gradInput = input;
+        return new(
+            () => Backend.MaxPool2dBackward(new MaxPool2dBackwardArgs(Shape.Geometry, argMax, gradOutput, gradInput)),
+            () => MaxPool2dCheck.Backward(Shape.Geometry, argMax, gradOutput, gradInput));
+    });
+
+    [Benchmark]
+    public void Backward() => Run();
+
+    private (Tensor Input, Tensor Output, Tensor ArgMax) Buffers() =>
+        (Normal(InputShape), Empty(OutputShape), Empty(OutputShape, Shape.Geometry.ArgMaxType));
+}

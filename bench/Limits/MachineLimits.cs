@@ -1,0 +1,20 @@
+namespace CudaBn.Bench;
+
+/// <summary>The most that a device can do, measured. Only memory that a cache holds can be faster.</summary>
+/// <param name="GigaFlops">Of multiply-adds, in 10^9 operations per second.</param>
+/// <param name="GigaBytes">Of copying memory that no cache holds, read and written bytes together, in 10^9 per
+/// second.</param>
+public sealed record MachineLimits(double GigaFlops, double GigaBytes)
+{
+    /// <summary>The better of two measurements: on a shared machine both are too low, never too high.</summary>
+    public MachineLimits Best(MachineLimits? other) => other is null
+        ? this
+        : new(Math.Max(GigaFlops, other.GigaFlops), Math.Max(GigaBytes, other.GigaBytes));
+
+    /// <summary>Measures a device for about half a second.</summary>
+    public static MachineLimits Of(Device device)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        return device.Backend is Backends.Cuda.CudaBackend cuda ? GpuLimits.Measure(cuda) : CpuLimits.Measure();
+    }
+}

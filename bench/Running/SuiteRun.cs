@@ -1,0 +1,99 @@
+using BenchmarkDotNet.Columns;
+using BenchmarkDotNet.Configs;
+using BenchmarkDotNet.Diagnosers;
+using BenchmarkDotNet.Jobs;
+using BenchmarkDotNet.Loggers;
+using BenchmarkDotNet.Reports;
+using BenchmarkDotNet.Running;
+using BenchmarkDotNet.Toolchains.InProcess.Emit;
+using BenchmarkDotNet.Validators;
+using Perfolizer.Horology;
+
+namespace CudaBn.Bench;
+
+/// <summary>A run of the suite: BenchmarkDotNet takes the times, and the limits of the machine are measured in between.</summary>
+/// <param name="settings">How.</param>
+/// <param name="classes">The classes of benchmarks, in order.</param>
+public sealed class SuiteRun(SuiteSettings settings, params IReadOnlyList<Type> classes)
+{
+    /// <summary>All classes of the suite.</summary>
+    public static IReadOnlyList<Type> AllClasses { get; } =
+    [
+        typeof(Conv2dBenchmarks), typeof(BatchNormBenchmarks), typeof(BatchNormReLUMaxPoolBenchmarks),
+        typeof(MaxPool2dBenchmarks), typeof(ReLUBenchmarks), typeof(LinearBenchmarks),
+        typeof(SoftmaxCrossEntropyBenchmarks), typeof(SgdBenchmarks), typeof(TrainingBenchmarks),
+        typeof(InferenceBenchmarks), typeof(EpochBenchmarks), typeof(StartUpBenchmarks),
+    ];
+
+    private readonly List<string> _leftOut = [];
+
+    public SuiteResults Run()
+    {
+        var records = Directory.CreateTempSubdirectory("cudabn-bench-");
+        var workingFolder = Environment.CurrentDirectory;
+        try
+        {
+            Suite.Configure([.. settings.Devices.Select(device => device.ToString())], settings.Quick, records.FullName);
+            var progress = new SuiteProgress(settings, records.FullName);
+            // BenchmarkDotNet looks for the project from here upwards.
+            if (!settings.InProcess)
+                Environment.CurrentDirectory = Sdk.ProjectFolder!;
+            var summaries = BenchmarkSwitcher.FromTypes([.. classes])
+                .Run([.. settings.Arguments], Configuration(progress)).ToArray();
+            return Results(summaries, progress, records.FullName);
+        }
+        finally
+        {
+            Environment.CurrentDirectory = workingFolder;
+            records.Delete(recursive: true);
+        }
+    }
+
+    private ManualConfig Configuration(SuiteProgress progress)
+    {
+        var job = Job.Default
+            .WithUnrollFactor(1)
+            .WithEvaluateOverhead(false)
+            .WithWarmupCount(1)
+            .WithIterationCount(settings.Quick ? 5 : 7)
+            .WithIterationTime(TimeInterval.FromMilliseconds(settings.Quick ? 40 : 100));
+        if (settings.InProcess)
+            job = job.WithToolchain(InProcessEmitToolchain.Instance);
+        var config = ManualConfig.CreateEmpty()
+            .AddJob(job)
+            .AddDiagnoser(MemoryDiagnoser.Default)
+            .AddColumnProvider(DefaultColumnProviders.Instance)
+            .AddLogger(settings.Verbose ? ConsoleLogger.Default : NullLogger.Instance)
+            .AddValidator(JitOptimizationsValidator.FailOnError)
+            .AddFilter(new BenchmarkChoice(settings, _leftOut))
+            .AddEventProcessor(progress)
+            .WithArtifactsPath(Path.Combine(settings.Output, "BenchmarkDotNet"));
+        return config;
+    }
+
+    private SuiteResults Results(Summary[] summaries, SuiteProgress progress, string records)
+    {
+        var rows = new List<BenchmarkRow>();
+        var failures = new List<string>();
+        foreach (var report in summaries.SelectMany(summary => summary.Reports))
+        {
+            var row = MeasuredCase.Row(report, records);
+            if (row is not null)
+                rows.Add(row);
+            else
+                failures.Add(MeasuredCase.Failure(report, records));
+        }
+
+        foreach (var error in summaries.SelectMany(summary => summary.ValidationErrors).Where(error => error.IsCritical))
+            failures.Add(error.Message);
+        return new SuiteResults
+        {
+            Date = DateTime.UtcNow,
+            Machine = MachineDescription.Current(settings.Devices),
+            Limits = progress.Limits,
+            Rows = rows,
+            LeftOut = _leftOut,
+            Failures = failures,
+        };
+    }
+}

@@ -1,0 +1,22 @@
+namespace CudaBn.Bench;
+
+/// <summary>A tensor whose elements do not know of each other.</summary>
+public sealed record ElementwiseShape(int Batch, int Channels, int Size)
+{
+    /// <summary>The seed network's first and last convolution outputs, and ResNet-50's first at two batch sizes.</summary>
+    public static IReadOnlyList<ElementwiseShape> All { get; } =
+        [new(256, 20, 24), new(256, 50, 10), new(32, 64, 112), new(256, 64, 112)];
+
+    /// <summary>The seed network's.</summary>
+    public static IReadOnlyList<ElementwiseShape> Quick { get; } = [.. All.Take(2)];
+
+    public long Elements => (long)Batch * Channels * Size * Size;
+
+    /// <summary>A comparison; one tensor read, one written.</summary>
+    public Work Forward => new(Elements, 2 * sizeof(float) * Elements);
+
+    /// <summary>A comparison; the output and its gradient read, one tensor written.</summary>
+    public Work Backward => new(Elements, 3 * sizeof(float) * Elements);
+
+    public override string ToString() => $"{Batch}x{Channels}x{Size}x{Size}";
+}

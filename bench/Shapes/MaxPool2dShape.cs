@@ -1,0 +1,41 @@
+using CudaBn.Backends.OpArgs;
+
+namespace CudaBn.Bench;
+
+/// <summary>Max-pooling of square images with square windows.</summary>
+public sealed record MaxPool2dShape(int Batch, int Channels, int Size, int Window, int Stride, int Padding = 0)
+{
+    /// <summary>The seed network's two, and ResNet-50's, whose windows overlap, at two batch sizes.</summary>
+    public static IReadOnlyList<MaxPool2dShape> All { get; } =
+    [
+        new(256, 20, 24, 2, 2),
+        new(256, 50, 10, 2, 2),
+        new(32, 64, 112, 3, 2, Padding: 1),
+        new(256, 64, 112, 3, 2, Padding: 1),
+    ];
+
+    /// <summary>The seed network's.</summary>
+    public static IReadOnlyList<MaxPool2dShape> Quick { get; } = [.. All.Take(2)];
+
+    public int OutSize => (Size + 2 * Padding - Window) / Stride + 1;
+
+    public long Planes => (long)Batch * Channels;
+
+    public long InputElements => Planes * Size * Size;
+
+    public long OutputElements => Planes * OutSize * OutSize;
+
+    /// <summary>A comparison for every value of a window but the first; the input read, the output and the places of the
+    /// maxima, a byte each, written.</summary>
+    public Work Forward => new(
+        OutputElements * (Window * Window - 1L), sizeof(float) * (InputElements + OutputElements) + OutputElements);
+
+    /// <summary>An addition for every output; its gradient and its place read, the input's gradient written.</summary>
+    public Work Backward => new(OutputElements, Forward.Bytes);
+
+    public MaxPool2dGeometry Geometry => new(
+        Planes, Size, Size, OutSize, OutSize, Window, Window, Stride, Stride, Padding, Padding);
+
+    public override string ToString() =>
+        $"{Batch}x{Channels}x{Size}x{Size}, k{Window} s{Stride}" + (Padding == 0 ? "" : $" p{Padding}");
+}
