@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Backends.Cpu;
@@ -41,6 +42,8 @@ internal readonly struct ChannelSlices(BatchNormGeometry geometry)
         /// <summary>The elements of the run.</summary>
         public long Length { get; private set; }
 
+        // Inlined: a call between two runs would have the callers keep their sums in memory.
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public bool MoveNext()
         {
             if (_left == 0)

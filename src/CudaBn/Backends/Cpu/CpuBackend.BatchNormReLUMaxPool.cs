@@ -118,18 +118,24 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         // Rows of few windows leave most of a register empty.
         if (2 * pool.OutWidth <= TSimd.Count && pool.OutHeight * pool.OutWidth >= TSimd.Count)
+        {
             FusedNarrowPlane(_perWorker[worker], pool, source, constants, destination, places);
-        else
-            FusedRows(pool, source, constants, destination, places);
+            return;
+        }
+
+        var wholeRows = WholeRows(pool.OutHeight, pool.OutWidth, TSimd.Count);
+        FusedRows<WholeStores>(pool, source, constants, destination, places, 0, wholeRows);
+        FusedRows<EndingStores>(pool, source, constants, destination, places, wholeRows, pool.OutHeight);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void FusedRows(
-        MaxPool2dGeometry pool, T* source, NormalizeConstants c, T* destination, byte* places)
+    private static void FusedRows<TStores>(
+        MaxPool2dGeometry pool, T* source, NormalizeConstants c, T* destination, byte* places, int firstRow, int endRow)
+        where TStores : struct, IRowStores
     {
         var (mean, scale, shift) = (TSimd.Create(c.Mean), TSimd.Create(c.Scale), TSimd.Create(c.Shift));
         var outputs = (long)pool.OutHeight * pool.OutWidth;
-        for (var y = 0; y < pool.OutHeight; y++)
+        for (var y = firstRow; y < endRow; y++)
         {
             T* top = source + 2L * y * pool.InWidth, bottom = top + pool.InWidth;
             var row = (long)y * pool.OutWidth;
@@ -144,9 +150,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                     Normalized(bottom + 2 * x + TSimd.Count, mean, scale, shift),
                     out var third, out var fourth);
                 var place = RectifiedMaximumOf(ref best, second, third, fourth);
-                StoreWithin(best, destination + row + x, destination + outputs, pool.OutWidth - x);
+                TStores.Store(best, destination + row + x, destination, destination + outputs, pool.OutWidth - x);
                 if (places != null)
-                    StoreBytesWithin(place, places + row + x, places + outputs, pool.OutWidth - x);
+                    TStores.StoreBytes(place, places + row + x, places, places + outputs, pool.OutWidth - x);
             }
         }
     }
@@ -204,7 +210,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     private static TVector RectifiedMaximumOf(ref TVector best, TVector second, TVector third, TVector fourth)
     {
         var place = MaximumOf(ref best, second, third, fourth);
-        var kept = TSimd.Or(TSimd.GreaterThan(best, TSimd.Zero), TSimd.IsNaN(best));
+        var kept = TSimd.NotLessOrEqual(best, TSimd.Zero);
         best = TSimd.And(kept, best);
         return TSimd.Select(
             kept, place, TSimd.Create(T.CreateTruncating(BatchNormReLUMaxPoolForwardArgs.Rectified)));
@@ -215,6 +221,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         T* gradOutput, T* gradInput) : IChunkJob
     {
         private readonly long _outputs = (long)pool.OutHeight * pool.OutWidth;
+
+        // Two rows of the input for each of the output.
+        private readonly int _wholeRows = WholeRows(2 * pool.OutHeight, pool.InWidth, BlockLanes) / 2;
 
         public void Run(int chunk, int worker)
         {
@@ -238,7 +247,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 if (map.Registers > 0)
                     SpreadFlat(source, places, gradients, constants, gradInput + plane * g.Spatial);
                 else
-                    SpreadRows(source, places, gradients, constants, gradInput + plane * g.Spatial);
+                {
+                    var destination = gradInput + plane * g.Spatial;
+                    SpreadRows<WholeStores>(source, places, gradients, constants, destination, 0, _wholeRows);
+                    SpreadRows<EndingStores>(
+                        source, places, gradients, constants, destination, _wholeRows, pool.OutHeight);
+                }
             }
         }
 
@@ -277,12 +291,14 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void SpreadRows(T* source, byte* places, T* gradients, InputGradientConstants c, T* destination)
+        private void SpreadRows<TStores>(
+            T* source, byte* places, T* gradients, InputGradientConstants c, T* destination, int firstRow, int endRow)
+            where TStores : struct, IRowStores
         {
             var (mean, invStd) = (TSimd.Create(c.Mean), TSimd.Create(c.InvStd));
             var (shift, slope, scale) = (TSimd.Create(c.Offset), TSimd.Create(c.Slope), TSimd.Create(c.Scale));
             var planeEnd = destination + g.Spatial;
-            for (var y = 0; y < pool.OutHeight; y++)
+            for (var y = firstRow; y < endRow; y++)
             {
                 // Row by row: what is written past the end of a row is overwritten by the next one.
                 for (var lower = 0; lower < 2; lower++)
@@ -298,12 +314,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                             TSimd.And(TSimd.Equal(place, right), gradient),
                             out var low, out var high);
                         var at = offset + 2 * x;
-                        StoreWithin(
+                        TStores.Store(
                             InputGradient(TSimd.Load(source + at), low, mean, invStd, shift, slope, scale),
-                            destination + at, planeEnd, pool.InWidth - 2 * x);
-                        StoreWithin(
+                            destination + at, destination, planeEnd, pool.InWidth - 2 * x);
+                        TStores.Store(
                             InputGradient(TSimd.Load(source + at + TSimd.Count), high, mean, invStd, shift, slope, scale),
-                            destination + at + TSimd.Count, planeEnd, pool.InWidth - 2 * x - TSimd.Count);
+                            destination + at + TSimd.Count, destination, planeEnd, pool.InWidth - 2 * x - TSimd.Count);
                     }
                 }
             }

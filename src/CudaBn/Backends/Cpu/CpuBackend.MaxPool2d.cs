@@ -87,14 +87,83 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Take(TVector value, T number, ref TVector best, ref TVector place)
     {
-        var wins = TSimd.AndNot(TSimd.Or(TSimd.GreaterThan(value, best), TSimd.IsNaN(value)), TSimd.IsNaN(best));
+        var wins = TSimd.AndNot(TSimd.NotLessOrEqual(value, best), TSimd.IsNaN(best));
         best = TSimd.Select(wins, value, best);
         place = TSimd.Select(wins, TSimd.Create(number), place);
     }
 
+    /// <summary>How registers at the end of a row of a plane are stored. Whatever a whole one writes past it, the next row
+    /// overwrites; only at the end of the plane there is none.</summary>
+    private interface IRowStores
+    {
+        /// <summary>Stores a register of a plane from start to end; as many elements are needed as there are up to the end
+        /// of the row, which may be more than a register's, or none.</summary>
+        static abstract void Store(TVector value, T* destination, T* start, T* end, int needed);
+
+        /// <summary>The same of whole numbers as bytes.</summary>
+        static abstract void StoreBytes(TVector value, byte* destination, byte* start, byte* end, int needed);
+    }
+
+    /// <summary>Whole registers. Without a call in the loop, its constants stay in registers.</summary>
+    private readonly struct WholeStores : IRowStores
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static void Store(TVector value, T* destination, T* start, T* end, int needed) =>
+            TSimd.Store(value, destination);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static void StoreBytes(TVector value, byte* destination, byte* start, byte* end, int needed) =>
+            TSimd.StoreBytes(value, destination);
+    }
+
+    /// <summary>For rows at the end of a plane: what would be written past it is pulled back over elements that are
+    /// stored already, and keep their values.</summary>
+    private readonly struct EndingStores : IRowStores
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static void Store(TVector value, T* destination, T* start, T* end, int needed)
+        {
+            if (destination + TSimd.Count <= end)
+                TSimd.Store(value, destination);
+            else if (end - TSimd.Count >= start)
+                TSimd.Store(Pulled(value, TSimd.Load(end - TSimd.Count), needed), end - TSimd.Count);
+            else
+                StorePart(value, destination, needed);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static void StoreBytes(TVector value, byte* destination, byte* start, byte* end, int needed)
+        {
+            if (destination + TSimd.Count <= end)
+                TSimd.StoreBytes(value, destination);
+            else if (end - TSimd.Count >= start)
+                TSimd.StoreBytes(Pulled(value, TSimd.LoadBytes(end - TSimd.Count), needed), end - TSimd.Count);
+            else
+                StoreBytesPart(value, destination, needed);
+        }
+
+        /// <summary>The first lanes of a register as the last ones of another.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static TVector Pulled(TVector value, TVector stored, int needed)
+        {
+            var lanes = Math.Clamp(needed, 0, TSimd.Count);
+            var pair = (stored, value);
+            return TSimd.Select(
+                FirstLanes(TSimd.Count - lanes), stored, TSimd.Load((T*)&pair.stored + lanes));
+        }
+
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        private static void StoreBytesPart(TVector value, byte* destination, int needed)
+        {
+            var bytes = stackalloc byte[TSimd.Count];
+            TSimd.StoreBytes(value, bytes);
+            for (var i = 0; i < Math.Min(needed, TSimd.Count); i++)
+                destination[i] = bytes[i];
+        }
+    }
+
     /// <summary>Stores a register where it ends before <paramref name="end"/>, else its first
-    /// <paramref name="needed"/> elements. What a whole register writes past the end of a row, the caller overwrites when
-    /// it comes to the next row.</summary>
+    /// <paramref name="needed"/> elements.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void StoreWithin(TVector value, T* destination, T* end, int needed)
     {
@@ -104,7 +173,6 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             StorePart(value, destination, needed);
     }
 
-    /// <summary>Stores the first elements of a register.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void StorePart(TVector value, T* destination, int needed)
     {
@@ -112,24 +180,13 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             destination[i] = ((T*)&value)[i];
     }
 
-    /// <summary><see cref="StoreWithin"/> for whole numbers as bytes.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void StoreBytesWithin(TVector value, byte* destination, byte* end, int needed)
-    {
-        if (destination + TSimd.Count <= end)
-            TSimd.StoreBytes(value, destination);
-        else
-            StoreBytesPart(value, destination, needed);
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void StoreBytesPart(TVector value, byte* destination, int needed)
-    {
-        var bytes = stackalloc byte[TSimd.Count];
-        TSimd.StoreBytes(value, bytes);
-        for (var i = 0; i < Math.Min(needed, TSimd.Count); i++)
-            destination[i] = bytes[i];
-    }
+    /// <summary>How many of the rows of a plane may be stored in whole registers, each of them starting where the one
+    /// before ends.</summary>
+    /// <param name="rows">The rows.</param>
+    /// <param name="width">Their elements.</param>
+    /// <param name="lanes">The elements that are stored at a time.</param>
+    private static int WholeRows(int rows, long width, int lanes) =>
+        (int)Math.Clamp((rows * width - CeilDiv(width, lanes) * lanes) / width + 1, 0, rows);
 
     private readonly struct MaxPool2dForwardJob<TIndex>(
         MaxPool2dGeometry g, T* input, T* output, TIndex* argMax, int chunks) : IChunkJob
@@ -138,6 +195,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         public void Run(int chunk, int worker)
         {
             var inPairs = TSimd.Count > 1 && IsPairs(g);
+            var wholeRows = WholeRows(g.OutHeight, g.OutWidth, TSimd.Count);
             var end = (chunk + 1L) * g.Planes / chunks;
             for (var plane = chunk * g.Planes / chunks; plane < end; plane++)
             {
@@ -145,17 +203,23 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 var first = plane * g.OutHeight * g.OutWidth;
                 var indices = argMax + first;
                 if (inPairs)
-                    PoolPairs(source, output + first, (byte*)indices);
+                {
+                    PoolPairs<WholeStores>(source, output + first, (byte*)indices, 0, wholeRows);
+                    PoolPairs<EndingStores>(source, output + first, (byte*)indices, wholeRows, g.OutHeight);
+                }
                 else
+                {
                     PoolWindows(source, output + first, indices);
+                }
             }
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void PoolPairs(T* source, T* destination, byte* indices)
+        private void PoolPairs<TStores>(T* source, T* destination, byte* indices, int firstRow, int endRow)
+            where TStores : struct, IRowStores
         {
             var outputs = (long)g.OutHeight * g.OutWidth;
-            for (var y = 0; y < g.OutHeight; y++)
+            for (var y = firstRow; y < endRow; y++)
             {
                 T* top = source + 2L * y * g.InWidth, bottom = top + g.InWidth;
                 var row = (long)y * g.OutWidth;
@@ -166,8 +230,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                     TSimd.Deinterleave(
                         TSimd.Load(bottom + 2 * x), TSimd.Load(bottom + 2 * x + TSimd.Count), out var c, out var d);
                     var place = MaximumOf(ref a, b, c, d);
-                    StoreWithin(a, destination + row + x, destination + outputs, g.OutWidth - x);
-                    StoreBytesWithin(place, indices + row + x, indices + outputs, g.OutWidth - x);
+                    TStores.Store(a, destination + row + x, destination, destination + outputs, g.OutWidth - x);
+                    TStores.StoreBytes(place, indices + row + x, indices, indices + outputs, g.OutWidth - x);
                 }
             }
         }
@@ -218,23 +282,32 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         public void Run(int chunk, int worker)
         {
             var inPairs = TSimd.Count > 1 && IsPairs(g) && g.InWidth == 2 * g.OutWidth && g.InHeight == 2 * g.OutHeight;
+            // Two rows of the input for each of the output.
+            var wholeRows = WholeRows(2 * g.OutHeight, g.InWidth, BlockLanes) / 2;
             var end = (chunk + 1L) * g.Planes / chunks;
             for (var plane = chunk * g.Planes / chunks; plane < end; plane++)
             {
                 var destination = gradInput + plane * g.InHeight * g.InWidth;
                 var first = plane * g.OutHeight * g.OutWidth;
                 if (inPairs)
-                    SpreadPairs((byte*)(argMax + first), gradOutput + first, destination);
+                {
+                    var places = (byte*)(argMax + first);
+                    SpreadPairs<WholeStores>(places, gradOutput + first, destination, 0, wholeRows);
+                    SpreadPairs<EndingStores>(places, gradOutput + first, destination, wholeRows, g.OutHeight);
+                }
                 else
+                {
                     SpreadWindows(argMax + first, gradOutput + first, destination);
+                }
             }
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void SpreadPairs(byte* places, T* gradients, T* destination)
+        private void SpreadPairs<TStores>(byte* places, T* gradients, T* destination, int firstRow, int endRow)
+            where TStores : struct, IRowStores
         {
             T* planeEnd = destination + (long)g.InHeight * g.InWidth;
-            for (var y = 0; y < g.OutHeight; y++)
+            for (var y = firstRow; y < endRow; y++)
             {
                 // Row by row: what is written past the end of a row is overwritten by the next one.
                 for (var bottom = 0; bottom < 2; bottom++)
@@ -250,8 +323,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                             TSimd.And(TSimd.Equal(place, left), gradient),
                             TSimd.And(TSimd.Equal(place, right), gradient),
                             out var low, out var high);
-                        StoreWithin(low, row + 2 * x, planeEnd, g.InWidth - 2 * x);
-                        StoreWithin(high, row + 2 * x + TSimd.Count, planeEnd, g.InWidth - 2 * x - TSimd.Count);
+                        TStores.Store(low, row + 2 * x, destination, planeEnd, g.InWidth - 2 * x);
+                        TStores.Store(
+                            high, row + 2 * x + TSimd.Count, destination, planeEnd, g.InWidth - 2 * x - TSimd.Count);
                     }
                 }
             }

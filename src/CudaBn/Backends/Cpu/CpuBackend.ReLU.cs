@@ -62,9 +62,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             for (; i + TSimd.Count <= end; i += TSimd.Count)
             {
                 var x = TSimd.Load(input + i);
-                // Not greater than zero is zero, unless it is NaN.
-                var kept = TSimd.Or(TSimd.GreaterThan(x, TSimd.Zero), TSimd.IsNaN(x));
-                TSimd.Store(TSimd.And(kept, x), output + i);
+                // NaN stays NaN.
+                TSimd.Store(TSimd.And(TSimd.NotLessOrEqual(x, TSimd.Zero), x), output + i);
             }
 
             for (; i < end; i++)
@@ -81,8 +80,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             for (; i + TSimd.Count <= end; i += TSimd.Count)
             {
                 var y = TSimd.Load(output + i);
-                var passed = TSimd.Or(TSimd.GreaterThan(y, TSimd.Zero), TSimd.IsNaN(y));
-                TSimd.Store(TSimd.And(passed, TSimd.Load(gradOutput + i)), gradInput + i);
+                TSimd.Store(
+                    TSimd.And(TSimd.NotLessOrEqual(y, TSimd.Zero), TSimd.Load(gradOutput + i)), gradInput + i);
             }
 
             for (; i < end; i++)

@@ -68,15 +68,32 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         private void StepWithMomentum(T* value, T* gradient, T* buffer, long i, long end)
         {
             var decay = T.CreateTruncating(args.WeightDecay);
-            var step = T.CreateTruncating(_learningRate);
+            var step = T.CreateTruncating(-_learningRate);
             var momentum = T.CreateTruncating(args.Momentum);
-            var weight = T.CreateTruncating(1 - args.Dampening);
+            // The first step starts the buffer, whatever it holds.
+            var weight = args.FirstStep ? T.One : T.CreateTruncating(1 - args.Dampening);
+            var (decays, steps) = (TSimd.Create(decay), TSimd.Create(step));
+            var (momenta, weights) = (TSimd.Create(momentum), TSimd.Create(weight));
+            for (; i + TSimd.Count <= end; i += TSimd.Count)
+            {
+                var v = TSimd.Load(value + i);
+                var g = TSimd.MultiplyAdd(decays, v, TSimd.Load(gradient + i));
+                var b = TSimd.Multiply(weights, g);
+                if (!args.FirstStep)
+                    b = TSimd.MultiplyAdd(momenta, TSimd.Load(buffer + i), b);
+                TSimd.Store(b, buffer + i);
+                var direction = args.Nesterov ? TSimd.MultiplyAdd(momenta, b, g) : b;
+                TSimd.Store(TSimd.MultiplyAdd(steps, direction, v), value + i);
+            }
+
             for (; i < end; i++)
             {
                 var g = gradient[i] + decay * value[i];
-                var b = args.FirstStep ? g : momentum * buffer[i] + weight * g;
+                var b = weight * g;
+                if (!args.FirstStep)
+                    b += momentum * buffer[i];
                 buffer[i] = b;
-                value[i] -= step * (args.Nesterov ? g + momentum * b : b);
+                value[i] += step * (args.Nesterov ? g + momentum * b : b);
             }
         }
     }

@@ -9,12 +9,16 @@ internal static unsafe partial class HostMemory
     private const nuint HugePage = 2 << 20;
     private const int AdviseHugePages = 14;
 
-    /// <summary>Reserves memory aligned to a cache line.</summary>
+    // What operators read past the last element, and ignore: two registers of 512 bits.
+    private const nuint Excess = 128;
+
+    /// <summary>Reserves memory aligned to a cache line, behind which two registers' worth may be read.</summary>
     /// <remarks>Large blocks start on a huge page and ask Linux for such pages: images lie tens of kilobytes apart, and with
     /// small pages every step from one to the next misses the translation cache.</remarks>
     /// <exception cref="OutOfMemoryException">There is no such room.</exception>
     public static void* Allocate(nuint byteLength)
     {
+        byteLength += Excess;
         if (byteLength < HugePage / 2 || !OperatingSystem.IsLinux())
             return NativeMemory.AlignedAlloc(byteLength, CacheLine);
 

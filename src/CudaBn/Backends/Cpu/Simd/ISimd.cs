@@ -45,6 +45,9 @@ internal unsafe interface ISimd<TVector, T>
     /// <summary>All bits where left > right; none where either is NaN.</summary>
     static abstract TVector GreaterThan(TVector left, TVector right);
 
+    /// <summary>All bits where left > right, and where either is NaN.</summary>
+    static abstract TVector NotLessOrEqual(TVector left, TVector right);
+
     /// <summary>All bits where left == right.</summary>
     static abstract TVector Equal(TVector left, TVector right);
 
@@ -60,6 +63,9 @@ internal unsafe interface ISimd<TVector, T>
 
     /// <summary>left where the mask has all bits, right where it has none.</summary>
     static abstract TVector Select(TVector mask, TVector left, TVector right);
+
+    /// <summary>e to the power of the value.</summary>
+    static abstract TVector Exp(TVector value);
 
     static abstract T Sum(TVector value);
 

@@ -42,7 +42,7 @@ internal readonly unsafe struct Simd256<T> : ISimd<Vector256<T>, T>
     {
         if (typeof(T) == typeof(float) && Avx.IsSupported)
         {
-            var numbers = Vector256.ConvertToInt32(value.AsSingle());
+            var numbers = Avx.ConvertToVector256Int32WithTruncation(value.AsSingle());
             var words = Sse41.PackUnsignedSaturate(numbers.GetLower(), numbers.GetUpper()).AsInt16();
             Unsafe.WriteUnaligned(destination, Sse2.PackUnsignedSaturate(words, words).AsUInt64().ToScalar());
         }
@@ -76,6 +76,16 @@ internal readonly unsafe struct Simd256<T> : ISimd<Vector256<T>, T>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<T> GreaterThan(Vector256<T> left, Vector256<T> right) =>
         Vector256.GreaterThan(left, right);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<T> NotLessOrEqual(Vector256<T> left, Vector256<T> right)
+    {
+        if (typeof(T) == typeof(float) && Avx.IsSupported)
+            return Avx.CompareNotLessThanOrEqual(left.AsSingle(), right.AsSingle()).As<float, T>();
+        if (typeof(T) == typeof(double) && Avx.IsSupported)
+            return Avx.CompareNotLessThanOrEqual(left.AsDouble(), right.AsDouble()).As<double, T>();
+        return ~Vector256.LessThanOrEqual(left, right);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<T> Equal(Vector256<T> left, Vector256<T> right) => Vector256.Equals(left, right);
@@ -118,6 +128,11 @@ internal readonly unsafe struct Simd256<T> : ISimd<Vector256<T>, T>
         typeof(T) == typeof(float)
             ? Vector256.ShuffleNative(value.AsSingle(), indices.AsInt32()).As<float, T>()
             : Vector256.ShuffleNative(value.AsDouble(), indices.AsInt64()).As<double, T>();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<T> Exp(Vector256<T> value) => typeof(T) == typeof(float)
+        ? Vector256.Exp(value.AsSingle()).As<float, T>()
+        : Vector256.Exp(value.AsDouble()).As<double, T>();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Sum(Vector256<T> value) => Vector256.Sum(value);

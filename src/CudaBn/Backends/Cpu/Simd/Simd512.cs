@@ -40,7 +40,8 @@ internal readonly unsafe struct Simd512<T> : ISimd<Vector512<T>, T>
     public static void StoreBytes(Vector512<T> value, byte* destination)
     {
         if (typeof(T) == typeof(float) && Avx512F.IsSupported)
-            Avx512F.ConvertToVector128Byte(Vector512.ConvertToInt32(value.AsSingle())).Store(destination);
+            Avx512F.ConvertToVector128Byte(Avx512F.ConvertToVector512Int32WithTruncation(value.AsSingle()))
+                .Store(destination);
         else
             Lanes.StoreBytes<Vector512<T>, T>(value, destination);
     }
@@ -63,6 +64,16 @@ internal readonly unsafe struct Simd512<T> : ISimd<Vector512<T>, T>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> GreaterThan(Vector512<T> left, Vector512<T> right) =>
         Vector512.GreaterThan(left, right);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> NotLessOrEqual(Vector512<T> left, Vector512<T> right)
+    {
+        if (typeof(T) == typeof(float) && Avx512F.IsSupported)
+            return Avx512F.CompareNotLessThanOrEqual(left.AsSingle(), right.AsSingle()).As<float, T>();
+        if (typeof(T) == typeof(double) && Avx512F.IsSupported)
+            return Avx512F.CompareNotLessThanOrEqual(left.AsDouble(), right.AsDouble()).As<double, T>();
+        return ~Vector512.LessThanOrEqual(left, right);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Equal(Vector512<T> left, Vector512<T> right) => Vector512.Equals(left, right);
@@ -98,6 +109,11 @@ internal readonly unsafe struct Simd512<T> : ISimd<Vector512<T>, T>
         typeof(T) == typeof(float)
             ? Vector512.ShuffleNative(value.AsSingle(), indices.AsInt32()).As<float, T>()
             : Vector512.ShuffleNative(value.AsDouble(), indices.AsInt64()).As<double, T>();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> Exp(Vector512<T> value) => typeof(T) == typeof(float)
+        ? Vector512.Exp(value.AsSingle()).As<float, T>()
+        : Vector512.Exp(value.AsDouble()).As<double, T>();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Sum(Vector512<T> value) => Vector512.Sum(value);

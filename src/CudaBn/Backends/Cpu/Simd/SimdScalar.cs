@@ -37,6 +37,8 @@ internal readonly unsafe struct SimdScalar<T> : ISimd<T, T>
 
     public static T GreaterThan(T left, T right) => left > right ? AllBits : T.Zero;
 
+    public static T NotLessOrEqual(T left, T right) => left <= right ? T.Zero : AllBits;
+
     public static T Equal(T left, T right) => left == right ? AllBits : T.Zero;
 
     public static T IsNaN(T value) => T.IsNaN(value) ? AllBits : T.Zero;
@@ -49,6 +51,8 @@ internal readonly unsafe struct SimdScalar<T> : ISimd<T, T>
     public static T AndNot(T left, T right) => T.IsNaN(right) ? T.Zero : left;
 
     public static T Select(T mask, T left, T right) => T.IsNaN(mask) ? left : right;
+
+    public static T Exp(T value) => T.Exp(value);
 
     public static T Sum(T value) => value;
 
