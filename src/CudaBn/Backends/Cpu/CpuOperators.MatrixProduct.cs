@@ -16,14 +16,18 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             return;
         }
 
-        if (left.ColumnStep != 1 && left.Columns > 1)
+        if ((left.ColumnStep != 1 && left.Columns > 1) || RowsCollide(left.RowStep))
             left = PackRows(left);
         var job = new MultiplyJob(this, left, right, bias, product);
         _pool.Run(ref job, job.Chunks);
     }
 
-    /// <summary>Copies a matrix so that each row lies in one piece. A row more than it needs keeps tall tiles
-    /// of it from meeting in the same sets of a cache.</summary>
+    /// <summary>Whether a tile of rows, all of which lie in the same set of a first-level cache of 8 or 12 ways, has too
+    /// many of them to stay there.</summary>
+    private static bool RowsCollide(nint rowStep) => TSimd.MaxRows > 8 && rowStep * sizeof(T) % 4096 == 0;
+
+    /// <summary>Copies a matrix so that each row lies in one piece, and no two rows of a tile in the same set of a
+    /// cache.</summary>
     private MatrixView<T> PackRows(MatrixView<T> matrix)
     {
         var step = (CeilDiv(matrix.Columns, BlockLanes) | 1) * BlockLanes;
@@ -128,13 +132,14 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     private readonly struct MultiplyJob : IChunkJob
     {
         /// <summary>The longest stretch of the inner dimension that a tile stays in registers for.</summary>
-        private const int MaxDepth = 1280;
+        private const int MaxDepth = 512;
 
         /// <summary>Bytes of packed panels: a share of the second-level cache, from which they are read tile after
         /// tile.</summary>
         private const int MaxPackedBytes = 160 * 1024;
 
-        /// <summary>Panels side by side in a chunk: they share cache lines where they meet.</summary>
+        /// <summary>Panels side by side in a chunk: where two meet, their rows of the product share a cache line, which
+        /// would otherwise wander between two workers.</summary>
         private const int MaxPanelsPerChunk = 8;
 
         /// <summary>Below so many tiles of rows, packing the right factor costs more than it saves.</summary>
@@ -181,6 +186,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         public int Chunks => CeilDiv(_panels, _panelsPerChunk) * _groups;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int chunk, int worker)
         {
             int group = chunk % _groups, firstPanel = chunk / _groups * _panelsPerChunk;
@@ -218,7 +224,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         private void PackPanels(MatrixView<T> right, int firstPanel, int endPanel, T* packed)
         {
             nint lanes = BlockLanes, panelStep = _depth * lanes;
-            // Whole panels of rows in one piece side by side, since what a row of them lies in is one stretch of memory.
+            // Panels of rows in one piece are copied side by side: a row of all of them is one stretch of memory.
             var whole = right.ColumnStep == 1 ? Math.Min(endPanel, right.Columns / BlockLanes) : firstPanel;
             for (var inner = 0; inner < right.Rows && firstPanel < whole; inner++)
             {

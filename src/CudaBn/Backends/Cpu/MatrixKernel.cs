@@ -7,8 +7,8 @@ namespace CudaBn.Backends.Cpu;
 /// <summary>The innermost loops of the matrix product: a tile of a few rows and two registers of columns, kept in
 /// registers over a stretch of the inner dimension. Every step loads two registers of the right factor and multiplies
 /// them by a scalar of each row of the left one.</summary>
-/// <remarks>Rows of both factors may lie any distance apart, so neither has to be packed. Four steps per round: a core
-/// that shares its decoder with a busy twin feels every instruction that is no load and no multiply-add.</remarks>
+/// <remarks>Rows of both factors may lie any distance apart, so neither has to be packed. Four steps per round: where
+/// another thread runs on the same core, every instruction that is no load and no multiply-add costs time.</remarks>
 internal static unsafe class MatrixKernel<TSimd, TVector, T>
     where TSimd : struct, ISimd<TVector, T>
     where TVector : unmanaged
