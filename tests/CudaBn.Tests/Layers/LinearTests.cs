@@ -23,6 +23,8 @@ public class LinearTests(TestBackend backend, DType dtype) : BackendFixture(back
         new(1000, 5, 3, true),
         new(5, 1000, 3, true),
         new(3, 5, 1000, true),
+        // Sums longer than a tile stays in registers for.
+        new(33, 1300, 19, true),
     ];
 
     [TestCaseSource(nameof(Cases))]

@@ -3,47 +3,52 @@ using System.Runtime.CompilerServices;
 namespace CudaBn.Backends.Cpu;
 
 // The matrix product under the dense layer, after Goto and van de Geijn, "Anatomy of high-performance matrix
-// multiplication", 2008: both factors are packed into the order in which the micro-kernel reads them, and a tile of the
-// product stays in registers over the whole inner dimension.
+// multiplication", 2008, with less packing: rows of the left factor are read where they are, and a chunk packs the panels
+// of the right factor that it needs, into its worker's own cache, just before it uses them.
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
-    /// <summary>Tiles of rows that one chunk multiplies with one panel of columns.</summary>
-    private const int RowTilesPerChunk = 8;
-
     /// <summary>product = left * right, plus bias[column] where there is one. The product is row-major.</summary>
     private void MatrixProduct(MatrixView<T> left, MatrixView<T> right, T* bias, T* product)
     {
-        var tiles = new RowTiles(left.Rows, TSimd.MaxRows);
-        var panels = CeilDiv(right.Columns, BlockLanes);
-        var packedLeft = _packed.Get<T>((long)tiles.PaddedRows * left.Columns);
-        var packedRight = _shared.Get<T>((long)panels * BlockLanes * left.Columns);
+        if (left.Rows <= MaxRowsOfDotProducts && left.ColumnStep == 1 && right.RowStep == 1)
+        {
+            DotProducts(left, right, bias, product);
+            return;
+        }
 
-        var pack = new PackJob(left, right, tiles, packedLeft, packedRight);
-        _pool.Run(ref pack, tiles.Count + panels);
-
-        var rowGroups = CeilDiv(tiles.Count, RowTilesPerChunk);
-        var multiply = new MultiplyJob(
-            tiles, rowGroups, left.Columns, right.Columns, packedLeft, packedRight, bias, product);
-        _pool.Run(ref multiply, panels * rowGroups);
+        if ((left.ColumnStep != 1 && left.Columns > 1) || RowsCollide(left.RowStep))
+            left = PackRows(left);
+        var job = new MultiplyJob(this, left, right, bias, product);
+        _pool.Run(ref job, job.Chunks);
     }
 
-    /// <summary>Chunks: first the tiles of the left factor, [inner][row of tile], then the panels of the right one,
-    /// [inner][column of panel]. What lies outside the factors is 0.</summary>
-    private readonly struct PackJob(
-        MatrixView<T> left, MatrixView<T> right, RowTiles tiles, T* packedLeft, T* packedRight) : IChunkJob
+    /// <summary>Whether a tile of rows, all of which lie in the same set of a first-level cache of 8 or 12 ways, has too
+    /// many of them to stay there.</summary>
+    private static bool RowsCollide(nint rowStep) => TSimd.MaxRows > 8 && rowStep * sizeof(T) % 4096 == 0;
+
+    /// <summary>Copies a matrix so that each row lies in one piece, and no two rows of a tile in the same set of a
+    /// cache.</summary>
+    private MatrixView<T> PackRows(MatrixView<T> matrix)
     {
+        var step = (CeilDiv(matrix.Columns, BlockLanes) | 1) * BlockLanes;
+        var packed = _packed.Get<T>((long)matrix.Rows * step);
+        var job = new PackJob(matrix, step, packed);
+        _pool.Run(ref job, CeilDiv(matrix.Rows, PackJob.RowsPerChunk));
+        return new MatrixView<T>(packed, matrix.Rows, matrix.Columns, step, 1);
+    }
+
+    /// <summary>A chunk is some rows, each copied in one piece and filled up with zeros.</summary>
+    private readonly struct PackJob(MatrixView<T> matrix, int step, T* packed) : IChunkJob
+    {
+        public const int RowsPerChunk = 32;
+
         public void Run(int chunk, int worker)
         {
-            if (chunk < tiles.Count)
-            {
-                Pack(left.Transposed(), tiles.Start(chunk), tiles.Size(chunk),
-                    packedLeft + (long)tiles.Start(chunk) * left.Columns);
-            }
-            else
-            {
-                var panel = chunk - tiles.Count;
-                Pack(right, panel * BlockLanes, BlockLanes, packedRight + (long)panel * BlockLanes * right.Rows);
-            }
+            var first = chunk * RowsPerChunk;
+            var rows = new MatrixView<T>(
+                matrix.Data + first * matrix.RowStep, Math.Min(RowsPerChunk, matrix.Rows - first), matrix.Columns,
+                matrix.RowStep, matrix.ColumnStep);
+            Pack(rows, 0, step, packed + (long)first * step);
         }
 
         /// <summary>packed[inner][i] = source(inner, first + i) for i below <paramref name="width"/>.</summary>
@@ -123,49 +128,152 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
     }
 
-    /// <summary>A chunk is one panel of columns times a group of row tiles.</summary>
-    private readonly struct MultiplyJob(
-        RowTiles tiles, int rowGroups, int inner, int columns, T* packedLeft, T* packedRight, T* bias, T* product)
-        : IChunkJob
+    /// <summary>A chunk is a rectangle of the product: a group of tiles of rows times some panels of columns.</summary>
+    private readonly struct MultiplyJob : IChunkJob
     {
+        /// <summary>The longest stretch of the inner dimension that a tile stays in registers for.</summary>
+        private const int MaxDepth = 512;
+
+        /// <summary>Bytes of packed panels: a share of the second-level cache, from which they are read tile after
+        /// tile.</summary>
+        private const int MaxPackedBytes = 160 * 1024;
+
+        /// <summary>Panels side by side in a chunk: where two meet, their rows of the product share a cache line, which
+        /// would otherwise wander between two workers.</summary>
+        private const int MaxPanelsPerChunk = 8;
+
+        /// <summary>Below so many tiles of rows, packing the right factor costs more than it saves.</summary>
+        private const int MinTilesToPack = 4;
+
+        /// <summary>A share of the work for every worker and some to even out, if there is so much.</summary>
+        private const int ChunksPerWorker = 4;
+
+        /// <summary>Every group of rows packs the right factor anew, so it is not cut smaller than this.</summary>
+        private const int MinTilesPerGroup = 3;
+
+        private readonly CpuOperators<TSimd, TVector, T> _operators;
+        private readonly MatrixView<T> _left;
+        private readonly MatrixView<T> _right;
+        private readonly T* _bias;
+        private readonly T* _product;
+        private readonly RowTiles _tiles;
+        private readonly int _tileCount;
+        private readonly int _panels;
+        private readonly int _panelsPerChunk;
+        private readonly int _groups;
+        private readonly int _depth;
+        private readonly bool _packsRight;
+
+        public MultiplyJob(
+            CpuOperators<TSimd, TVector, T> operators, MatrixView<T> left, MatrixView<T> right, T* bias, T* product)
+        {
+            _operators = operators;
+            (_left, _right) = (left, right);
+            _bias = bias;
+            _product = product;
+            _tiles = new RowTiles(Math.Max(1, left.Rows & ~1), TSimd.MaxRows);
+            _tileCount = left.Rows == 1 ? 1 : _tiles.Count + (left.Rows & 1);
+            _panels = CeilDiv(right.Columns, BlockLanes);
+            var depthBlocks = CeilDiv(left.Columns, MaxDepth);
+            _depth = CeilDiv(CeilDiv(left.Columns, depthBlocks), BlockLanes) * BlockLanes;
+            _packsRight = right.ColumnStep != 1 || _tileCount >= MinTilesToPack;
+            // An element is computed in one chunk wholly and always in the same order, so the cut does not change it.
+            var wanted = ChunksPerWorker * operators._pool.Workers;
+            _groups = Math.Clamp(CeilDiv(wanted, _panels), 1, CeilDiv(_tileCount, MinTilesPerGroup));
+            var cached = _packsRight ? MaxPackedBytes / (_depth * BlockLanes * sizeof(T)) : MaxPanelsPerChunk;
+            _panelsPerChunk = Math.Clamp(_panels / wanted, 1, Math.Clamp(cached, 1, MaxPanelsPerChunk));
+        }
+
+        public int Chunks => CeilDiv(_panels, _panelsPerChunk) * _groups;
+
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int chunk, int worker)
         {
-            int lanes = BlockLanes, panel = chunk / rowGroups, firstColumn = panel * lanes;
-            var firstTile = chunk % rowGroups * RowTilesPerChunk;
-            var endTile = Math.Min(firstTile + RowTilesPerChunk, tiles.Count);
-            var width = Math.Min(lanes, columns - firstColumn);
-            var right = packedRight + (long)panel * lanes * inner;
-            var sums = stackalloc TVector[2 * TSimd.MaxRows];
-            var zeros = stackalloc T[TSimd.MaxRows];
-            new Span<T>(zeros, TSimd.MaxRows).Clear();
-            for (var tile = firstTile; tile < endTile; tile++)
+            int group = chunk % _groups, firstPanel = chunk / _groups * _panelsPerChunk;
+            int firstTile = group * _tileCount / _groups, endTile = (group + 1) * _tileCount / _groups;
+            var endPanel = Math.Min(firstPanel + _panelsPerChunk, _panels);
+            var edge = _operators._perWorker[worker].Get<T>(
+                (TSimd.MaxRows + _panelsPerChunk * (1 + (_packsRight ? _depth : 0))) * (long)BlockLanes);
+            var biases = edge + TSimd.MaxRows * BlockLanes;
+            var packed = biases + _panelsPerChunk * BlockLanes;
+            CopyBiases(firstPanel, endPanel, biases);
+            for (var inner = 0; inner < _left.Columns; inner += _depth)
             {
-                int rows = tiles.Size(tile), firstRow = tiles.Start(tile);
-                var window = new TapWindow(1, 1, inner, 0, 0, lanes, 0, 0, rows);
-                MicroKernel<TSimd, TVector, T>.Run(
-                    rows, right, packedLeft + (long)firstRow * inner, zeros, (T*)sums, lanes, in window);
-                var real = Math.Min(rows, tiles.Rows - firstRow);
-                for (var row = 0; row < real; row++)
+                var right = new MatrixView<T>(
+                    _right.Data + inner * _right.RowStep, Math.Min(_depth, _left.Columns - inner), _right.Columns,
+                    _right.RowStep, _right.ColumnStep);
+                if (_packsRight)
+                    PackPanels(right, firstPanel, endPanel, packed);
+                for (var tile = firstTile; tile < endTile; tile++)
                 {
-                    Store((T*)sums + row * lanes, bias == null ? null : bias + firstColumn,
-                        product + (long)(firstRow + row) * columns + firstColumn, width);
+                    for (var panel = firstPanel; panel < endPanel; panel++)
+                    {
+                        var vectors = _packsRight
+                            ? new MatrixView<T>(
+                                packed + (panel - firstPanel) * _depth * BlockLanes, right.Rows, BlockLanes, BlockLanes, 1)
+                            : new MatrixView<T>(
+                                right.Data + panel * BlockLanes, right.Rows, BlockLanes, right.RowStep, 1);
+                        RunTile(tile, panel, inner, in vectors, biases + (panel - firstPanel) * BlockLanes, edge);
+                    }
                 }
             }
         }
 
+        /// <summary>packed[panel][inner][column of panel], the panels lying _depth rows apart.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private static void Store(T* sums, T* bias, T* destination, int width)
+        private void PackPanels(MatrixView<T> right, int firstPanel, int endPanel, T* packed)
         {
-            var i = 0;
-            for (; i + TSimd.Count <= width; i += TSimd.Count)
+            nint lanes = BlockLanes, panelStep = _depth * lanes;
+            // Panels of rows in one piece are copied side by side: a row of all of them is one stretch of memory.
+            var whole = right.ColumnStep == 1 ? Math.Min(endPanel, right.Columns / BlockLanes) : firstPanel;
+            for (var inner = 0; inner < right.Rows && firstPanel < whole; inner++)
             {
-                var sum = TSimd.Load(sums + i);
-                TSimd.Store(bias == null ? sum : TSimd.Add(sum, TSimd.Load(bias + i)), destination + i);
+                T* source = right.Data + inner * right.RowStep + firstPanel * lanes, row = packed + inner * lanes;
+                for (var panel = firstPanel; panel < whole; panel++)
+                {
+                    TSimd.Store(TSimd.Load(source), row);
+                    TSimd.Store(TSimd.Load(source + TSimd.Count), row + TSimd.Count);
+                    source += lanes;
+                    row += panelStep;
+                }
             }
 
-            for (; i < width; i++)
-                destination[i] = bias == null ? sums[i] : sums[i] + bias[i];
+            for (var panel = Math.Max(firstPanel, whole); panel < endPanel; panel++)
+                PackJob.Pack(right, panel * BlockLanes, BlockLanes, packed + (panel - firstPanel) * panelStep);
+        }
+
+        private void CopyBiases(int firstPanel, int endPanel, T* biases)
+        {
+            var copies = new Span<T>(biases, (endPanel - firstPanel) * BlockLanes);
+            copies.Clear();
+            var first = firstPanel * BlockLanes;
+            if (_bias != null)
+                new Span<T>(_bias + first, Math.Min(copies.Length, _right.Columns - first)).CopyTo(copies);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void RunTile(int tile, int panel, int inner, in MatrixView<T> right, T* biases, T* edge)
+        {
+            // An odd last row takes the row before it along, or is taken twice where it is the only one.
+            var (rows, start) = tile < _tiles.Count ? (_tiles.Size(tile), _tiles.Start(tile)) : (2, _left.Rows - 1);
+            var firstRow = Math.Clamp(_left.Rows - rows, 0, start);
+            var single = _left.Rows == 1;
+            nint columns = _right.Columns, rowStep = single ? 0 : _left.RowStep;
+            var left = new MatrixView<T>(
+                _left.Data + firstRow * _left.RowStep + inner * _left.ColumnStep, rows, right.Rows, rowStep, 1);
+            var product = _product + firstRow * columns + panel * BlockLanes;
+            T* initial = inner == 0 ? biases : product;
+            nint initialStep = inner == 0 || single ? 0 : columns;
+            var width = Math.Min(BlockLanes, _right.Columns - panel * BlockLanes);
+            if (width == BlockLanes && firstRow == start && !single)
+            {
+                MatrixKernel<TSimd, TVector, T>.Run(in left, in right, initial, initialStep, product, columns);
+                return;
+            }
+
+            MatrixKernel<TSimd, TVector, T>.Run(in left, in right, initial, initialStep, edge, BlockLanes);
+            for (var row = start - firstRow; row < rows && firstRow + row < _left.Rows; row++)
+                new Span<T>(edge + row * BlockLanes, width).CopyTo(new Span<T>(product + row * columns, width));
         }
     }
 }
