@@ -107,6 +107,14 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             SumRows(partials + sums, blocks, g.OutChannels, sums + g.OutChannels, Data(gradBias));
     }
 
+    // Output place o meets input place o * stride + offset, where that is inside the input.
+    private static (int First, int Count) OutputRange(int offset, int stride, int inputs, int outputs)
+    {
+        var first = offset < 0 ? CeilDiv(-offset, stride) : 0;
+        var last = offset >= inputs ? -1 : Math.Min(outputs - 1, (inputs - 1 - offset) / stride);
+        return (first, Math.Max(0, last - first + 1));
+    }
+
     /// <summary>sums[i] = rows[0][i] + rows[1][i] + ...</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SumRows(T* rows, int count, long length, long step, T* sums)
@@ -425,14 +433,6 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                     }
                 }
             }
-        }
-
-        // Output place o meets input place o * stride + offset, where that is inside the input.
-        private static (int First, int Count) OutputRange(int offset, int stride, int inputs, int outputs)
-        {
-            var first = offset < 0 ? CeilDiv(-offset, stride) : 0;
-            var last = offset >= inputs ? -1 : Math.Min(outputs - 1, (inputs - 1 - offset) / stride);
-            return (first, Math.Max(0, last - first + 1));
         }
     }
 }
