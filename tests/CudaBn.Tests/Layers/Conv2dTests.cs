@@ -66,6 +66,7 @@ public class Conv2dTests(TestBackend backend, DType dtype) : BackendFixture(back
         new(1, 1, 60, 40, 5, (5, 4), 1, (1, 2), true),
         new(2, 70, 30, 41, 3, 3, 1, 1, true),
         new(2, 5, 40, 37, 33, 3, (2, 1), 1, true),
+        new(2, 33, 9, 7, 27, 1, 1, 0, true),
         new(3, 300, 5, 6, 70, (3, 2), (1, 2), 1, true),
         .. Batches.Select(batch => new Conv2dCase(batch, 3, 6, 5, 7, 3, 1, 1, true)),
         .. Batches.Select(batch => new Conv2dCase(batch, 3, 5, 7, 13, (2, 3), 1, 0, true)),

@@ -113,12 +113,15 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
             // Weights of a tile, and the lines of pixels that its registers slide over.
             var perChannel = g.KernelHeight * (g.KernelWidth * TSimd.MaxRows + 2 * BlockLanes + g.KernelWidth);
-            _channelBlocks = CeilDiv(g.InChannels * perChannel * sizeof(T), FirstLevelBytes);
+            _channelBlocks = IsPointwise ? 1 : CeilDiv(g.InChannels * perChannel * sizeof(T), FirstLevelBytes);
         }
 
         public int Chunks => _g.Batch * _bands;
 
         private int Pitch => _g.InWidth + _g.PaddingX;
+
+        /// <summary>One weight per pair of channels. There is no padding then, see <see cref="IsPlain"/>.</summary>
+        private bool IsPointwise => _g.KernelHeight == 1 && _g.KernelWidth == 1;
 
         public void Run(int chunk, int worker)
         {
@@ -141,8 +144,42 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
             long plane = (long)_g.OutHeight * _g.OutWidth;
             var output = _output + image * _g.OutChannels * plane + firstRow * _g.OutWidth;
+            if (IsPointwise)
+            {
+                RunPointwise(copy, step, results, output, (endRow - firstRow) * _g.OutWidth);
+                return;
+            }
+
             for (var tile = 0; tile < _tiles.Count; tile++)
                 RunTile(copy, step, tile, results, pixels, output + _tiles.Start(tile) * plane, endRow - firstRow);
+        }
+
+        /// <summary>Pixels are used by one weight of each output channel only, so all tiles of channels take their turn on
+        /// pixels that the first-level cache holds, and write where the output is.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void RunPointwise(T* copy, int step, T* results, T* output, int pixels)
+        {
+            var plane = (nint)_g.OutHeight * _g.OutWidth;
+            for (var pixel = 0; pixel < pixels; pixel += BlockLanes)
+            {
+                var width = Math.Min(BlockLanes, pixels - pixel);
+                for (var tile = 0; tile < _tiles.Count; tile++)
+                {
+                    int start = _tiles.Start(tile), rows = _tiles.Size(tile);
+                    var channels = Math.Min(rows, _g.OutChannels - start);
+                    var window = new TapWindow(1, 1, _g.InChannels, 0, 0, step, 0, 0, rows);
+                    var destination = output + start * plane + pixel;
+                    var whole = width == BlockLanes && channels == rows;
+                    MicroKernel<TSimd, TVector, T>.Run(
+                        rows, copy + pixel, _packed + (long)start * _g.InChannels, _bias + start,
+                        whole ? destination : results, whole ? plane : BlockLanes, in window);
+                    for (var channel = 0; !whole && channel < channels; channel++)
+                    {
+                        PixelPlanes<TSimd, TVector, T>.CopyRow(
+                            results + channel * BlockLanes, destination + channel * plane, width);
+                    }
+                }
+            }
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -49,7 +49,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             {
                 for (var y = 0; y < g.KernelHeight; y++)
                 {
-                    for (var i = 0; i < tiles.Size(tile); i++)
+                    for (var i = 0; i < RowsOfTile(tiles, tile); i++)
                     {
                         var row = tiles.Start(tile) + i;
                         var (channel, x) = (row / g.KernelWidth, row % g.KernelWidth);
@@ -61,6 +61,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
     }
+
+    private static int RowsOfTile(RowTiles tiles, int tile) =>
+        tiles.Rows == FiveRowKernel<TSimd, TVector, T>.Rows ? tiles.Rows : tiles.Size(tile);
 
     private void PixelWeightGradient(in Conv2dBackwardArgs args)
     {
@@ -132,7 +135,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void RunTile(T* gradients, int step, int tile, T* sums, int pixels, T* next)
         {
-            int rows = tiles.Size(tile), parts = pixels / BlockLanes;
+            int rows = RowsOfTile(tiles, tile), parts = pixels / BlockLanes;
             var elements = (long)g.OutChannels * g.OutHeight * g.OutWidth;
             var scalars = packed + (long)tiles.Start(tile) * g.OutChannels * g.KernelHeight;
             var zeros = stackalloc T[TSimd.MaxRows];
@@ -143,8 +146,17 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 0, g.KernelHeight * rows, rows);
             for (var pixel = 0; pixel < pixels; pixel += BlockLanes)
             {
-                MicroKernel<TSimd, TVector, T>.Run(
-                    rows, gradients + pixel, scalars, zeros, sums + pixel, pixels, in window);
+                if (rows == FiveRowKernel<TSimd, TVector, T>.Rows)
+                {
+                    FiveRowKernel<TSimd, TVector, T>.Run(
+                        gradients + pixel, scalars, zeros, sums + pixel, pixels, in window);
+                }
+                else
+                {
+                    MicroKernel<TSimd, TVector, T>.Run(
+                        rows, gradients + pixel, scalars, zeros, sums + pixel, pixels, in window);
+                }
+
                 if (next != null)
                     PrefetchPart(next, elements, tile * parts + pixel / BlockLanes, tiles.Count * parts);
             }
@@ -284,20 +296,20 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var elements = (long)g.OutChannels * g.OutHeight * g.OutWidth;
             var rectangle = new PositionRectangle(1, blocks, 0, BlockLanes, 0, BlockLanes);
             var gradientRows = stackalloc T*[TileRows];
-            var inputColumns = stackalloc T*[DotKernel<TSimd, TVector, T>.MaxColumns];
+            // Where every tap starts, once more the last for a tile of one tap.
+            var taps = stackalloc T*[Taps + 1];
+            for (var tap = 0; tap <= Taps; tap++)
+                taps[tap] = inputs + Shift(Math.Min(tap, Taps - 1), inStep);
             for (var tile = 0; tile < RowTiles; tile++)
             {
-                // Past the last channel or column a tile repeats it, and the sum is dropped.
+                // Past the last channel a tile repeats it, and the sum is dropped.
                 for (var row = 0; row < TileRows; row++)
                     gradientRows[row] = gradients + (long)Math.Min(tile * TileRows + row, g.OutChannels - 1) * gradStep;
                 for (var column = 0; column < ColumnTiles; column++)
                 {
                     var (start, end) = Columns(column);
-                    var size = Math.Max(2, end - start);
-                    for (var i = 0; i < size; i++)
-                        inputColumns[i] = inputs + Shift(Math.Min(start + i, end - 1), inStep);
                     DotKernel<TSimd, TVector, T>.Run(
-                        size, gradientRows, inputColumns, sums, in rectangle);
+                        Math.Max(2, end - start), gradientRows, taps + start, sums, in rectangle);
                     sums += TileElements;
                     if (next != null)
                         PrefetchPart(next, elements, tile * ColumnTiles + column, RowTiles * ColumnTiles);
@@ -314,6 +326,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             return (nint)channel * inStep + place / g.KernelWidth * Pitch + place % g.KernelWidth;
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void Store(T* sums, T* biases, T* destination)
         {
             for (var channel = 0; channel < g.OutChannels; channel++, biases += TSimd.Count)
