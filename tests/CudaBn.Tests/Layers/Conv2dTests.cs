@@ -62,6 +62,12 @@ public class Conv2dTests(TestBackend backend, DType dtype) : BackendFixture(back
         new(2, 3, 2, 2, 7, 5, 1, 2, true),
         new(2, 3, 3, 3, 7, 2, 1, 3, true),
         new(17, 3, 3, 4, 7, (2, 1), (2, 1), (4, 2), true),
+        // Several bands of rows; one input channel or many, in blocks; strides over many output channels.
+        new(1, 1, 60, 40, 5, (5, 4), 1, (1, 2), true),
+        new(2, 70, 30, 41, 3, 3, 1, 1, true),
+        new(2, 5, 40, 37, 33, 3, (2, 1), 1, true),
+        new(2, 33, 9, 7, 27, 1, 1, 0, true),
+        new(3, 300, 5, 6, 70, (3, 2), (1, 2), 1, true),
         .. Batches.Select(batch => new Conv2dCase(batch, 3, 6, 5, 7, 3, 1, 1, true)),
         .. Batches.Select(batch => new Conv2dCase(batch, 3, 5, 7, 13, (2, 3), 1, 0, true)),
         .. from inChannels in Channels

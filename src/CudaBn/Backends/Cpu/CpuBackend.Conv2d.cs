@@ -35,9 +35,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     public override void Conv2dForward(in Conv2dForwardArgs args)
     {
         var g = args.Geometry;
-        if (PrefersChannelLanes(in g))
+        if (IsPlain(in g) && PrefersPixelLanes(in g))
         {
-            ChannelConv2dForward(in args);
+            PixelConv2dForward(in args);
             return;
         }
 
@@ -55,12 +55,38 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     public override void Conv2dBackward(in Conv2dBackwardArgs args)
     {
         var g = args.Geometry;
-        if (PrefersChannelLanes(in g))
+        var fewChannels = HasFewChannels(in g);
+        var gradInput = args.GradInput;
+        if (gradInput is not null && fewChannels)
         {
-            ChannelConv2dBackward(in args);
-            return;
+            FewChannelsInputGradient(in g, Data(args.Weight), Data(args.GradOutput), Data(gradInput));
+            gradInput = null;
+        }
+        else if (gradInput is not null && IsPlain(in g) && PrefersPixelLanes(Turned(in g)))
+        {
+            PixelConv2dInputGradient(in g, Data(args.Weight), Data(args.GradOutput), Data(gradInput));
+            gradInput = null;
         }
 
+        var gradWeight = args.GradWeight;
+        if (gradWeight is not null && fewChannels)
+        {
+            PixelWeightGradient(in args, gradWeight);
+            gradWeight = null;
+        }
+        else if (gradWeight is not null && PrefersChannelLanes(in g))
+        {
+            ChannelConv2dWeightGradient(in args, gradWeight);
+            gradWeight = null;
+        }
+
+        if (gradInput is not null || gradWeight is not null)
+            ImageConv2dBackward(args with { GradInput = gradInput, GradWeight = gradWeight });
+    }
+
+    private void ImageConv2dBackward(in Conv2dBackwardArgs args)
+    {
+        var g = args.Geometry;
         var tiles = new RowTiles(g.InChannels, TSimd.MaxRows);
         var taps = (long)g.OutChannels * g.KernelHeight * g.KernelWidth;
         T* packed = null, zeros = null;
@@ -72,20 +98,28 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             PackBias(null, zeros, tiles);
         }
 
-        var weights = g.InChannels * taps;
+        var sums = g.InChannels * taps;
         var blocks = CeilDiv(g.Batch, BlockLanes);
-        var partials = args.GradWeight is null ? null : _shared.Get<T>(blocks * (weights + g.OutChannels));
+        var partials = args.GradWeight is null ? null : _shared.Get<T>(blocks * (sums + g.OutChannels));
         var job = new Conv2dBackwardJob(
             this, g, Data(args.Input), Data(args.GradOutput), packed, zeros, DataOrNull(args.GradInput), tiles,
             partials);
         _pool.Run(ref job, job.Chunks);
-
         if (args.GradWeight is not { } gradWeight)
             return;
+
         // Block by block, in order: the same sum for any number of threads.
-        SumRows(partials, blocks, weights, weights + g.OutChannels, Data(gradWeight));
+        SumRows(partials, blocks, sums, sums + g.OutChannels, Data(gradWeight));
         if (args.GradBias is { } gradBias)
-            SumRows(partials + weights, blocks, g.OutChannels, weights + g.OutChannels, Data(gradBias));
+            SumRows(partials + sums, blocks, g.OutChannels, sums + g.OutChannels, Data(gradBias));
+    }
+
+    // Output place o meets input place o * stride + offset, where that is inside the input.
+    private static (int First, int Count) OutputRange(int offset, int stride, int inputs, int outputs)
+    {
+        var first = offset < 0 ? CeilDiv(-offset, stride) : 0;
+        var last = offset >= inputs ? -1 : Math.Min(outputs - 1, (inputs - 1 - offset) / stride);
+        return (first, Math.Max(0, last - first + 1));
     }
 
     /// <summary>sums[i] = rows[0][i] + rows[1][i] + ...</summary>
@@ -226,7 +260,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     /// <summary>A chunk is a block of images, a share of the tiles of input channels, whose gradients it computes, and a
     /// share of the output channels, four at a time, for the weights. The weights' sums go to the block's row of
-    /// partials, and those of the biases behind them.</summary>
+    /// partials, if there are any, and those of the biases behind them.</summary>
     private readonly struct Conv2dBackwardJob(
         CpuOperators<TSimd, TVector, T> operators, Conv2dGeometry g, T* input, T* gradOutput, T* packed, T* zeros,
         T* gradInput, RowTiles tiles, T* partials) : IChunkJob
@@ -372,7 +406,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var gradientRows = stackalloc T*[TileRows];
             var inputColumns = stackalloc T*[maxColumns];
             var tapOf = stackalloc int[maxColumns];
-            var tileSums = stackalloc T[TileRows * maxColumns];
+            var registers = stackalloc TVector[TileRows * maxColumns];
+            var tileSums = (T*)registers;
             for (var channel = firstChannel; channel < endChannel; channel += TileRows)
             {
                 // Past the last channel or column a tile repeats it, and the sum is dropped.
@@ -396,22 +431,15 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                                 + tap % g.KernelWidth) * lanes;
                     }
 
+                    new Span<TVector>(registers, TileRows * size).Clear();
                     DotKernel<TSimd, TVector, T>.Run(size, gradientRows, inputColumns, tileSums, in rectangle);
                     for (var row = 0; row < TileRows && channel + row < endChannel; row++)
                     {
                         for (var i = 0; i < end - start; i++)
-                            sums[(long)(channel + row) * taps + tapOf[i]] = tileSums[row * size + i];
+                            sums[(long)(channel + row) * taps + tapOf[i]] = TSimd.Sum(registers[row * size + i]);
                     }
                 }
             }
-        }
-
-        // Output place o meets input place o * stride + offset, where that is inside the input.
-        private static (int First, int Count) OutputRange(int offset, int stride, int inputs, int outputs)
-        {
-            var first = offset < 0 ? CeilDiv(-offset, stride) : 0;
-            var last = offset >= inputs ? -1 : Math.Min(outputs - 1, (inputs - 1 - offset) / stride);
-            return (first, Math.Max(0, last - first + 1));
         }
     }
 }

@@ -153,6 +153,13 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         [MethodImpl(MethodImplOptions.NoInlining)]
+        private static void StorePart(TVector value, T* destination, int needed)
+        {
+            for (var i = 0; i < Math.Min(needed, TSimd.Count); i++)
+                destination[i] = ((T*)&value)[i];
+        }
+
+        [MethodImpl(MethodImplOptions.NoInlining)]
         private static void StoreBytesPart(TVector value, byte* destination, int needed)
         {
             var bytes = stackalloc byte[TSimd.Count];
@@ -160,24 +167,6 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             for (var i = 0; i < Math.Min(needed, TSimd.Count); i++)
                 destination[i] = bytes[i];
         }
-    }
-
-    /// <summary>Stores a register where it ends before <paramref name="end"/>, else its first
-    /// <paramref name="needed"/> elements.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void StoreWithin(TVector value, T* destination, T* end, int needed)
-    {
-        if (destination + TSimd.Count <= end)
-            TSimd.Store(value, destination);
-        else
-            StorePart(value, destination, needed);
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void StorePart(TVector value, T* destination, int needed)
-    {
-        for (var i = 0; i < Math.Min(needed, TSimd.Count); i++)
-            destination[i] = ((T*)&value)[i];
     }
 
     /// <summary>How many of the rows of a plane may be stored in whole registers, each of them starting where the one

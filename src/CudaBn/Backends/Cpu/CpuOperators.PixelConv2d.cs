@@ -1,0 +1,248 @@
+using System.Runtime.CompilerServices;
+using CudaBn.Backends.OpArgs;
+
+namespace CudaBn.Backends.Cpu;
+
+// Convolution of stride 1 with neighbouring pixels in the lanes of registers, as they lie in memory: nothing is
+// transposed. Input and output share the step from row to row, so registers run on over the ends of rows; the lanes there
+// are computed for nothing, and dropped when rows are copied to the output.
+internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
+{
+    /// <summary>Pixels of a band of rows: what a tile of output channels keeps in the first-level cache.</summary>
+    private const int PixelsPerBand = 1024;
+
+    /// <summary>How many rows before it is written a row of the output is asked for.</summary>
+    private const int RowsAhead = 4;
+
+    /// <summary>What the innermost loops may keep in the first-level cache, the rest being for what they pass by.</summary>
+    private const int FirstLevelBytes = 20 * 1024;
+
+    /// <summary>A block of images that the second-level cache holds with room to spare.</summary>
+    private const long SecondLevelBytes = 512 * 1024;
+
+    /// <summary>Whether lanes of pixels or channels are possible at all: stride 1, and no padding that a window lies in
+    /// wholly.</summary>
+    private static bool IsPlain(in Conv2dGeometry g) =>
+        TSimd.Count > 1 && g.StrideY == 1 && g.StrideX == 1
+        && g.PaddingY < g.KernelHeight && g.PaddingX < g.KernelWidth;
+
+    /// <summary>Whether lanes of pixels beat lanes of images, which want full blocks of images, and those in the
+    /// cache.</summary>
+    private static bool PrefersPixelLanes(in Conv2dGeometry g)
+    {
+        var block = (long)g.InChannels * g.InHeight * g.InWidth * BlockLanes * sizeof(T);
+        return FilledPixels(in g) > FilledImages(g.Batch) * (block > SecondLevelBytes ? 0.5 : 1);
+    }
+
+    /// <summary>The share of lanes in use where pixels lie side by side.</summary>
+    private static double FilledPixels(in Conv2dGeometry g) =>
+        (double)g.OutHeight * g.OutWidth / (CeilDiv(g.OutHeight * (g.InWidth + g.PaddingX), BlockLanes) * BlockLanes);
+
+    /// <summary>The share of lanes in use where images lie side by side.</summary>
+    private static double FilledImages(int batch) => (double)batch / (CeilDiv(batch, BlockLanes) * BlockLanes);
+
+    private void PixelConv2dForward(in Conv2dForwardArgs args)
+    {
+        var g = args.Geometry;
+        var tiles = new RowTiles(g.OutChannels, TSimd.MaxRows);
+        var taps = (long)g.InChannels * g.KernelHeight * g.KernelWidth;
+        var packed = _packed.Get<T>(tiles.PaddedRows * (taps + 1));
+        var bias = packed + tiles.PaddedRows * taps;
+        PackWeights(Data(args.Weight), packed, tiles, taps, tapStep: 1, rowStep: (nint)taps);
+        PackBias(DataOrNull(args.Bias), bias, tiles);
+        var job = new PixelConv2dJob(
+            this, g, Data(args.Input), packed, bias, Data(args.Output), tiles, turned: false);
+        _pool.Run(ref job, job.Chunks);
+    }
+
+    private void PixelConv2dInputGradient(in Conv2dGeometry g, T* weight, T* gradOutput, T* gradInput)
+    {
+        var tiles = new RowTiles(g.InChannels, TSimd.MaxRows);
+        var taps = (long)g.OutChannels * g.KernelHeight * g.KernelWidth;
+        var packed = _packed.Get<T>(tiles.PaddedRows * (taps + 1));
+        var zeros = packed + tiles.PaddedRows * taps;
+        PackTransposedWeights(weight, packed, tiles, in g);
+        PackBias(null, zeros, tiles);
+        var job = new PixelConv2dJob(this, Turned(in g), gradOutput, packed, zeros, gradInput, tiles, turned: true);
+        _pool.Run(ref job, job.Chunks);
+    }
+
+    /// <summary>The input gradient is the convolution of the output gradient, padded the other way round, with the
+    /// kernel turned by 180 degrees and its channels exchanged.</summary>
+    private static Conv2dGeometry Turned(in Conv2dGeometry g) => new(
+        g.Batch, g.OutChannels, g.OutHeight, g.OutWidth, g.InChannels, g.InHeight, g.InWidth, g.KernelHeight,
+        g.KernelWidth, 1, 1, g.KernelHeight - 1 - g.PaddingY, g.KernelWidth - 1 - g.PaddingX);
+
+    /// <summary>Adds a tile of rows of two registers to rows further apart.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void AddTile(T* tile, int rows, T* sums, nint step)
+    {
+        for (var row = 0; row < rows; row++, tile += BlockLanes, sums += step)
+        {
+            TSimd.Store(TSimd.Add(TSimd.Load(sums), TSimd.Load(tile)), sums);
+            TSimd.Store(
+                TSimd.Add(TSimd.Load(sums + TSimd.Count), TSimd.Load(tile + TSimd.Count)), sums + TSimd.Count);
+        }
+    }
+
+    /// <summary>A chunk is a band of output rows of an image.</summary>
+    private readonly struct PixelConv2dJob : IChunkJob
+    {
+        private readonly CpuOperators<TSimd, TVector, T> _operators;
+        private readonly Conv2dGeometry _g;
+        private readonly T* _input;
+        private readonly T* _packed;
+        private readonly T* _bias;
+        private readonly T* _output;
+        private readonly RowTiles _tiles;
+        private readonly bool _turned;
+        private readonly int _bands;
+        private readonly int _channelBlocks;
+
+        public PixelConv2dJob(
+            CpuOperators<TSimd, TVector, T> operators, Conv2dGeometry g, T* input, T* packed, T* bias, T* output,
+            RowTiles tiles, bool turned)
+        {
+            (_operators, _g, _tiles, _turned) = (operators, g, tiles, turned);
+            _input = input;
+            _packed = packed;
+            _bias = bias;
+            _output = output;
+            var cached = ElementsPerBand / (g.InChannels * Pitch) - (g.KernelHeight - 1);
+            _bands = CeilDiv(g.OutHeight, Math.Max(1, Math.Min(cached, PixelsPerBand / Pitch)));
+
+            // Weights of a tile, and the lines of pixels that its registers slide over.
+            var perChannel = g.KernelHeight * (g.KernelWidth * TSimd.MaxRows + 2 * BlockLanes + g.KernelWidth);
+            _channelBlocks = IsPointwise ? 1 : CeilDiv(g.InChannels * perChannel * sizeof(T), FirstLevelBytes);
+        }
+
+        public int Chunks => _g.Batch * _bands;
+
+        private int Pitch => _g.InWidth + _g.PaddingX;
+
+        /// <summary>One weight per pair of channels. There is no padding then, see <see cref="IsPlain"/>.</summary>
+        private bool IsPointwise => _g.KernelHeight == 1 && _g.KernelWidth == 1;
+
+        public void Run(int chunk, int worker)
+        {
+            int image = chunk / _bands, band = chunk % _bands;
+            int firstRow = (int)((long)band * _g.OutHeight / _bands);
+            int endRow = (int)((long)(band + 1) * _g.OutHeight / _bands);
+            var rows = endRow - firstRow + _g.KernelHeight - 1;
+            var step = PixelPlanes<TSimd, TVector, T>.Step(rows * Pitch + _g.PaddingX);
+            var pixels = CeilDiv((endRow - firstRow) * Pitch, BlockLanes) * BlockLanes;
+
+            // The last register of pixels reads past the end of the last plane.
+            var planes = (long)_g.InChannels * step;
+            var slack = BlockLanes + _g.KernelWidth;
+            var copy = _operators._perWorker[worker].Get<T>(planes + slack + (long)TSimd.MaxRows * pixels + BlockLanes);
+            var results = copy + CeilDiv(planes + slack, BlockLanes) * BlockLanes;
+            PixelPlanes<TSimd, TVector, T>.Copy(
+                _input + (long)image * _g.InChannels * _g.InHeight * _g.InWidth, _g.InHeight, _g.InWidth, _g.InChannels,
+                firstRow - _g.PaddingY, rows, _g.PaddingX, copy, step);
+            new Span<T>(copy + planes, slack).Clear();
+
+            long plane = (long)_g.OutHeight * _g.OutWidth;
+            var output = _output + image * _g.OutChannels * plane + firstRow * _g.OutWidth;
+            if (IsPointwise)
+            {
+                RunPointwise(copy, step, results, output, (endRow - firstRow) * _g.OutWidth);
+                return;
+            }
+
+            for (var tile = 0; tile < _tiles.Count; tile++)
+                RunTile(copy, step, tile, results, pixels, output + _tiles.Start(tile) * plane, endRow - firstRow);
+        }
+
+        /// <summary>Pixels are used by one weight of each output channel only, so all tiles of channels take their turn on
+        /// pixels that the first-level cache holds, and write where the output is.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void RunPointwise(T* copy, int step, T* results, T* output, int pixels)
+        {
+            var plane = (nint)_g.OutHeight * _g.OutWidth;
+            for (var pixel = 0; pixel < pixels; pixel += BlockLanes)
+            {
+                var width = Math.Min(BlockLanes, pixels - pixel);
+                for (var tile = 0; tile < _tiles.Count; tile++)
+                {
+                    int start = _tiles.Start(tile), rows = _tiles.Size(tile);
+                    var channels = Math.Min(rows, _g.OutChannels - start);
+                    var window = new TapWindow(1, 1, _g.InChannels, 0, 0, step, 0, 0, rows);
+                    var destination = output + start * plane + pixel;
+                    var whole = width == BlockLanes && channels == rows;
+                    MicroKernel<TSimd, TVector, T>.Run(
+                        rows, copy + pixel, _packed + (long)start * _g.InChannels, _bias + start,
+                        whole ? destination : results, whole ? plane : BlockLanes, in window);
+                    for (var channel = 0; !whole && channel < channels; channel++)
+                    {
+                        PixelPlanes<TSimd, TVector, T>.CopyRow(
+                            results + channel * BlockLanes, destination + channel * plane, width);
+                    }
+                }
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void RunTile(T* copy, int step, int tile, T* results, int pixels, T* output, int outRows)
+        {
+            int rows = _tiles.Size(tile), places = _g.KernelHeight * _g.KernelWidth;
+            var weights = _packed + (long)_tiles.Start(tile) * _g.InChannels * places;
+            var direction = _turned ? -1 : 1;
+            if (_turned)
+                weights += (places - 1) * rows;
+            var window = new TapWindow(
+                0, _g.KernelHeight, _g.KernelWidth,
+                step, Pitch, 1,
+                places * rows, direction * _g.KernelWidth * rows, direction * rows);
+            var registers = stackalloc TVector[2 * TSimd.MaxRows];
+            var product = (T*)registers;
+            var zeros = stackalloc T[TSimd.MaxRows];
+            new Span<T>(zeros, TSimd.MaxRows).Clear();
+            var channels = Math.Min(rows, _g.OutChannels - _tiles.Start(tile));
+            var stored = 0;
+            for (var block = 0; block < _channelBlocks; block++)
+            {
+                int first = (int)((long)block * _g.InChannels / _channelBlocks);
+                int end = (int)((block + 1L) * _g.InChannels / _channelBlocks);
+                window = window with { Channels = end - first };
+                var vectors = copy + (nint)first * step;
+                var scalars = weights + (nint)first * places * rows;
+                for (var pixel = 0; pixel < pixels; pixel += BlockLanes)
+                {
+                    if (block == 0)
+                    {
+                        MicroKernel<TSimd, TVector, T>.Run(
+                            rows, vectors + pixel, scalars, _bias + _tiles.Start(tile), results + pixel, pixels,
+                            in window);
+                    }
+                    else
+                    {
+                        MicroKernel<TSimd, TVector, T>.Run(
+                            rows, vectors + pixel, scalars, zeros, product, BlockLanes, in window);
+                        AddTile(product, rows, results + pixel, pixels);
+                    }
+
+                    // A row is stored as soon as it is done, so that memory works while the next one is computed.
+                    for (; block == _channelBlocks - 1 && stored < outRows
+                         && stored * Pitch + _g.OutWidth <= pixel + BlockLanes; stored++)
+                    {
+                        StoreRow(results + stored * Pitch, pixels, output + stored * _g.OutWidth, channels);
+                    }
+                }
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void StoreRow(T* results, int pixels, T* output, int channels)
+        {
+            var plane = (nint)_g.OutHeight * _g.OutWidth;
+            for (var channel = 0; channel < channels; channel++, results += pixels, output += plane)
+            {
+                // Rows soon to be written: with few taps a store waits for memory longer than a row takes to compute.
+                for (var x = 0; x < _g.OutWidth; x += 64 / sizeof(T))
+                    Prefetch(output + RowsAhead * _g.OutWidth + x);
+                PixelPlanes<TSimd, TVector, T>.CopyRow(results, output, _g.OutWidth);
+            }
+        }
+    }
+}

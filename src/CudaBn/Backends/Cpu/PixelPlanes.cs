@@ -1,0 +1,64 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using CudaBn.Backends.Cpu.Simd;
+
+namespace CudaBn.Backends.Cpu;
+
+/// <summary>Planes of pixels with zeros around them, so that a convolution of stride 1 reads every place of its window
+/// at one distance from the output's place, whatever the row: pixel lanes then run on from row to row.</summary>
+/// <remarks>The zeros right of one row are those left of the next.</remarks>
+internal static unsafe class PixelPlanes<TSimd, TVector, T>
+    where TSimd : struct, ISimd<TVector, T>
+    where TVector : unmanaged
+    where T : unmanaged, IBinaryFloatingPointIeee754<T>
+{
+    /// <summary>Elements from one plane to the next: an odd number of cache lines, so that the same place of many
+    /// planes does not fall into the same few sets of the first-level cache.</summary>
+    public static int Step(int elements)
+    {
+        var line = 64 / sizeof(T);
+        return ((elements + line - 1) / line | 1) * line;
+    }
+
+    /// <summary>Writes planes of rows [first, first + rows) of images, those outside the image being zeros: <paramref
+    /// name="zeros"/> zeros, then the rows with as many after each, and zeros up to the next plane.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Copy(
+        T* source, int height, int width, int channels, int first, int rows, int zeros, T* planes, int step)
+    {
+        var pitch = width + zeros;
+        for (var channel = 0; channel < channels; channel++, source += (nint)height * width, planes += step)
+        {
+            int above = Math.Clamp(-first, 0, rows), end = Math.Clamp(height - first, above, rows);
+            var row = planes + zeros + (nint)above * pitch;
+            Clear(planes, above * pitch + zeros);
+            for (var y = above; y < end; y++, row += pitch)
+            {
+                CopyRow(source + (nint)(first + y) * width, row, width);
+                for (var x = 0; x < zeros; x++)
+                    row[width + x] = T.Zero;
+            }
+
+            Clear(row, (int)(planes + step - row));
+        }
+    }
+
+    /// <summary>Copies neighbouring elements in registers; the last one overlaps the one before.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void CopyRow(T* source, T* destination, int width)
+    {
+        var x = 0;
+        for (; x + TSimd.Count <= width; x += TSimd.Count)
+            TSimd.Store(TSimd.Load(source + x), destination + x);
+        if (x < width && width >= TSimd.Count)
+        {
+            TSimd.Store(TSimd.Load(source + width - TSimd.Count), destination + width - TSimd.Count);
+            return;
+        }
+
+        for (; x < width; x++)
+            destination[x] = source[x];
+    }
+
+    private static void Clear(T* elements, int count) => new Span<T>(elements, count).Clear();
+}
