@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Backends.Cpu;
@@ -53,13 +54,13 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         if (g.ArgMaxType == DType.UInt8)
         {
             var job = new MaxPool2dBackwardJob<byte>(
-                g, (byte*)args.ArgMax.Address, Data(args.GradOutput), Data(args.GradInput), chunks);
+                this, g, (byte*)args.ArgMax.Address, Data(args.GradOutput), Data(args.GradInput), chunks);
             _pool.Run(ref job, chunks);
         }
         else
         {
             var job = new MaxPool2dBackwardJob<int>(
-                g, (int*)args.ArgMax.Address, Data(args.GradOutput), Data(args.GradInput), chunks);
+                this, g, (int*)args.ArgMax.Address, Data(args.GradOutput), Data(args.GradInput), chunks);
             _pool.Run(ref job, chunks);
         }
     }
@@ -70,7 +71,17 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     /// <summary>Whether windows are 2 x 2 side by side, by far the most common, which have a path in registers.</summary>
     private static bool IsPairs(MaxPool2dGeometry g) =>
-        g is { WindowHeight: 2, WindowWidth: 2, StrideY: 2, StrideX: 2, PaddingY: 0, PaddingX: 0 };
+        TSimd.Count > 1
+        && g is { WindowHeight: 2, WindowWidth: 2, StrideY: 2, StrideX: 2, PaddingY: 0, PaddingX: 0 };
+
+    /// <summary>Whether every input lies in a window of 2 x 2. Planes one after the other are then one tall
+    /// plane.</summary>
+    private static bool IsPairsOnly(MaxPool2dGeometry g) =>
+        IsPairs(g) && g.InWidth == 2 * g.OutWidth && g.InHeight == 2 * g.OutHeight;
+
+    /// <summary>Whether windows lie side by side in lanes.</summary>
+    private static bool HasLanesOfWindows<TIndex>(MaxPool2dGeometry g) =>
+        TSimd.Count > 1 && typeof(TIndex) == typeof(byte) && g.StrideX <= 2;
 
     /// <summary>Makes <paramref name="best"/> the maximum of itself and the other three, lane by lane; returns which of
     /// the four it was. A later one wins when greater, or when NaN and the best so far is not.</summary>
@@ -126,7 +137,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             if (destination + TSimd.Count <= end)
                 TSimd.Store(value, destination);
             else if (end - TSimd.Count >= start)
-                TSimd.Store(Pulled(value, TSimd.Load(end - TSimd.Count), needed), end - TSimd.Count);
+                TSimd.Store(Pulled(value, TSimd.Load(end - TSimd.Count), end - destination), end - TSimd.Count);
             else
                 StorePart(value, destination, needed);
         }
@@ -137,19 +148,26 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             if (destination + TSimd.Count <= end)
                 TSimd.StoreBytes(value, destination);
             else if (end - TSimd.Count >= start)
-                TSimd.StoreBytes(Pulled(value, TSimd.LoadBytes(end - TSimd.Count), needed), end - TSimd.Count);
+                TSimd.StoreBytes(
+                    Pulled(value, TSimd.LoadBytes(end - TSimd.Count), end - destination), end - TSimd.Count);
             else
                 StoreBytesPart(value, destination, needed);
         }
 
-        /// <summary>The first lanes of a register as the last ones of another.</summary>
+        /// <summary>The lanes before the end as the last ones of what is stored there.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static TVector Pulled(TVector value, TVector stored, int needed)
+        private static TVector Pulled(TVector value, TVector stored, long toEnd)
         {
-            var lanes = Math.Clamp(needed, 0, TSimd.Count);
-            var pair = (stored, value);
-            return TSimd.Select(
-                FirstLanes(TSimd.Count - lanes), stored, TSimd.Load((T*)&pair.stored + lanes));
+            var lanes = Math.Max(toEnd, 0);
+            var pair = new Pair { First = stored, Second = value };
+            return TSimd.Select(FirstLanes(TSimd.Count - lanes), stored, TSimd.Load((T*)&pair + lanes));
+        }
+
+        [StructLayout(LayoutKind.Sequential)]
+        private struct Pair
+        {
+            public TVector First;
+            public TVector Second;
         }
 
         [MethodImpl(MethodImplOptions.NoInlining)]
@@ -174,8 +192,11 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// <param name="rows">The rows.</param>
     /// <param name="width">Their elements.</param>
     /// <param name="lanes">The elements that are stored at a time.</param>
-    private static int WholeRows(int rows, long width, int lanes) =>
-        (int)Math.Clamp((rows * width - CeilDiv(width, lanes) * lanes) / width + 1, 0, rows);
+    private static int WholeRows(int rows, long width, int lanes)
+    {
+        var room = rows * width - CeilDiv(width, lanes) * lanes;
+        return room < 0 ? 0 : (int)Math.Min(room / width + 1, rows);
+    }
 
     private readonly struct MaxPool2dForwardJob<TIndex>(
         MaxPool2dGeometry g, T* input, T* output, TIndex* argMax, int chunks) : IChunkJob
@@ -183,31 +204,38 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         public void Run(int chunk, int worker)
         {
-            var inPairs = TSimd.Count > 1 && IsPairs(g);
-            var wholeRows = WholeRows(g.OutHeight, g.OutWidth, TSimd.Count);
-            var end = (chunk + 1L) * g.Planes / chunks;
-            for (var plane = chunk * g.Planes / chunks; plane < end; plane++)
+            long start = chunk * g.Planes / chunks, end = (chunk + 1L) * g.Planes / chunks;
+            if (IsPairsOnly(g))
             {
-                var source = input + plane * g.InHeight * g.InWidth;
-                var first = plane * g.OutHeight * g.OutWidth;
-                var indices = argMax + first;
+                PoolPairs(start, (int)(end - start) * g.OutHeight);
+                return;
+            }
+
+            var inPairs = IsPairs(g);
+            for (var plane = start; plane < end; plane++)
+            {
                 if (inPairs)
-                {
-                    PoolPairs<WholeStores>(source, output + first, (byte*)indices, 0, wholeRows);
-                    PoolPairs<EndingStores>(source, output + first, (byte*)indices, wholeRows, g.OutHeight);
-                }
+                    PoolPairs(plane, g.OutHeight);
                 else
-                {
-                    PoolWindows(source, output + first, indices);
-                }
+                    PoolWindows(plane);
             }
         }
 
+        private void PoolPairs(long plane, int rows)
+        {
+            var first = plane * g.OutHeight * g.OutWidth;
+            var source = input + plane * g.InHeight * g.InWidth;
+            var wholeRows = WholeRows(rows, g.OutWidth, TSimd.Count);
+            var outputs = (long)rows * g.OutWidth;
+            PoolPairs<WholeStores>(source, output + first, (byte*)(argMax + first), 0, wholeRows, outputs);
+            PoolPairs<EndingStores>(source, output + first, (byte*)(argMax + first), wholeRows, rows, outputs);
+        }
+
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void PoolPairs<TStores>(T* source, T* destination, byte* indices, int firstRow, int endRow)
+        private void PoolPairs<TStores>(
+            T* source, T* destination, byte* indices, int firstRow, int endRow, long outputs)
             where TStores : struct, IRowStores
         {
-            var outputs = (long)g.OutHeight * g.OutWidth;
             for (var y = firstRow; y < endRow; y++)
             {
                 T* top = source + 2L * y * g.InWidth, bottom = top + g.InWidth;
@@ -225,14 +253,20 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void PoolWindows(T* source, T* destination, TIndex* indices)
+        private void PoolWindows(long plane)
         {
-            long i = 0;
+            var source = input + plane * g.InHeight * g.InWidth;
+            var inside = HasLanesOfWindows<TIndex>(g) ? WindowsInside(g) : default;
             for (var y = 0; y < g.OutHeight; y++)
             {
-                for (var x = 0; x < g.OutWidth; x++, i++)
-                    destination[i] = PoolWindow(source, y, x, indices + i);
+                var first = (plane * g.OutHeight + y) * g.OutWidth;
+                if (inside.End > inside.Start)
+                    PoolRow(g, source, y, inside.Start, inside.End, output + first, (byte*)(argMax + first));
+                for (var x = 0; x < g.OutWidth; x++)
+                {
+                    if (x < inside.Start || x >= inside.End)
+                        output[first + x] = PoolWindow(source, y, x, argMax + first + x);
+                }
             }
         }
 
@@ -265,37 +299,48 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     }
 
     private readonly struct MaxPool2dBackwardJob<TIndex>(
-        MaxPool2dGeometry g, TIndex* argMax, T* gradOutput, T* gradInput, int chunks) : IChunkJob
+        CpuOperators<TSimd, TVector, T> operators, MaxPool2dGeometry g, TIndex* argMax, T* gradOutput, T* gradInput, int chunks) : IChunkJob
         where TIndex : unmanaged
     {
         public void Run(int chunk, int worker)
         {
-            var inPairs = TSimd.Count > 1 && IsPairs(g) && g.InWidth == 2 * g.OutWidth && g.InHeight == 2 * g.OutHeight;
-            // Two rows of the input for each of the output.
-            var wholeRows = WholeRows(2 * g.OutHeight, g.InWidth, BlockLanes) / 2;
-            var end = (chunk + 1L) * g.Planes / chunks;
-            for (var plane = chunk * g.Planes / chunks; plane < end; plane++)
+            long start = chunk * g.Planes / chunks, end = (chunk + 1L) * g.Planes / chunks;
+            if (IsPairsOnly(g))
+            {
+                SpreadPairs(start, (int)(end - start) * g.OutHeight);
+                return;
+            }
+
+            var inLanes = HasLanesOfWindows<TIndex>(g);
+            var lanes = inLanes ? new WindowLanes(g, operators._perWorker[worker]) : default;
+            for (var plane = start; plane < end; plane++)
             {
                 var destination = gradInput + plane * g.InHeight * g.InWidth;
                 var first = plane * g.OutHeight * g.OutWidth;
-                if (inPairs)
-                {
-                    var places = (byte*)(argMax + first);
-                    SpreadPairs<WholeStores>(places, gradOutput + first, destination, 0, wholeRows);
-                    SpreadPairs<EndingStores>(places, gradOutput + first, destination, wholeRows, g.OutHeight);
-                }
+                if (inLanes)
+                    lanes.Spread((byte*)(argMax + first), gradOutput + first, destination);
                 else
-                {
                     SpreadWindows(argMax + first, gradOutput + first, destination);
-                }
             }
         }
 
+        private void SpreadPairs(long plane, int rows)
+        {
+            var first = plane * g.OutHeight * g.OutWidth;
+            var destination = gradInput + plane * g.InHeight * g.InWidth;
+            // Two rows of the input for each of the output.
+            var wholeRows = WholeRows(2 * rows, g.InWidth, BlockLanes) / 2;
+            byte* places = (byte*)(argMax + first);
+            SpreadPairs<WholeStores>(places, gradOutput + first, destination, 0, wholeRows, rows);
+            SpreadPairs<EndingStores>(places, gradOutput + first, destination, wholeRows, rows, rows);
+        }
+
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void SpreadPairs<TStores>(byte* places, T* gradients, T* destination, int firstRow, int endRow)
+        private void SpreadPairs<TStores>(
+            byte* places, T* gradients, T* destination, int firstRow, int endRow, int rows)
             where TStores : struct, IRowStores
         {
-            T* planeEnd = destination + (long)g.InHeight * g.InWidth;
+            T* planeEnd = destination + 2L * rows * g.InWidth;
             for (var y = firstRow; y < endRow; y++)
             {
                 // Row by row: what is written past the end of a row is overwritten by the next one.

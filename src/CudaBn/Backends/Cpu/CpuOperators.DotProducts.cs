@@ -52,14 +52,16 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             for (var i = 0; i < 2; i++)
                 rows[i] = left.Data + Math.Min(row + i, left.Rows - 1) * left.RowStep;
 
-            var sums = stackalloc T[2 * TileColumns];
+            var sums = stackalloc TVector[2 * TileColumns];
+            for (var i = 0; i < 2 * TileColumns; i++)
+                sums[i] = TSimd.Zero;
             var positions = new PositionRectangle(1, left.Columns / BlockLanes, 0, BlockLanes, 0, BlockLanes);
-            DotKernel<TSimd, TVector, T>.Run(2, columns, rows, sums, in positions);
+            DotKernel<TSimd, TVector, T>.Run(2, columns, rows, (T*)sums, in positions);
             for (var i = 0; i < width; i++)
             {
                 for (var j = 0; j < height; j++)
                 {
-                    var sum = sums[2 * i + j];
+                    var sum = TSimd.Sum(sums[2 * i + j]);
                     for (var inner = positions.Columns * BlockLanes; inner < left.Columns; inner++)
                         sum += columns[i][inner] * rows[j][inner];
                     product[(row + j) * (nint)right.Columns + column + i] =

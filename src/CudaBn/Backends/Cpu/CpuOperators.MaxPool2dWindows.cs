@@ -1,0 +1,196 @@
+using System.Runtime.CompilerServices;
+using CudaBn.Backends.OpArgs;
+
+namespace CudaBn.Backends.Cpu;
+
+// Max-pooling with windows of any size, one beside the other or overlapping: neighbouring windows of a row are the lanes of
+// a register, which a step of one column reads as it lies and a step of two from every other place.
+internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
+{
+    /// <summary>The windows of a row all columns of which lie inside the input; none where they fill no register.</summary>
+    private static (int Start, int End) WindowsInside(MaxPool2dGeometry g)
+    {
+        var start = CeilDiv(g.PaddingX, g.StrideX);
+        var end = Math.Min(g.OutWidth, (g.InWidth + g.PaddingX - g.WindowWidth) / g.StrideX + 1);
+        return end - start < TSimd.Count ? (0, 0) : (start, end);
+    }
+
+    /// <summary>Pools the windows from <paramref name="start"/> to <paramref name="end"/> of a row, at least a register of
+    /// them.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void PoolRow(
+        MaxPool2dGeometry g, T* source, int y, int start, int end, T* destination, byte* indices)
+    {
+        var top = y * g.StrideY - g.PaddingY;
+        int rowStart = Math.Max(0, -top), rowEnd = Math.Min(g.WindowHeight, g.InHeight - top);
+        var one = TSimd.Create(T.One);
+        for (var x = start; x < end; x += TSimd.Count)
+        {
+            // The last register is pulled back to end with the row, over windows done already.
+            var at = Math.Min(x, end - TSimd.Count);
+            var row = source + (long)(top + rowStart) * g.InWidth + at * g.StrideX - g.PaddingX;
+            var best = g.StrideX == 1 ? TSimd.Load(row) : EveryOther(row, out _);
+            var number = TSimd.Create(T.CreateTruncating(rowStart * g.WindowWidth));
+            var place = number;
+            for (var i = rowStart; i < rowEnd; i++, row += g.InWidth)
+            {
+                for (var j = 0; j < g.WindowWidth; j += g.StrideX)
+                {
+                    if (g.StrideX == 1)
+                    {
+                        Take(TSimd.Load(row + j), ref number, one, ref best, ref place);
+                        continue;
+                    }
+
+                    var even = EveryOther(row + j, out var odd);
+                    Take(even, ref number, one, ref best, ref place);
+                    if (j + 1 < g.WindowWidth)
+                        Take(odd, ref number, one, ref best, ref place);
+                }
+            }
+
+            TSimd.Store(best, destination + at);
+            TSimd.StoreBytes(place, indices + at);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TVector EveryOther(T* source, out TVector odd)
+    {
+        TSimd.Deinterleave(TSimd.Load(source), TSimd.Load(source + TSimd.Count), out var even, out odd);
+        return even;
+    }
+
+    /// <summary><see cref="Take(TVector, T, ref TVector, ref TVector)"/> with numbers that count up.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Take(TVector value, ref TVector number, TVector one, ref TVector best, ref TVector place)
+    {
+        var wins = TSimd.AndNot(TSimd.NotLessOrEqual(value, best), TSimd.IsNaN(best));
+        best = TSimd.Select(wins, value, best);
+        place = TSimd.Select(wins, number, place);
+        number = TSimd.Add(number, one);
+    }
+
+    /// <summary>The gradients and places of a plane of windows with room around them, so that every input finds those of
+    /// the windows that it may have won at a fixed distance, whether there are such windows or not.</summary>
+    private readonly struct WindowLanes
+    {
+        private readonly MaxPool2dGeometry _g;
+        private readonly T* _gradients;
+        private readonly T* _places;
+        private readonly int _step;
+        private readonly int _margin;
+
+        public WindowLanes(MaxPool2dGeometry g, ScratchMemory memory)
+        {
+            _g = g;
+            // The first column looks at windows up to (window - 1 - padding) / stride to its left, the last one up to
+            // padding / stride to its right; registers may start before the last column and end after it.
+            _margin = CeilDiv(g.WindowWidth, g.StrideX);
+            var columns = CeilDiv(CeilDiv(g.InWidth, g.StrideX), TSimd.Count) * TSimd.Count;
+            _step = _margin + Math.Max(g.OutWidth, columns) + CeilDiv(g.PaddingX + 1, g.StrideX) + TSimd.Count;
+            var elements = (long)_step * g.OutHeight;
+            _gradients = memory.Get<T>(2 * elements);
+            _places = _gradients + elements;
+            for (long i = 0; i < elements; i++)
+                (_gradients[i], _places[i]) = (T.Zero, -T.One);
+        }
+
+        /// <summary>Writes the input's gradient of a plane: at every place the sum over the windows that it won.</summary>
+        public void Spread(byte* places, T* gradients, T* destination)
+        {
+            for (var y = 0; y < _g.OutHeight; y++)
+                CopyRow(places + (long)y * _g.OutWidth, gradients + (long)y * _g.OutWidth, y);
+            var wholeRows = WholeRows(_g.InHeight, _g.InWidth, _g.StrideX * TSimd.Count);
+            Spread<WholeStores>(destination, 0, wholeRows);
+            Spread<EndingStores>(destination, wholeRows, _g.InHeight);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void CopyRow(byte* places, T* gradients, int y)
+        {
+            var first = (long)y * _step + _margin;
+            for (var x = 0; x < _g.OutWidth; x += TSimd.Count)
+            {
+                // Behind the last window there is none.
+                var inside = FirstLanes(_g.OutWidth - x);
+                TSimd.Store(TSimd.And(inside, TSimd.Load(gradients + x)), _gradients + first + x);
+                TSimd.Store(
+                    TSimd.Select(inside, TSimd.LoadBytes(places + x), TSimd.Create(-T.One)), _places + first + x);
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void Spread<TStores>(T* plane, int firstRow, int endRow)
+            where TStores : struct, IRowStores
+        {
+            int width = _g.InWidth, stride = _g.StrideX;
+            var planeEnd = plane + (long)_g.InHeight * width;
+            // At most 256: places are bytes.
+            var taps = stackalloc Tap[_g.WindowHeight * _g.WindowWidth];
+            for (var row = firstRow; row < endRow; row++)
+            {
+                var destination = plane + (long)row * width;
+                var count = TapsOf(row, parity: 0, taps);
+                var oddTaps = taps + count;
+                var oddCount = stride == 1 ? 0 : TapsOf(row, parity: 1, oddTaps);
+                for (int x = 0, column = 0; column < width; x += TSimd.Count, column += stride * TSimd.Count)
+                {
+                    var even = Sum(taps, count, x);
+                    if (stride == 1)
+                    {
+                        TStores.Store(even, destination + column, plane, planeEnd, width - column);
+                        continue;
+                    }
+
+                    TSimd.Interleave(even, Sum(oddTaps, oddCount, x), out var low, out var high);
+                    TStores.Store(low, destination + column, plane, planeEnd, width - column);
+                    TStores.Store(
+                        high, destination + column + TSimd.Count, plane, planeEnd, width - column - TSimd.Count);
+                }
+            }
+        }
+
+        /// <summary>What the windows give to a register of inputs, in the order of the windows.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private TVector Sum(Tap* taps, int count, int x)
+        {
+            var sum = TSimd.Zero;
+            for (var i = 0; i < count; i++)
+            {
+                var at = taps[i].Offset + x;
+                var won = TSimd.Equal(TSimd.Load(_places + at), TSimd.Create(taps[i].Place));
+                sum = TSimd.Add(sum, TSimd.And(won, TSimd.Load(_gradients + at)));
+            }
+
+            return sum;
+        }
+
+        /// <summary>The places of windows at which the columns x * stride + parity of a row can be.</summary>
+        /// <returns>Their number.</returns>
+        private int TapsOf(int row, int parity, Tap* taps)
+        {
+            var count = 0;
+            for (var i = _g.WindowHeight - 1; i >= 0; i--)
+            {
+                var (y, off) = Math.DivRem(row + _g.PaddingY - i, _g.StrideY);
+                if (off != 0 || y < 0 || y >= _g.OutHeight)
+                    continue;
+                for (var j = _g.WindowWidth - 1; j >= 0; j--)
+                {
+                    // At place j of window x + (parity + padding - j) / stride.
+                    if ((parity + _g.PaddingX - j) % _g.StrideX != 0)
+                        continue;
+                    taps[count++] = new Tap(
+                        y * _step + _margin + (parity + _g.PaddingX - j) / _g.StrideX,
+                        T.CreateTruncating(i * _g.WindowWidth + j));
+                }
+            }
+
+            return count;
+        }
+
+        /// <summary>A window seen from an input, and the place that the input has there.</summary>
+        private readonly record struct Tap(nint Offset, T Place);
+    }
+}
