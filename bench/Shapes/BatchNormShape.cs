@@ -15,7 +15,6 @@ public sealed record BatchNormShape(int Batch, int Channels, params IReadOnlyLis
         new(32, 512, 28, 28),
         new(32, 2048, 7, 7),
         new(256, 64, 112, 112),
-        new(256, 2048, 7, 7),
         new(20, 6, 65536),
         new(2_000_000, 1, 3),
         new(4, 128, 1024, 1024),

@@ -6,7 +6,7 @@ namespace CudaBn.Bench;
 public sealed record Conv2dShape(
     int Batch, int InChannels, int OutChannels, int Size, int Kernel, int Stride = 1, int Padding = 0)
 {
-    /// <summary>The seed network's two, those of ResNet-50 v1.5 that differ in kind, and two of its at a batch that
+    /// <summary>The seed network's two, those of ResNet-50 v1.5 that differ in kind, and one of them at a batch that
     /// fills a large GPU.</summary>
     public static IReadOnlyList<Conv2dShape> All { get; } =
     [
@@ -21,7 +21,6 @@ public sealed record Conv2dShape(
         new(32, 256, 256, 14, 3, Padding: 1),
         new(32, 512, 512, 7, 3, Padding: 1),
         new(256, 64, 64, 56, 3, Padding: 1),
-        new(256, 512, 512, 7, 3, Padding: 1),
     ];
 
     /// <summary>The seed network's.</summary>

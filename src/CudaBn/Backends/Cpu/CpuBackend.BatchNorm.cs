@@ -53,7 +53,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
     public override void BatchNormForward(in BatchNormForwardArgs args)
     {
-        var g = args.Geometry;
+        var g = InOnePiece(args.Geometry);
         var slices = new ChannelSlices(g);
         var moments = _shared.Get<Moments>(slices.Count);
         var finish = new FinishStatistics(
@@ -75,7 +75,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     public override void BatchNormBackward(in BatchNormBackwardArgs args)
     {
-        var g = args.Geometry;
+        var g = InOnePiece(args.Geometry);
         var slices = new ChannelSlices(g);
         var partials = _shared.Get<GradientSums>(slices.Count);
         var finish = new FinishGradients(
@@ -95,22 +95,22 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             constants[channel] = finish.Run(channel, SumSlices(slices, channel, partials));
         if (gradInput == null)
             return;
-        var job = new InputGradientJob(
-            g, input, gradOutput, constants, gradInput, PlaneChunks(Planes(g), g.Spatial));
+        var job = new InputGradientJob(g, input, gradOutput, constants, gradInput, NormalizeChunks(g));
         _pool.Run(ref job, job.Chunks);
     }
 
     public override void BatchNormFrozenForward(in BatchNormFrozenForwardArgs args)
     {
-        var means = FrozenStatistics(args.Geometry, args.Mean, args.Variance, args.Epsilon);
+        var g = InOnePiece(args.Geometry);
+        var means = FrozenStatistics(g, args.Mean, args.Variance, args.Epsilon);
         Normalize(
-            args.Geometry, Data(args.Input), DataOrNull(args.Gamma), DataOrNull(args.Beta), means,
-            means + args.Geometry.Channels, Data(args.Output));
+            g, Data(args.Input), DataOrNull(args.Gamma), DataOrNull(args.Beta), means, means + g.Channels,
+            Data(args.Output));
     }
 
     public override void BatchNormFrozenBackward(in BatchNormFrozenBackwardArgs args)
     {
-        var g = args.Geometry;
+        var g = InOnePiece(args.Geometry);
         var means = FrozenStatistics(g, args.Mean, args.Variance, args.Epsilon);
         var invStds = means + g.Channels;
         if (args.GradGamma is not null || args.GradBeta is not null)
@@ -133,6 +133,18 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             Normalize(g, Data(args.GradOutput), DataOrNull(args.Gamma), null, means, invStds, Data(gradInput));
         }
     }
+
+    /// <summary>The values of an only channel lie one after the other, however short its planes are.</summary>
+    private static BatchNormGeometry InOnePiece(BatchNormGeometry g) =>
+        g.Channels == 1 ? new BatchNormGeometry(1, 1, g.ValuesPerChannel) : g;
+
+    /// <summary>How far ahead of a channel's planes to ask for memory, in elements: the next plane, or one further on
+    /// where planes are so short that they are done before memory answers.</summary>
+    private static long PrefetchDistance(BatchNormGeometry g) =>
+        Math.Clamp(512 / g.Spatial, 1, 8) * g.Channels * g.Spatial;
+
+    private static int NormalizeChunks(BatchNormGeometry g) =>
+        g.Channels == 1 ? ElementChunks(g.Spatial) : PlaneChunks(Planes(g), g.Spatial);
 
     private static long Planes(BatchNormGeometry g) => (long)g.Batch * g.Channels;
 
@@ -219,7 +231,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     private void RunNormalize(BatchNormGeometry g, T* input, NormalizeConstants* constants, T* output)
     {
-        var job = new NormalizeJob(g, input, constants, output, PlaneChunks(Planes(g), g.Spatial));
+        var job = new NormalizeJob(g, input, constants, output, NormalizeChunks(g));
         _pool.Run(ref job, job.Chunks);
     }
 
@@ -367,7 +379,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         {
             var origins = TSimd.Create(origin);
             TVector a = TSimd.Zero, b = TSimd.Zero, squareA = TSimd.Zero, squareB = TSimd.Zero;
-            var toNextPlane = slices.Geometry.Channels * slices.Geometry.Spatial;
+            var ahead = PrefetchDistance(slices.Geometry);
             var runs = slices.Runs(slice);
             while (runs.MoveNext())
             {
@@ -375,8 +387,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 long i = 0;
                 for (; i + 2 * TSimd.Count <= runs.Length; i += 2 * TSimd.Count)
                 {
-                    Prefetch(run + toNextPlane + i);
-                    Prefetch(run + toNextPlane + i + TSimd.Count);
+                    Prefetch(run + ahead + i);
+                    Prefetch(run + ahead + i + TSimd.Count);
                     var x = TSimd.Subtract(TSimd.Load(run + i), origins);
                     var y = TSimd.Subtract(TSimd.Load(run + i + TSimd.Count), origins);
                     a = TSimd.Add(a, x);
@@ -436,6 +448,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var (high, rest) = Split(mean);
             var means = TSimd.Create(high);
             TVector sumA = TSimd.Zero, sumB = TSimd.Zero, productA = TSimd.Zero, productB = TSimd.Zero;
+            var ahead = PrefetchDistance(slices.Geometry);
             var runs = slices.Runs(slice);
             while (runs.MoveNext())
             {
@@ -443,6 +456,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 long i = 0;
                 for (; i + 2 * TSimd.Count <= runs.Length; i += 2 * TSimd.Count)
                 {
+                    Prefetch(x + ahead + i);
+                    Prefetch(gradient + ahead + i);
                     var a = TSimd.Load(gradient + i);
                     var b = TSimd.Load(gradient + i + TSimd.Count);
                     sumA = TSimd.Add(sumA, a);
@@ -467,7 +482,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
     }
 
-    /// <summary>A chunk is a share of the planes, in the order of memory.</summary>
+    /// <summary>A chunk is a share of the planes, in the order of memory, or of an only one.</summary>
     private readonly struct NormalizeJob(
         BatchNormGeometry g, T* input, NormalizeConstants* constants, T* output, int chunks) : IChunkJob
     {
@@ -475,6 +490,13 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         public void Run(int chunk, int worker)
         {
+            if (g.Channels == 1)
+            {
+                var (start, stop) = ElementRange(chunk, g.Spatial);
+                NormalizePlane(input + start, constants[0], output + start, stop - start);
+                return;
+            }
+
             var end = (chunk + 1L) * Planes(g) / chunks;
             for (var plane = chunk * Planes(g) / chunks; plane < end; plane++)
             {
@@ -484,7 +506,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
     }
 
-    /// <summary>A chunk is a share of the planes, in the order of memory.</summary>
+    /// <summary>A chunk is a share of the planes, in the order of memory, or of an only one.</summary>
     private readonly struct InputGradientJob(
         BatchNormGeometry g, T* input, T* gradOutput, InputGradientConstants* constants, T* gradInput, int chunks)
         : IChunkJob
@@ -493,6 +515,14 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         public void Run(int chunk, int worker)
         {
+            if (g.Channels == 1)
+            {
+                var (start, stop) = ElementRange(chunk, g.Spatial);
+                InputGradientOfPlane(
+                    input + start, gradOutput + start, constants[0], gradInput + start, stop - start);
+                return;
+            }
+
             var end = (chunk + 1L) * Planes(g) / chunks;
             for (var plane = chunk * Planes(g) / chunks; plane < end; plane++)
             {

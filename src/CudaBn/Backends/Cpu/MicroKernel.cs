@@ -4,17 +4,18 @@ using CudaBn.Backends.Cpu.Simd;
 
 namespace CudaBn.Backends.Cpu;
 
-/// <summary>The innermost loops of convolution and matrix product: R rows of two registers each, kept in registers over
-/// the whole window. Every step loads two registers and multiplies them by R scalars.</summary>
+/// <summary>The innermost loops of convolution: R rows of two registers each, kept in registers over the whole window.
+/// Every step loads two registers and multiplies them by R scalars.</summary>
 /// <remarks>With 512-bit registers 12 rows are 24 sums, 2 sources and a broadcast of 32 registers; a step takes 12 cycles
-/// of two multiply-adds and 14 loads.</remarks>
+/// of two multiply-adds and 14 loads. Three steps per round, for windows are often three wide: where another thread runs
+/// on the same core, every instruction that is no load and no multiply-add costs time.</remarks>
 internal static unsafe class MicroKernel<TSimd, TVector, T>
     where TSimd : struct, ISimd<TVector, T>
     where TVector : unmanaged
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     /// <summary>output[r][0 .. 2 * Count) = initial[r] + sum over the window of scalars[r] * vectors.</summary>
-    /// <param name="rows">2, 4, 6, 8, 10 or 12.</param>
+    /// <param name="rows">2, 4, 5, 6, 8, 10 or 12.</param>
     /// <param name="vectors">The first two registers of the window.</param>
     /// <param name="scalars">The first <paramref name="rows"/> scalars of the window.</param>
     /// <param name="initial">What every row starts with.</param>
@@ -28,6 +29,7 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
         {
             case 2: Rows2(vectors, scalars, initial, output, outputStep, in window); break;
             case 4: Rows4(vectors, scalars, initial, output, outputStep, in window); break;
+            case 5: Rows5(vectors, scalars, initial, output, outputStep, in window); break;
             case 6: Rows6(vectors, scalars, initial, output, outputStep, in window); break;
             case 8: Rows8(vectors, scalars, initial, output, outputStep, in window); break;
             case 10: Rows10(vectors, scalars, initial, output, outputStep, in window); break;
@@ -36,14 +38,28 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void MultiplyAdd(T scalar, TVector x, TVector y, ref TVector a, ref TVector b)
+    {
+        var s = TSimd.Create(scalar);
+        a = TSimd.MultiplyAdd(s, x, a);
+        b = TSimd.MultiplyAdd(s, y, b);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(TVector a, TVector b, T* output)
+    {
+        TSimd.Store(a, output);
+        TSimd.Store(b, output + TSimd.Count);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows2(
         T* vectors, T* scalars, T* initial, T* output, nint outputStep, in TapWindow window)
     {
-        var a0 = TSimd.Create(initial[0]);
-        var b0 = a0;
-        var a1 = TSimd.Create(initial[1]);
-        var b1 = a1;
+        TVector a0 = TSimd.Create(initial[0]), b0 = a0;
+        TVector a1 = TSimd.Create(initial[1]), b1 = a1;
+        TVector x, y;
         int channels = window.Channels, windowRows = window.Rows, columns = window.Columns;
         nint vectorStep = window.VectorColumnStep, scalarStep = window.ScalarColumnStep;
         for (var channel = 0; channel < channels; channel++)
@@ -52,16 +68,37 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
             for (var row = 0; row < windowRows; row++)
             {
                 T* v = vectorRow, s = scalarRow;
-                for (var column = 0; column < columns; column++)
+                var left = columns;
+                for (; left >= 3; left -= 3)
                 {
-                    var x = TSimd.Load(v);
-                    var y = TSimd.Load(v + TSimd.Count);
-                    var s0 = TSimd.Create(s[0]);
-                    a0 = TSimd.MultiplyAdd(s0, x, a0);
-                    b0 = TSimd.MultiplyAdd(s0, y, b0);
-                    var s1 = TSimd.Create(s[1]);
-                    a1 = TSimd.MultiplyAdd(s1, x, a1);
-                    b1 = TSimd.MultiplyAdd(s1, y, b1);
+                    x = TSimd.Load(v);
+                    y = TSimd.Load(v + TSimd.Count);
+                    MultiplyAdd(s[0], x, y, ref a0, ref b0);
+                    MultiplyAdd(s[1], x, y, ref a1, ref b1);
+                    v += vectorStep;
+                    s += scalarStep;
+
+                    x = TSimd.Load(v);
+                    y = TSimd.Load(v + TSimd.Count);
+                    MultiplyAdd(s[0], x, y, ref a0, ref b0);
+                    MultiplyAdd(s[1], x, y, ref a1, ref b1);
+                    v += vectorStep;
+                    s += scalarStep;
+
+                    x = TSimd.Load(v);
+                    y = TSimd.Load(v + TSimd.Count);
+                    MultiplyAdd(s[0], x, y, ref a0, ref b0);
+                    MultiplyAdd(s[1], x, y, ref a1, ref b1);
+                    v += vectorStep;
+                    s += scalarStep;
+                }
+
+                for (; left > 0; left--)
+                {
+                    x = TSimd.Load(v);
+                    y = TSimd.Load(v + TSimd.Count);
+                    MultiplyAdd(s[0], x, y, ref a0, ref b0);
+                    MultiplyAdd(s[1], x, y, ref a1, ref b1);
                     v += vectorStep;
                     s += scalarStep;
                 }
@@ -74,25 +111,19 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
             scalars += window.ScalarChannelStep;
         }
 
-        TSimd.Store(a0, output);
-        TSimd.Store(b0, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a1, output);
-        TSimd.Store(b1, output + TSimd.Count);
+        Store(a0, b0, output);
+        Store(a1, b1, output + outputStep);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows4(
         T* vectors, T* scalars, T* initial, T* output, nint outputStep, in TapWindow window)
     {
-        var a0 = TSimd.Create(initial[0]);
-        var b0 = a0;
-        var a1 = TSimd.Create(initial[1]);
-        var b1 = a1;
-        var a2 = TSimd.Create(initial[2]);
-        var b2 = a2;
-        var a3 = TSimd.Create(initial[3]);
-        var b3 = a3;
+        TVector a0 = TSimd.Create(initial[0]), b0 = a0;
+        TVector a1 = TSimd.Create(initial[1]), b1 = a1;
+        TVector a2 = TSimd.Create(initial[2]), b2 = a2;
+        TVector a3 = TSimd.Create(initial[3]), b3 = a3;
+        TVector x, y;
         int channels = window.Channels, windowRows = window.Rows, columns = window.Columns;
         nint vectorStep = window.VectorColumnStep, scalarStep = window.ScalarColumnStep;
         for (var channel = 0; channel < channels; channel++)
@@ -101,22 +132,45 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
             for (var row = 0; row < windowRows; row++)
             {
                 T* v = vectorRow, s = scalarRow;
-                for (var column = 0; column < columns; column++)
+                var left = columns;
+                for (; left >= 3; left -= 3)
                 {
-                    var x = TSimd.Load(v);
-                    var y = TSimd.Load(v + TSimd.Count);
-                    var s0 = TSimd.Create(s[0]);
-                    a0 = TSimd.MultiplyAdd(s0, x, a0);
-                    b0 = TSimd.MultiplyAdd(s0, y, b0);
-                    var s1 = TSimd.Create(s[1]);
-                    a1 = TSimd.MultiplyAdd(s1, x, a1);
-                    b1 = TSimd.MultiplyAdd(s1, y, b1);
-                    var s2 = TSimd.Create(s[2]);
-                    a2 = TSimd.MultiplyAdd(s2, x, a2);
-                    b2 = TSimd.MultiplyAdd(s2, y, b2);
-                    var s3 = TSimd.Create(s[3]);
-                    a3 = TSimd.MultiplyAdd(s3, x, a3);
-                    b3 = TSimd.MultiplyAdd(s3, y, b3);
+                    x = TSimd.Load(v);
+                    y = TSimd.Load(v + TSimd.Count);
+                    MultiplyAdd(s[0], x, y, ref a0, ref b0);
+                    MultiplyAdd(s[1], x, y, ref a1, ref b1);
+                    MultiplyAdd(s[2], x, y, ref a2, ref b2);
+                    MultiplyAdd(s[3], x, y, ref a3, ref b3);
+                    v += vectorStep;
+                    s += scalarStep;
+
+                    x = TSimd.Load(v);
+                    y = TSimd.Load(v + TSimd.Count);
+                    MultiplyAdd(s[0], x, y, ref a0, ref b0);
+                    MultiplyAdd(s[1], x, y, ref a1, ref b1);
+                    MultiplyAdd(s[2], x, y, ref a2, ref b2);
+                    MultiplyAdd(s[3], x, y, ref a3, ref b3);
+                    v += vectorStep;
+                    s += scalarStep;
+
+                    x = TSimd.Load(v);
+                    y = TSimd.Load(v + TSimd.Count);
+                    MultiplyAdd(s[0], x, y, ref a0, ref b0);
+                    MultiplyAdd(s[1], x, y, ref a1, ref b1);
+                    MultiplyAdd(s[2], x, y, ref a2, ref b2);
+                    MultiplyAdd(s[3], x, y, ref a3, ref b3);
+                    v += vectorStep;
+                    s += scalarStep;
+                }
+
+                for (; left > 0; left--)
+                {
+                    x = TSimd.Load(v);
+                    y = TSimd.Load(v + TSimd.Count);
+                    MultiplyAdd(s[0], x, y, ref a0, ref b0);
+                    MultiplyAdd(s[1], x, y, ref a1, ref b1);
+                    MultiplyAdd(s[2], x, y, ref a2, ref b2);
+                    MultiplyAdd(s[3], x, y, ref a3, ref b3);
                     v += vectorStep;
                     s += scalarStep;
                 }
@@ -129,35 +183,103 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
             scalars += window.ScalarChannelStep;
         }
 
-        TSimd.Store(a0, output);
-        TSimd.Store(b0, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a1, output);
-        TSimd.Store(b1, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a2, output);
-        TSimd.Store(b2, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a3, output);
-        TSimd.Store(b3, output + TSimd.Count);
+        Store(a0, b0, output);
+        Store(a1, b1, output + outputStep);
+        Store(a2, b2, output + 2 * outputStep);
+        Store(a3, b3, output + 3 * outputStep);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Rows5(
+        T* vectors, T* scalars, T* initial, T* output, nint outputStep, in TapWindow window)
+    {
+        TVector a0 = TSimd.Create(initial[0]), b0 = a0;
+        TVector a1 = TSimd.Create(initial[1]), b1 = a1;
+        TVector a2 = TSimd.Create(initial[2]), b2 = a2;
+        TVector a3 = TSimd.Create(initial[3]), b3 = a3;
+        TVector a4 = TSimd.Create(initial[4]), b4 = a4;
+        TVector x, y;
+        int channels = window.Channels, windowRows = window.Rows, columns = window.Columns;
+        nint vectorStep = window.VectorColumnStep, scalarStep = window.ScalarColumnStep;
+        for (var channel = 0; channel < channels; channel++)
+        {
+            T* vectorRow = vectors, scalarRow = scalars;
+            for (var row = 0; row < windowRows; row++)
+            {
+                T* v = vectorRow, s = scalarRow;
+                var left = columns;
+                for (; left >= 3; left -= 3)
+                {
+                    x = TSimd.Load(v);
+                    y = TSimd.Load(v + TSimd.Count);
+                    MultiplyAdd(s[0], x, y, ref a0, ref b0);
+                    MultiplyAdd(s[1], x, y, ref a1, ref b1);
+                    MultiplyAdd(s[2], x, y, ref a2, ref b2);
+                    MultiplyAdd(s[3], x, y, ref a3, ref b3);
+                    MultiplyAdd(s[4], x, y, ref a4, ref b4);
+                    v += vectorStep;
+                    s += scalarStep;
+
+                    x = TSimd.Load(v);
+                    y = TSimd.Load(v + TSimd.Count);
+                    MultiplyAdd(s[0], x, y, ref a0, ref b0);
+                    MultiplyAdd(s[1], x, y, ref a1, ref b1);
+                    MultiplyAdd(s[2], x, y, ref a2, ref b2);
+                    MultiplyAdd(s[3], x, y, ref a3, ref b3);
+                    MultiplyAdd(s[4], x, y, ref a4, ref b4);
+                    v += vectorStep;
+                    s += scalarStep;
+
+                    x = TSimd.Load(v);
+                    y = TSimd.Load(v + TSimd.Count);
+                    MultiplyAdd(s[0], x, y, ref a0, ref b0);
+                    MultiplyAdd(s[1], x, y, ref a1, ref b1);
+                    MultiplyAdd(s[2], x, y, ref a2, ref b2);
+                    MultiplyAdd(s[3], x, y, ref a3, ref b3);
+                    MultiplyAdd(s[4], x, y, ref a4, ref b4);
+                    v += vectorStep;
+                    s += scalarStep;
+                }
+
+                for (; left > 0; left--)
+                {
+                    x = TSimd.Load(v);
+                    y = TSimd.Load(v + TSimd.Count);
+                    MultiplyAdd(s[0], x, y, ref a0, ref b0);
+                    MultiplyAdd(s[1], x, y, ref a1, ref b1);
+                    MultiplyAdd(s[2], x, y, ref a2, ref b2);
+                    MultiplyAdd(s[3], x, y, ref a3, ref b3);
+                    MultiplyAdd(s[4], x, y, ref a4, ref b4);
+                    v += vectorStep;
+                    s += scalarStep;
+                }
+
+                vectorRow += window.VectorRowStep;
+                scalarRow += window.ScalarRowStep;
+            }
+
+            vectors += window.VectorChannelStep;
+            scalars += window.ScalarChannelStep;
+        }
+
+        Store(a0, b0, output);
+        Store(a1, b1, output + outputStep);
+        Store(a2, b2, output + 2 * outputStep);
+        Store(a3, b3, output + 3 * outputStep);
+        Store(a4, b4, output + 4 * outputStep);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows6(
         T* vectors, T* scalars, T* initial, T* output, nint outputStep, in TapWindow window)
     {
-        var a0 = TSimd.Create(initial[0]);
-        var b0 = a0;
-        var a1 = TSimd.Create(initial[1]);
-        var b1 = a1;
-        var a2 = TSimd.Create(initial[2]);
-        var b2 = a2;
-        var a3 = TSimd.Create(initial[3]);
-        var b3 = a3;
-        var a4 = TSimd.Create(initial[4]);
-        var b4 = a4;
-        var a5 = TSimd.Create(initial[5]);
-        var b5 = a5;
+        TVector a0 = TSimd.Create(initial[0]), b0 = a0;
+        TVector a1 = TSimd.Create(initial[1]), b1 = a1;
+        TVector a2 = TSimd.Create(initial[2]), b2 = a2;
+        TVector a3 = TSimd.Create(initial[3]), b3 = a3;
+        TVector a4 = TSimd.Create(initial[4]), b4 = a4;
+        TVector a5 = TSimd.Create(initial[5]), b5 = a5;
+        TVector x, y;
         int channels = window.Channels, windowRows = window.Rows, columns = window.Columns;
         nint vectorStep = window.VectorColumnStep, scalarStep = window.ScalarColumnStep;
         for (var channel = 0; channel < channels; channel++)
@@ -166,28 +288,53 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
             for (var row = 0; row < windowRows; row++)
             {
                 T* v = vectorRow, s = scalarRow;
-                for (var column = 0; column < columns; column++)
+                var left = columns;
+                for (; left >= 3; left -= 3)
                 {
-                    var x = TSimd.Load(v);
-                    var y = TSimd.Load(v + TSimd.Count);
-                    var s0 = TSimd.Create(s[0]);
-                    a0 = TSimd.MultiplyAdd(s0, x, a0);
-                    b0 = TSimd.MultiplyAdd(s0, y, b0);
-                    var s1 = TSimd.Create(s[1]);
-                    a1 = TSimd.MultiplyAdd(s1, x, a1);
-                    b1 = TSimd.MultiplyAdd(s1, y, b1);
-                    var s2 = TSimd.Create(s[2]);
-                    a2 = TSimd.MultiplyAdd(s2, x, a2);
-                    b2 = TSimd.MultiplyAdd(s2, y, b2);
-                    var s3 = TSimd.Create(s[3]);
-                    a3 = TSimd.MultiplyAdd(s3, x, a3);
-                    b3 = TSimd.MultiplyAdd(s3, y, b3);
-                    var s4 = TSimd.Create(s[4]);
-                    a4 = TSimd.MultiplyAdd(s4, x, a4);
-                    b4 = TSimd.MultiplyAdd(s4, y, b4);
-                    var s5 = TSimd.Create(s[5]);
-                    a5 = TSimd.MultiplyAdd(s5, x, a5);
-                    b5 = TSimd.MultiplyAdd(s5, y, b5);
+                    x = TSimd.Load(v);
+                    y = TSimd.Load(v + TSimd.Count);
+                    MultiplyAdd(s[0], x, y, ref a0, ref b0);
+                    MultiplyAdd(s[1], x, y, ref a1, ref b1);
+                    MultiplyAdd(s[2], x, y, ref a2, ref b2);
+                    MultiplyAdd(s[3], x, y, ref a3, ref b3);
+                    MultiplyAdd(s[4], x, y, ref a4, ref b4);
+                    MultiplyAdd(s[5], x, y, ref a5, ref b5);
+                    v += vectorStep;
+                    s += scalarStep;
+
+                    x = TSimd.Load(v);
+                    y = TSimd.Load(v + TSimd.Count);
+                    MultiplyAdd(s[0], x, y, ref a0, ref b0);
+                    MultiplyAdd(s[1], x, y, ref a1, ref b1);
+                    MultiplyAdd(s[2], x, y, ref a2, ref b2);
+                    MultiplyAdd(s[3], x, y, ref a3, ref b3);
+                    MultiplyAdd(s[4], x, y, ref a4, ref b4);
+                    MultiplyAdd(s[5], x, y, ref a5, ref b5);
+                    v += vectorStep;
+                    s += scalarStep;
+
+                    x = TSimd.Load(v);
+                    y = TSimd.Load(v + TSimd.Count);
+                    MultiplyAdd(s[0], x, y, ref a0, ref b0);
+                    MultiplyAdd(s[1], x, y, ref a1, ref b1);
+                    MultiplyAdd(s[2], x, y, ref a2, ref b2);
+                    MultiplyAdd(s[3], x, y, ref a3, ref b3);
+                    MultiplyAdd(s[4], x, y, ref a4, ref b4);
+                    MultiplyAdd(s[5], x, y, ref a5, ref b5);
+                    v += vectorStep;
+                    s += scalarStep;
+                }
+
+                for (; left > 0; left--)
+                {
+                    x = TSimd.Load(v);
+                    y = TSimd.Load(v + TSimd.Count);
+                    MultiplyAdd(s[0], x, y, ref a0, ref b0);
+                    MultiplyAdd(s[1], x, y, ref a1, ref b1);
+                    MultiplyAdd(s[2], x, y, ref a2, ref b2);
+                    MultiplyAdd(s[3], x, y, ref a3, ref b3);
+                    MultiplyAdd(s[4], x, y, ref a4, ref b4);
+                    MultiplyAdd(s[5], x, y, ref a5, ref b5);
                     v += vectorStep;
                     s += scalarStep;
                 }
@@ -200,45 +347,27 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
             scalars += window.ScalarChannelStep;
         }
 
-        TSimd.Store(a0, output);
-        TSimd.Store(b0, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a1, output);
-        TSimd.Store(b1, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a2, output);
-        TSimd.Store(b2, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a3, output);
-        TSimd.Store(b3, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a4, output);
-        TSimd.Store(b4, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a5, output);
-        TSimd.Store(b5, output + TSimd.Count);
+        Store(a0, b0, output);
+        Store(a1, b1, output + outputStep);
+        Store(a2, b2, output + 2 * outputStep);
+        Store(a3, b3, output + 3 * outputStep);
+        Store(a4, b4, output + 4 * outputStep);
+        Store(a5, b5, output + 5 * outputStep);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows8(
         T* vectors, T* scalars, T* initial, T* output, nint outputStep, in TapWindow window)
     {
-        var a0 = TSimd.Create(initial[0]);
-        var b0 = a0;
-        var a1 = TSimd.Create(initial[1]);
-        var b1 = a1;
-        var a2 = TSimd.Create(initial[2]);
-        var b2 = a2;
-        var a3 = TSimd.Create(initial[3]);
-        var b3 = a3;
-        var a4 = TSimd.Create(initial[4]);
-        var b4 = a4;
-        var a5 = TSimd.Create(initial[5]);
-        var b5 = a5;
-        var a6 = TSimd.Create(initial[6]);
-        var b6 = a6;
-        var a7 = TSimd.Create(initial[7]);
-        var b7 = a7;
+        TVector a0 = TSimd.Create(initial[0]), b0 = a0;
+        TVector a1 = TSimd.Create(initial[1]), b1 = a1;
+        TVector a2 = TSimd.Create(initial[2]), b2 = a2;
+        TVector a3 = TSimd.Create(initial[3]), b3 = a3;
+        TVector a4 = TSimd.Create(initial[4]), b4 = a4;
+        TVector a5 = TSimd.Create(initial[5]), b5 = a5;
+        TVector a6 = TSimd.Create(initial[6]), b6 = a6;
+        TVector a7 = TSimd.Create(initial[7]), b7 = a7;
+        TVector x, y;
         int channels = window.Channels, windowRows = window.Rows, columns = window.Columns;
         nint vectorStep = window.VectorColumnStep, scalarStep = window.ScalarColumnStep;
         for (var channel = 0; channel < channels; channel++)
@@ -247,34 +376,61 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
             for (var row = 0; row < windowRows; row++)
             {
                 T* v = vectorRow, s = scalarRow;
-                for (var column = 0; column < columns; column++)
+                var left = columns;
+                for (; left >= 3; left -= 3)
                 {
-                    var x = TSimd.Load(v);
-                    var y = TSimd.Load(v + TSimd.Count);
-                    var s0 = TSimd.Create(s[0]);
-                    a0 = TSimd.MultiplyAdd(s0, x, a0);
-                    b0 = TSimd.MultiplyAdd(s0, y, b0);
-                    var s1 = TSimd.Create(s[1]);
-                    a1 = TSimd.MultiplyAdd(s1, x, a1);
-                    b1 = TSimd.MultiplyAdd(s1, y, b1);
-                    var s2 = TSimd.Create(s[2]);
-                    a2 = TSimd.MultiplyAdd(s2, x, a2);
-                    b2 = TSimd.MultiplyAdd(s2, y, b2);
-                    var s3 = TSimd.Create(s[3]);
-                    a3 = TSimd.MultiplyAdd(s3, x, a3);
-                    b3 = TSimd.MultiplyAdd(s3, y, b3);
-                    var s4 = TSimd.Create(s[4]);
-                    a4 = TSimd.MultiplyAdd(s4, x, a4);
-                    b4 = TSimd.MultiplyAdd(s4, y, b4);
-                    var s5 = TSimd.Create(s[5]);
-                    a5 = TSimd.MultiplyAdd(s5, x, a5);
-                    b5 = TSimd.MultiplyAdd(s5, y, b5);
-                    var s6 = TSimd.Create(s[6]);
-                    a6 = TSimd.MultiplyAdd(s6, x, a6);
-                    b6 = TSimd.MultiplyAdd(s6, y, b6);
-                    var s7 = TSimd.Create(s[7]);
-                    a7 = TSimd.MultiplyAdd(s7, x, a7);
-                    b7 = TSimd.MultiplyAdd(s7, y, b7);
+                    x = TSimd.Load(v);
+                    y = TSimd.Load(v + TSimd.Count);
+                    MultiplyAdd(s[0], x, y, ref a0, ref b0);
+                    MultiplyAdd(s[1], x, y, ref a1, ref b1);
+                    MultiplyAdd(s[2], x, y, ref a2, ref b2);
+                    MultiplyAdd(s[3], x, y, ref a3, ref b3);
+                    MultiplyAdd(s[4], x, y, ref a4, ref b4);
+                    MultiplyAdd(s[5], x, y, ref a5, ref b5);
+                    MultiplyAdd(s[6], x, y, ref a6, ref b6);
+                    MultiplyAdd(s[7], x, y, ref a7, ref b7);
+                    v += vectorStep;
+                    s += scalarStep;
+
+                    x = TSimd.Load(v);
+                    y = TSimd.Load(v + TSimd.Count);
+                    MultiplyAdd(s[0], x, y, ref a0, ref b0);
+                    MultiplyAdd(s[1], x, y, ref a1, ref b1);
+                    MultiplyAdd(s[2], x, y, ref a2, ref b2);
+                    MultiplyAdd(s[3], x, y, ref a3, ref b3);
+                    MultiplyAdd(s[4], x, y, ref a4, ref b4);
+                    MultiplyAdd(s[5], x, y, ref a5, ref b5);
+                    MultiplyAdd(s[6], x, y, ref a6, ref b6);
+                    MultiplyAdd(s[7], x, y, ref a7, ref b7);
+                    v += vectorStep;
+                    s += scalarStep;
+
+                    x = TSimd.Load(v);
+                    y = TSimd.Load(v + TSimd.Count);
+                    MultiplyAdd(s[0], x, y, ref a0, ref b0);
+                    MultiplyAdd(s[1], x, y, ref a1, ref b1);
+                    MultiplyAdd(s[2], x, y, ref a2, ref b2);
+                    MultiplyAdd(s[3], x, y, ref a3, ref b3);
+                    MultiplyAdd(s[4], x, y, ref a4, ref b4);
+                    MultiplyAdd(s[5], x, y, ref a5, ref b5);
+                    MultiplyAdd(s[6], x, y, ref a6, ref b6);
+                    MultiplyAdd(s[7], x, y, ref a7, ref b7);
+                    v += vectorStep;
+                    s += scalarStep;
+                }
+
+                for (; left > 0; left--)
+                {
+                    x = TSimd.Load(v);
+                    y = TSimd.Load(v + TSimd.Count);
+                    MultiplyAdd(s[0], x, y, ref a0, ref b0);
+                    MultiplyAdd(s[1], x, y, ref a1, ref b1);
+                    MultiplyAdd(s[2], x, y, ref a2, ref b2);
+                    MultiplyAdd(s[3], x, y, ref a3, ref b3);
+                    MultiplyAdd(s[4], x, y, ref a4, ref b4);
+                    MultiplyAdd(s[5], x, y, ref a5, ref b5);
+                    MultiplyAdd(s[6], x, y, ref a6, ref b6);
+                    MultiplyAdd(s[7], x, y, ref a7, ref b7);
                     v += vectorStep;
                     s += scalarStep;
                 }
@@ -287,55 +443,31 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
             scalars += window.ScalarChannelStep;
         }
 
-        TSimd.Store(a0, output);
-        TSimd.Store(b0, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a1, output);
-        TSimd.Store(b1, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a2, output);
-        TSimd.Store(b2, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a3, output);
-        TSimd.Store(b3, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a4, output);
-        TSimd.Store(b4, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a5, output);
-        TSimd.Store(b5, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a6, output);
-        TSimd.Store(b6, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a7, output);
-        TSimd.Store(b7, output + TSimd.Count);
+        Store(a0, b0, output);
+        Store(a1, b1, output + outputStep);
+        Store(a2, b2, output + 2 * outputStep);
+        Store(a3, b3, output + 3 * outputStep);
+        Store(a4, b4, output + 4 * outputStep);
+        Store(a5, b5, output + 5 * outputStep);
+        Store(a6, b6, output + 6 * outputStep);
+        Store(a7, b7, output + 7 * outputStep);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows10(
         T* vectors, T* scalars, T* initial, T* output, nint outputStep, in TapWindow window)
     {
-        var a0 = TSimd.Create(initial[0]);
-        var b0 = a0;
-        var a1 = TSimd.Create(initial[1]);
-        var b1 = a1;
-        var a2 = TSimd.Create(initial[2]);
-        var b2 = a2;
-        var a3 = TSimd.Create(initial[3]);
-        var b3 = a3;
-        var a4 = TSimd.Create(initial[4]);
-        var b4 = a4;
-        var a5 = TSimd.Create(initial[5]);
-        var b5 = a5;
-        var a6 = TSimd.Create(initial[6]);
-        var b6 = a6;
-        var a7 = TSimd.Create(initial[7]);
-        var b7 = a7;
-        var a8 = TSimd.Create(initial[8]);
-        var b8 = a8;
-        var a9 = TSimd.Create(initial[9]);
-        var b9 = a9;
+        TVector a0 = TSimd.Create(initial[0]), b0 = a0;
+        TVector a1 = TSimd.Create(initial[1]), b1 = a1;
+        TVector a2 = TSimd.Create(initial[2]), b2 = a2;
+        TVector a3 = TSimd.Create(initial[3]), b3 = a3;
+        TVector a4 = TSimd.Create(initial[4]), b4 = a4;
+        TVector a5 = TSimd.Create(initial[5]), b5 = a5;
+        TVector a6 = TSimd.Create(initial[6]), b6 = a6;
+        TVector a7 = TSimd.Create(initial[7]), b7 = a7;
+        TVector a8 = TSimd.Create(initial[8]), b8 = a8;
+        TVector a9 = TSimd.Create(initial[9]), b9 = a9;
+        TVector x, y;
         int channels = window.Channels, windowRows = window.Rows, columns = window.Columns;
         nint vectorStep = window.VectorColumnStep, scalarStep = window.ScalarColumnStep;
         for (var channel = 0; channel < channels; channel++)
@@ -344,40 +476,69 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
             for (var row = 0; row < windowRows; row++)
             {
                 T* v = vectorRow, s = scalarRow;
-                for (var column = 0; column < columns; column++)
+                var left = columns;
+                for (; left >= 3; left -= 3)
                 {
-                    var x = TSimd.Load(v);
-                    var y = TSimd.Load(v + TSimd.Count);
-                    var s0 = TSimd.Create(s[0]);
-                    a0 = TSimd.MultiplyAdd(s0, x, a0);
-                    b0 = TSimd.MultiplyAdd(s0, y, b0);
-                    var s1 = TSimd.Create(s[1]);
-                    a1 = TSimd.MultiplyAdd(s1, x, a1);
-                    b1 = TSimd.MultiplyAdd(s1, y, b1);
-                    var s2 = TSimd.Create(s[2]);
-                    a2 = TSimd.MultiplyAdd(s2, x, a2);
-                    b2 = TSimd.MultiplyAdd(s2, y, b2);
-                    var s3 = TSimd.Create(s[3]);
-                    a3 = TSimd.MultiplyAdd(s3, x, a3);
-                    b3 = TSimd.MultiplyAdd(s3, y, b3);
-                    var s4 = TSimd.Create(s[4]);
-                    a4 = TSimd.MultiplyAdd(s4, x, a4);
-                    b4 = TSimd.MultiplyAdd(s4, y, b4);
-                    var s5 = TSimd.Create(s[5]);
-                    a5 = TSimd.MultiplyAdd(s5, x, a5);
-                    b5 = TSimd.MultiplyAdd(s5, y, b5);
-                    var s6 = TSimd.Create(s[6]);
-                    a6 = TSimd.MultiplyAdd(s6, x, a6);
-                    b6 = TSimd.MultiplyAdd(s6, y, b6);
-                    var s7 = TSimd.Create(s[7]);
-                    a7 = TSimd.MultiplyAdd(s7, x, a7);
-                    b7 = TSimd.MultiplyAdd(s7, y, b7);
-                    var s8 = TSimd.Create(s[8]);
-                    a8 = TSimd.MultiplyAdd(s8, x, a8);
-                    b8 = TSimd.MultiplyAdd(s8, y, b8);
-                    var s9 = TSimd.Create(s[9]);
-                    a9 = TSimd.MultiplyAdd(s9, x, a9);
-                    b9 = TSimd.MultiplyAdd(s9, y, b9);
+                    x = TSimd.Load(v);
+                    y = TSimd.Load(v + TSimd.Count);
+                    MultiplyAdd(s[0], x, y, ref a0, ref b0);
+                    MultiplyAdd(s[1], x, y, ref a1, ref b1);
+                    MultiplyAdd(s[2], x, y, ref a2, ref b2);
+                    MultiplyAdd(s[3], x, y, ref a3, ref b3);
+                    MultiplyAdd(s[4], x, y, ref a4, ref b4);
+                    MultiplyAdd(s[5], x, y, ref a5, ref b5);
+                    MultiplyAdd(s[6], x, y, ref a6, ref b6);
+                    MultiplyAdd(s[7], x, y, ref a7, ref b7);
+                    MultiplyAdd(s[8], x, y, ref a8, ref b8);
+                    MultiplyAdd(s[9], x, y, ref a9, ref b9);
+                    v += vectorStep;
+                    s += scalarStep;
+
+                    x = TSimd.Load(v);
+                    y = TSimd.Load(v + TSimd.Count);
+                    MultiplyAdd(s[0], x, y, ref a0, ref b0);
+                    MultiplyAdd(s[1], x, y, ref a1, ref b1);
+                    MultiplyAdd(s[2], x, y, ref a2, ref b2);
+                    MultiplyAdd(s[3], x, y, ref a3, ref b3);
+                    MultiplyAdd(s[4], x, y, ref a4, ref b4);
+                    MultiplyAdd(s[5], x, y, ref a5, ref b5);
+                    MultiplyAdd(s[6], x, y, ref a6, ref b6);
+                    MultiplyAdd(s[7], x, y, ref a7, ref b7);
+                    MultiplyAdd(s[8], x, y, ref a8, ref b8);
+                    MultiplyAdd(s[9], x, y, ref a9, ref b9);
+                    v += vectorStep;
+                    s += scalarStep;
+
+                    x = TSimd.Load(v);
+                    y = TSimd.Load(v + TSimd.Count);
+                    MultiplyAdd(s[0], x, y, ref a0, ref b0);
+                    MultiplyAdd(s[1], x, y, ref a1, ref b1);
+                    MultiplyAdd(s[2], x, y, ref a2, ref b2);
+                    MultiplyAdd(s[3], x, y, ref a3, ref b3);
+                    MultiplyAdd(s[4], x, y, ref a4, ref b4);
+                    MultiplyAdd(s[5], x, y, ref a5, ref b5);
+                    MultiplyAdd(s[6], x, y, ref a6, ref b6);
+                    MultiplyAdd(s[7], x, y, ref a7, ref b7);
+                    MultiplyAdd(s[8], x, y, ref a8, ref b8);
+                    MultiplyAdd(s[9], x, y, ref a9, ref b9);
+                    v += vectorStep;
+                    s += scalarStep;
+                }
+
+                for (; left > 0; left--)
+                {
+                    x = TSimd.Load(v);
+                    y = TSimd.Load(v + TSimd.Count);
+                    MultiplyAdd(s[0], x, y, ref a0, ref b0);
+                    MultiplyAdd(s[1], x, y, ref a1, ref b1);
+                    MultiplyAdd(s[2], x, y, ref a2, ref b2);
+                    MultiplyAdd(s[3], x, y, ref a3, ref b3);
+                    MultiplyAdd(s[4], x, y, ref a4, ref b4);
+                    MultiplyAdd(s[5], x, y, ref a5, ref b5);
+                    MultiplyAdd(s[6], x, y, ref a6, ref b6);
+                    MultiplyAdd(s[7], x, y, ref a7, ref b7);
+                    MultiplyAdd(s[8], x, y, ref a8, ref b8);
+                    MultiplyAdd(s[9], x, y, ref a9, ref b9);
                     v += vectorStep;
                     s += scalarStep;
                 }
@@ -390,65 +551,35 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
             scalars += window.ScalarChannelStep;
         }
 
-        TSimd.Store(a0, output);
-        TSimd.Store(b0, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a1, output);
-        TSimd.Store(b1, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a2, output);
-        TSimd.Store(b2, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a3, output);
-        TSimd.Store(b3, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a4, output);
-        TSimd.Store(b4, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a5, output);
-        TSimd.Store(b5, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a6, output);
-        TSimd.Store(b6, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a7, output);
-        TSimd.Store(b7, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a8, output);
-        TSimd.Store(b8, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a9, output);
-        TSimd.Store(b9, output + TSimd.Count);
+        Store(a0, b0, output);
+        Store(a1, b1, output + outputStep);
+        Store(a2, b2, output + 2 * outputStep);
+        Store(a3, b3, output + 3 * outputStep);
+        Store(a4, b4, output + 4 * outputStep);
+        Store(a5, b5, output + 5 * outputStep);
+        Store(a6, b6, output + 6 * outputStep);
+        Store(a7, b7, output + 7 * outputStep);
+        Store(a8, b8, output + 8 * outputStep);
+        Store(a9, b9, output + 9 * outputStep);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows12(
         T* vectors, T* scalars, T* initial, T* output, nint outputStep, in TapWindow window)
     {
-        var a0 = TSimd.Create(initial[0]);
-        var b0 = a0;
-        var a1 = TSimd.Create(initial[1]);
-        var b1 = a1;
-        var a2 = TSimd.Create(initial[2]);
-        var b2 = a2;
-        var a3 = TSimd.Create(initial[3]);
-        var b3 = a3;
-        var a4 = TSimd.Create(initial[4]);
-        var b4 = a4;
-        var a5 = TSimd.Create(initial[5]);
-        var b5 = a5;
-        var a6 = TSimd.Create(initial[6]);
-        var b6 = a6;
-        var a7 = TSimd.Create(initial[7]);
-        var b7 = a7;
-        var a8 = TSimd.Create(initial[8]);
-        var b8 = a8;
-        var a9 = TSimd.Create(initial[9]);
-        var b9 = a9;
-        var a10 = TSimd.Create(initial[10]);
-        var b10 = a10;
-        var a11 = TSimd.Create(initial[11]);
-        var b11 = a11;
+        TVector a0 = TSimd.Create(initial[0]), b0 = a0;
+        TVector a1 = TSimd.Create(initial[1]), b1 = a1;
+        TVector a2 = TSimd.Create(initial[2]), b2 = a2;
+        TVector a3 = TSimd.Create(initial[3]), b3 = a3;
+        TVector a4 = TSimd.Create(initial[4]), b4 = a4;
+        TVector a5 = TSimd.Create(initial[5]), b5 = a5;
+        TVector a6 = TSimd.Create(initial[6]), b6 = a6;
+        TVector a7 = TSimd.Create(initial[7]), b7 = a7;
+        TVector a8 = TSimd.Create(initial[8]), b8 = a8;
+        TVector a9 = TSimd.Create(initial[9]), b9 = a9;
+        TVector a10 = TSimd.Create(initial[10]), b10 = a10;
+        TVector a11 = TSimd.Create(initial[11]), b11 = a11;
+        TVector x, y;
         int channels = window.Channels, windowRows = window.Rows, columns = window.Columns;
         nint vectorStep = window.VectorColumnStep, scalarStep = window.ScalarColumnStep;
         for (var channel = 0; channel < channels; channel++)
@@ -457,46 +588,77 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
             for (var row = 0; row < windowRows; row++)
             {
                 T* v = vectorRow, s = scalarRow;
-                for (var column = 0; column < columns; column++)
+                var left = columns;
+                for (; left >= 3; left -= 3)
                 {
-                    var x = TSimd.Load(v);
-                    var y = TSimd.Load(v + TSimd.Count);
-                    var s0 = TSimd.Create(s[0]);
-                    a0 = TSimd.MultiplyAdd(s0, x, a0);
-                    b0 = TSimd.MultiplyAdd(s0, y, b0);
-                    var s1 = TSimd.Create(s[1]);
-                    a1 = TSimd.MultiplyAdd(s1, x, a1);
-                    b1 = TSimd.MultiplyAdd(s1, y, b1);
-                    var s2 = TSimd.Create(s[2]);
-                    a2 = TSimd.MultiplyAdd(s2, x, a2);
-                    b2 = TSimd.MultiplyAdd(s2, y, b2);
-                    var s3 = TSimd.Create(s[3]);
-                    a3 = TSimd.MultiplyAdd(s3, x, a3);
-                    b3 = TSimd.MultiplyAdd(s3, y, b3);
-                    var s4 = TSimd.Create(s[4]);
-                    a4 = TSimd.MultiplyAdd(s4, x, a4);
-                    b4 = TSimd.MultiplyAdd(s4, y, b4);
-                    var s5 = TSimd.Create(s[5]);
-                    a5 = TSimd.MultiplyAdd(s5, x, a5);
-                    b5 = TSimd.MultiplyAdd(s5, y, b5);
-                    var s6 = TSimd.Create(s[6]);
-                    a6 = TSimd.MultiplyAdd(s6, x, a6);
-                    b6 = TSimd.MultiplyAdd(s6, y, b6);
-                    var s7 = TSimd.Create(s[7]);
-                    a7 = TSimd.MultiplyAdd(s7, x, a7);
-                    b7 = TSimd.MultiplyAdd(s7, y, b7);
-                    var s8 = TSimd.Create(s[8]);
-                    a8 = TSimd.MultiplyAdd(s8, x, a8);
-                    b8 = TSimd.MultiplyAdd(s8, y, b8);
-                    var s9 = TSimd.Create(s[9]);
-                    a9 = TSimd.MultiplyAdd(s9, x, a9);
-                    b9 = TSimd.MultiplyAdd(s9, y, b9);
-                    var s10 = TSimd.Create(s[10]);
-                    a10 = TSimd.MultiplyAdd(s10, x, a10);
-                    b10 = TSimd.MultiplyAdd(s10, y, b10);
-                    var s11 = TSimd.Create(s[11]);
-                    a11 = TSimd.MultiplyAdd(s11, x, a11);
-                    b11 = TSimd.MultiplyAdd(s11, y, b11);
+                    x = TSimd.Load(v);
+                    y = TSimd.Load(v + TSimd.Count);
+                    MultiplyAdd(s[0], x, y, ref a0, ref b0);
+                    MultiplyAdd(s[1], x, y, ref a1, ref b1);
+                    MultiplyAdd(s[2], x, y, ref a2, ref b2);
+                    MultiplyAdd(s[3], x, y, ref a3, ref b3);
+                    MultiplyAdd(s[4], x, y, ref a4, ref b4);
+                    MultiplyAdd(s[5], x, y, ref a5, ref b5);
+                    MultiplyAdd(s[6], x, y, ref a6, ref b6);
+                    MultiplyAdd(s[7], x, y, ref a7, ref b7);
+                    MultiplyAdd(s[8], x, y, ref a8, ref b8);
+                    MultiplyAdd(s[9], x, y, ref a9, ref b9);
+                    MultiplyAdd(s[10], x, y, ref a10, ref b10);
+                    MultiplyAdd(s[11], x, y, ref a11, ref b11);
+                    v += vectorStep;
+                    s += scalarStep;
+
+                    x = TSimd.Load(v);
+                    y = TSimd.Load(v + TSimd.Count);
+                    MultiplyAdd(s[0], x, y, ref a0, ref b0);
+                    MultiplyAdd(s[1], x, y, ref a1, ref b1);
+                    MultiplyAdd(s[2], x, y, ref a2, ref b2);
+                    MultiplyAdd(s[3], x, y, ref a3, ref b3);
+                    MultiplyAdd(s[4], x, y, ref a4, ref b4);
+                    MultiplyAdd(s[5], x, y, ref a5, ref b5);
+                    MultiplyAdd(s[6], x, y, ref a6, ref b6);
+                    MultiplyAdd(s[7], x, y, ref a7, ref b7);
+                    MultiplyAdd(s[8], x, y, ref a8, ref b8);
+                    MultiplyAdd(s[9], x, y, ref a9, ref b9);
+                    MultiplyAdd(s[10], x, y, ref a10, ref b10);
+                    MultiplyAdd(s[11], x, y, ref a11, ref b11);
+                    v += vectorStep;
+                    s += scalarStep;
+
+                    x = TSimd.Load(v);
+                    y = TSimd.Load(v + TSimd.Count);
+                    MultiplyAdd(s[0], x, y, ref a0, ref b0);
+                    MultiplyAdd(s[1], x, y, ref a1, ref b1);
+                    MultiplyAdd(s[2], x, y, ref a2, ref b2);
+                    MultiplyAdd(s[3], x, y, ref a3, ref b3);
+                    MultiplyAdd(s[4], x, y, ref a4, ref b4);
+                    MultiplyAdd(s[5], x, y, ref a5, ref b5);
+                    MultiplyAdd(s[6], x, y, ref a6, ref b6);
+                    MultiplyAdd(s[7], x, y, ref a7, ref b7);
+                    MultiplyAdd(s[8], x, y, ref a8, ref b8);
+                    MultiplyAdd(s[9], x, y, ref a9, ref b9);
+                    MultiplyAdd(s[10], x, y, ref a10, ref b10);
+                    MultiplyAdd(s[11], x, y, ref a11, ref b11);
+                    v += vectorStep;
+                    s += scalarStep;
+                }
+
+                for (; left > 0; left--)
+                {
+                    x = TSimd.Load(v);
+                    y = TSimd.Load(v + TSimd.Count);
+                    MultiplyAdd(s[0], x, y, ref a0, ref b0);
+                    MultiplyAdd(s[1], x, y, ref a1, ref b1);
+                    MultiplyAdd(s[2], x, y, ref a2, ref b2);
+                    MultiplyAdd(s[3], x, y, ref a3, ref b3);
+                    MultiplyAdd(s[4], x, y, ref a4, ref b4);
+                    MultiplyAdd(s[5], x, y, ref a5, ref b5);
+                    MultiplyAdd(s[6], x, y, ref a6, ref b6);
+                    MultiplyAdd(s[7], x, y, ref a7, ref b7);
+                    MultiplyAdd(s[8], x, y, ref a8, ref b8);
+                    MultiplyAdd(s[9], x, y, ref a9, ref b9);
+                    MultiplyAdd(s[10], x, y, ref a10, ref b10);
+                    MultiplyAdd(s[11], x, y, ref a11, ref b11);
                     v += vectorStep;
                     s += scalarStep;
                 }
@@ -509,40 +671,17 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
             scalars += window.ScalarChannelStep;
         }
 
-        TSimd.Store(a0, output);
-        TSimd.Store(b0, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a1, output);
-        TSimd.Store(b1, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a2, output);
-        TSimd.Store(b2, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a3, output);
-        TSimd.Store(b3, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a4, output);
-        TSimd.Store(b4, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a5, output);
-        TSimd.Store(b5, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a6, output);
-        TSimd.Store(b6, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a7, output);
-        TSimd.Store(b7, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a8, output);
-        TSimd.Store(b8, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a9, output);
-        TSimd.Store(b9, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a10, output);
-        TSimd.Store(b10, output + TSimd.Count);
-        output += outputStep;
-        TSimd.Store(a11, output);
-        TSimd.Store(b11, output + TSimd.Count);
+        Store(a0, b0, output);
+        Store(a1, b1, output + outputStep);
+        Store(a2, b2, output + 2 * outputStep);
+        Store(a3, b3, output + 3 * outputStep);
+        Store(a4, b4, output + 4 * outputStep);
+        Store(a5, b5, output + 5 * outputStep);
+        Store(a6, b6, output + 6 * outputStep);
+        Store(a7, b7, output + 7 * outputStep);
+        Store(a8, b8, output + 8 * outputStep);
+        Store(a9, b9, output + 9 * outputStep);
+        Store(a10, b10, output + 10 * outputStep);
+        Store(a11, b11, output + 11 * outputStep);
     }
 }
