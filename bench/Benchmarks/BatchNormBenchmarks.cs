@@ -3,7 +3,7 @@ using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Bench;
 
-public class BatchNormBenchmarks : OperatorBenchmarks<BatchNormShape>
+public partial class BatchNormBenchmarks : OperatorBenchmarks<BatchNormShape>
 {
     private const double Epsilon = 1e-5;
 
@@ -15,8 +15,6 @@ public class BatchNormBenchmarks : OperatorBenchmarks<BatchNormShape>
         nameof(Backward) => Shape.Backward,
         _ => Shape.Evaluate,
     };
-
-    public override bool RunsOn(string benchmark, string device) => benchmark != nameof(OnnxRuntime) || device == "cpu";
 
     [GlobalSetup(Target = nameof(Forward))]
     public void SetUpForward() => Prepare(nameof(Forward), () =>

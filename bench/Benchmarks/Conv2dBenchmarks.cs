@@ -3,7 +3,7 @@ using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Bench;
 
-public class Conv2dBenchmarks : OperatorBenchmarks<Conv2dShape>
+public partial class Conv2dBenchmarks : OperatorBenchmarks<Conv2dShape>
 {
     public override IEnumerable<Conv2dShape> Shapes => Suite.IsQuick ? Conv2dShape.Quick : Conv2dShape.All;
 
@@ -14,8 +14,6 @@ public class Conv2dBenchmarks : OperatorBenchmarks<Conv2dShape>
     private Shape OutputShape => [Shape.Batch, Shape.OutChannels, Shape.OutSize, Shape.OutSize];
 
     public override Work WorkOf(string benchmark) => Shape.Work;
-
-    public override bool RunsOn(string benchmark, string device) => benchmark != nameof(OnnxRuntime) || device == "cpu";
 
     [GlobalSetup(Target = nameof(Forward))]
     public void SetUpForward() => Prepare(nameof(Forward), () =>

@@ -9,8 +9,6 @@ public class InferenceBenchmarks : NetworkBenchmarks
 
     public override Work WorkOf(string benchmark) => Shape.Forward;
 
-    public override bool RunsOn(string benchmark, string device) => benchmark != nameof(OnnxRuntime) || device == "cpu";
-
     [GlobalSetup(Target = nameof(Forward))]
     public void SetUpForward() => Prepare(nameof(Forward), () =>
     {

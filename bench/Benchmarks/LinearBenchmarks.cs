@@ -3,7 +3,7 @@ using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Bench;
 
-public class LinearBenchmarks : OperatorBenchmarks<LinearShape>
+public partial class LinearBenchmarks : OperatorBenchmarks<LinearShape>
 {
     public override IEnumerable<LinearShape> Shapes => Suite.IsQuick ? LinearShape.Quick : LinearShape.All;
 

@@ -3,7 +3,7 @@ using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Bench;
 
-public class MaxPool2dBenchmarks : OperatorBenchmarks<MaxPool2dShape>
+public partial class MaxPool2dBenchmarks : OperatorBenchmarks<MaxPool2dShape>
 {
     public override IEnumerable<MaxPool2dShape> Shapes => Suite.IsQuick ? MaxPool2dShape.Quick : MaxPool2dShape.All;
 
@@ -12,8 +12,6 @@ public class MaxPool2dBenchmarks : OperatorBenchmarks<MaxPool2dShape>
     private Shape OutputShape => [Shape.Batch, Shape.Channels, Shape.OutSize, Shape.OutSize];
 
     public override Work WorkOf(string benchmark) => benchmark == nameof(Backward) ? Shape.Backward : Shape.Forward;
-
-    public override bool RunsOn(string benchmark, string device) => benchmark != nameof(OnnxRuntime) || device == "cpu";
 
     [GlobalSetup(Target = nameof(Forward))]
     public void SetUpForward() => Prepare(nameof(Forward), () =>

@@ -19,10 +19,11 @@ public sealed class BenchmarkChoice(SuiteSettings settings, List<string> leftOut
     {
         ArgumentNullException.ThrowIfNull(benchmarkCase);
         var benchmarks = MeasuredCase.Benchmarks(benchmarkCase);
-        var (method, device) = (benchmarkCase.Descriptor.WorkloadMethod.Name, MeasuredCase.Device(benchmarkCase));
-        if (!benchmarks.RunsOn(method, device))
+        var (part, device) = (MeasuredCase.Part(benchmarkCase), MeasuredCase.Device(benchmarkCase));
+        // The peers that .NET knows run on the processor.
+        if (!benchmarks.RunsOn(part, device) || (MeasuredCase.Peer(benchmarkCase) is not null && device != "cpu"))
             return false;
-        var needed = benchmarks.BytesNeeded(method);
+        var needed = benchmarks.BytesNeeded(part);
         if (needed <= UsableShare * _available[device])
             return true;
         leftOut.Add(string.Create(CultureInfo.InvariantCulture,

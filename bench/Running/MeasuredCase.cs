@@ -32,6 +32,16 @@ public static class MeasuredCase
         return $"{Operator(benchmark)} {Method(benchmark)}, {Shape(benchmark)}, {Device(benchmark)}";
     }
 
+    /// <summary>What another library does, marks its method; null for this library's.</summary>
+    public static PeerAttribute? Peer(BenchmarkCase benchmark)
+    {
+        ArgumentNullException.ThrowIfNull(benchmark);
+        return benchmark.Descriptor.WorkloadMethod.GetCustomAttribute<PeerAttribute>();
+    }
+
+    /// <summary>The benchmark of this library that a case is, or is compared with.</summary>
+    public static string Part(BenchmarkCase benchmark) => Peer(benchmark)?.Of ?? Method(benchmark);
+
     /// <returns>Null where there is no result.</returns>
     public static BenchmarkRow? Row(BenchmarkReport report, string records)
     {
@@ -40,13 +50,12 @@ public static class MeasuredCase
             return null;
         var benchmark = report.BenchmarkCase;
         var record = Record(benchmark, records);
-        var work = Benchmarks(benchmark).WorkOf(Method(benchmark));
-        var peer = benchmark.Descriptor.WorkloadMethod.GetCustomAttribute<PeerAttribute>();
+        var work = Benchmarks(benchmark).WorkOf(Part(benchmark));
         return new BenchmarkRow
         {
             Operator = Operator(benchmark),
-            Part = peer?.Of ?? Method(benchmark),
-            Library = peer?.Library ?? SuiteResults.ThisLibrary,
+            Part = Part(benchmark),
+            Library = Peer(benchmark)?.Library ?? SuiteResults.ThisLibrary,
             Shape = Shape(benchmark),
             Device = Device(benchmark),
             MedianNanoseconds = statistics.Median,
