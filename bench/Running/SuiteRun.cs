@@ -55,7 +55,7 @@ public sealed class SuiteRun(SuiteSettings settings, params IReadOnlyList<Type> 
             .WithUnrollFactor(1)
             .WithEvaluateOverhead(false)
             .WithWarmupCount(1)
-            .WithIterationCount(settings.Quick ? 5 : 7)
+            .WithIterationCount(5)
             .WithIterationTime(TimeInterval.FromMilliseconds(settings.Quick ? 40 : 100));
         if (settings.InProcess)
             job = job.WithToolchain(InProcessEmitToolchain.Instance);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Packs tests, command line and, once there is one, the benchmark for a GPU machine that has neither a .NET SDK nor a
-# network: one folder with the .NET runtime in it, as a .tar.xz of at most 40 MB.
+# Packs tests, command line and benchmarks for a GPU machine that has neither a .NET SDK nor a network: one folder with the
+# .NET runtime in it, as a .tar.xz of at most 40 MB.
 # Usage: bench/gpu/pack.sh [PACKAGE.tar.xz]    (default: artifacts/cudabn-gpu.tar.xz)
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -21,7 +21,7 @@ publish() {
 }
 publish tests/CudaBn.Tests -p:TestsAsProgram=true
 publish src/CudaBn.Cli
-[ ! -e "$work/source/bench/CudaBn.Bench.csproj" ] || publish bench
+publish bench
 
 # Test hosts and coverage of other runners, and documentation: nothing here asks for them.
 rm -rf "$work"/cudabn-gpu/bin/Microsoft.CodeCoverage "$work"/cudabn-gpu/bin/*.xml
