@@ -3,7 +3,7 @@ using BenchmarkDotNet.Attributes;
 namespace CudaBn.Bench;
 
 /// <summary>An epoch over as many images as Fashion-MNIST has.</summary>
-[IterationCount(3)]
+[IterationCount(2)]
 [WarmupCount(0)]
 [InvocationCount(1)]
 public class EpochBenchmarks : NetworkBenchmarks

@@ -5,7 +5,7 @@ using BenchmarkDotNet.Attributes;
 namespace CudaBn.Bench;
 
 /// <summary>From nothing to the end of the first training step, in a process of its own.</summary>
-[IterationCount(5)]
+[IterationCount(3)]
 [WarmupCount(1)]
 [InvocationCount(1)]
 public class StartUpBenchmarks : NetworkBenchmarks

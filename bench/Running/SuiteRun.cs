@@ -56,7 +56,7 @@ public sealed class SuiteRun(SuiteSettings settings, params IReadOnlyList<Type> 
             .WithEvaluateOverhead(false)
             .WithWarmupCount(1)
             .WithIterationCount(5)
-            .WithIterationTime(TimeInterval.FromMilliseconds(settings.Quick ? 40 : 100));
+            .WithIterationTime(TimeInterval.FromMilliseconds(settings.Quick ? 40 : 80));
         if (settings.InProcess)
             job = job.WithToolchain(InProcessEmitToolchain.Instance);
         var config = ManualConfig.CreateEmpty()

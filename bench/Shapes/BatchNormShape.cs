@@ -12,7 +12,6 @@ public sealed record BatchNormShape(int Batch, int Channels, params IReadOnlyLis
         new(256, 20, 24, 24),
         new(256, 50, 10, 10),
         new(32, 64, 112, 112),
-        new(32, 512, 28, 28),
         new(32, 2048, 7, 7),
         new(256, 64, 112, 112),
         new(20, 6, 65536),
