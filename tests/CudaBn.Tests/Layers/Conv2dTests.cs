@@ -1,3 +1,4 @@
+using CudaBn.Backends.OpArgs;
 using CudaBn.Tests.Reference;
 using CudaBn.Tests.Support;
 using FsCheck;
@@ -103,6 +104,20 @@ public class Conv2dTests(TestBackend backend, DType dtype) : BackendFixture(back
 
         Assert.That(parametersOnly.GradInput, Is.Null);
         parametersOnly.AssertEqual(whole);
+    }
+
+    [TestCaseSource(nameof(SomeOfEveryKind))]
+    public void Backward_WithoutTheWeightGradient_GivesTheSameInputGradient(Conv2dCase c)
+    {
+        Tensor Normal(Shape shape, int seed) => TensorOf(RandomVector.Normal(seed, (int)shape.ElementCount), shape);
+        Tensor x = Normal(c.InputShape, 1), weight = Normal(c.WeightShape, 2), gradOutput = Normal(c.OutputShape, 3);
+        Tensor both = Poison(c.InputShape), alone = Poison(c.InputShape), gradWeight = Poison(c.WeightShape);
+        var geometry = new Conv2dGeometry(
+            c.Batch, c.InChannels, c.Height, c.Width, c.OutChannels, c.OutputShape[2], c.OutputShape[3], c.Kernel.Height,
+            c.Kernel.Width, c.Stride.Height, c.Stride.Width, c.Padding.Height, c.Padding.Width);
+        Device.Backend.Conv2dBackward(new(geometry, x, weight, gradOutput, both, gradWeight, GradBias: null));
+        Device.Backend.Conv2dBackward(new(geometry, x, weight, gradOutput, alone, GradWeight: null, GradBias: null));
+        ErrorBound.AssertExact("input gradient", Read(alone), Read(both));
     }
 
     [Test]
