@@ -37,6 +37,9 @@ public abstract class OperatorBenchmarks<TShape> : IOperatorBenchmarks
 
     protected Backend Backend => Device.Backend;
 
+    /// <summary>Whether this process does the work: if not, what does it would count as others' load.</summary>
+    protected virtual bool WorksHere => true;
+
     /// <inheritdoc/>
     public abstract Work WorkOf(string benchmark);
 
@@ -51,7 +54,11 @@ public abstract class OperatorBenchmarks<TShape> : IOperatorBenchmarks
     public virtual void Cleanup()
     {
         if (_key is not null)
-            new CaseRecord { OthersShare = _use?.OthersShare(), DeviceTimes = _deviceTimes }.Write(_key);
+        {
+            var others = WorksHere ? _use?.OthersShare() : null;
+            new CaseRecord { OthersShare = others, DeviceTimes = _deviceTimes }.Write(_key);
+        }
+
         foreach (var owned in _owned)
             owned.Dispose();
         _owned.Clear();

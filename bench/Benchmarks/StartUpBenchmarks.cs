@@ -19,6 +19,8 @@ public class StartUpBenchmarks : NetworkBenchmarks
 
     public override IEnumerable<NetworkShape> Shapes => [NetworkShape.Step];
 
+    protected override bool WorksHere => false;
+
     public override Work WorkOf(string benchmark) => Shape.Train;
 
     /// <inheritdoc/>
