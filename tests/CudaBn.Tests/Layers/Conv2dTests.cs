@@ -69,6 +69,15 @@ public class Conv2dTests(TestBackend backend, DType dtype) : BackendFixture(back
         new(2, 5, 40, 37, 33, 3, (2, 1), 1, true),
         new(2, 33, 9, 7, 27, 1, 1, 0, true),
         new(3, 300, 5, 6, 70, (3, 2), (1, 2), 1, true),
+        // Phases of stride 2: in several bands, in blocks of channels, with a kernel of one row or column, or of one weight.
+        new(1, 5, 130, 90, 7, 3, 2, 1, true),
+        new(2, 70, 30, 41, 9, 3, 2, 1, false),
+        new(1, 3, 61, 64, 13, 7, 2, 3, true),
+        new(2, 300, 9, 11, 40, (2, 3), 2, (0, 2), true),
+        new(3, 20, 13, 17, 12, (1, 4), 2, (0, 3), false),
+        new(2, 33, 15, 14, 27, 1, 2, 0, true),
+        new(1, 2, 6, 7, 3, 1, 2, 1, true),
+        new(1, 3, 4, 5, 6, 5, 2, 4, true),
         .. Batches.Select(batch => new Conv2dCase(batch, 3, 6, 5, 7, 3, 1, 1, true)),
         .. Batches.Select(batch => new Conv2dCase(batch, 3, 5, 7, 13, (2, 3), 1, 0, true)),
         .. from inChannels in Channels

@@ -42,12 +42,13 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
     public override void BatchNormReLUMaxPoolForward(in BatchNormReLUMaxPoolForwardArgs args)
     {
-        var slices = new ChannelSlices(args.Geometry);
+        // As batch norm by itself gathers them, so that fused layers give the same to the last bit.
+        var slices = new ChannelSlices(InOnePiece(args.Geometry));
         var finish = new FinishStatistics(
             args.Gamma, args.Beta, args.Epsilon, args.Running, args.Mean, args.InvStd);
         var job = new FusedForwardJob(
-            this, slices, args.Pool, finish, Data(args.Input), _shared.Get<Moments>(slices.Count), Data(args.Output),
-            (byte*)args.ArgMax.Address);
+            this, args.Geometry, slices, args.Pool, finish, Data(args.Input), _shared.Get<Moments>(slices.Count),
+            Data(args.Output), (byte*)args.ArgMax.Address);
         _pool.Run(ref job, args.Geometry.Channels);
     }
 
@@ -74,13 +75,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     }
 
     private readonly struct FusedForwardJob(
-        CpuOperators<TSimd, TVector, T> operators, ChannelSlices slices, MaxPool2dGeometry pool, FinishStatistics finish,
-        T* input, Moments* moments, T* output, byte* argMax) : IChunkJob
+        CpuOperators<TSimd, TVector, T> operators, BatchNormGeometry g, ChannelSlices slices, MaxPool2dGeometry pool,
+        FinishStatistics finish, T* input, Moments* moments, T* output, byte* argMax) : IChunkJob
     {
         public void Run(int chunk, int worker)
         {
             var constants = finish.Run(chunk, MomentsOfChannel(slices, chunk, input, moments));
-            var g = slices.Geometry;
             var outputs = (long)pool.OutHeight * pool.OutWidth;
             for (var plane = (long)chunk; plane < Planes(g); plane += g.Channels)
             {

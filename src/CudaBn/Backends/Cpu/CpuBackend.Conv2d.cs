@@ -35,7 +35,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     public override void Conv2dForward(in Conv2dForwardArgs args)
     {
         var g = args.Geometry;
-        if (IsPlain(in g) && PrefersPixelLanes(in g))
+        if ((IsPlain(in g) || HasPhases(in g)) && PrefersPixelLanes(in g))
         {
             PixelConv2dForward(in args);
             return;

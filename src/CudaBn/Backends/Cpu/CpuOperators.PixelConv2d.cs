@@ -3,9 +3,10 @@ using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Backends.Cpu;
 
-// Convolution of stride 1 with neighbouring pixels in the lanes of registers, as they lie in memory: nothing is
-// transposed. Input and output share the step from row to row, so registers run on over the ends of rows; the lanes there
-// are computed for nothing, and dropped when rows are copied to the output.
+// Convolution with neighbouring pixels in the lanes of registers, as they lie in memory: nothing is transposed. Input and
+// output share the step from row to row, so registers run on over the ends of rows; the lanes there are computed for
+// nothing, and dropped when rows are copied to the output. At stride 2 every other row and column of the input is one of
+// four phases, and each of them meets its share of the kernel at stride 1.
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
     /// <summary>Pixels of a band of rows: what a tile of output channels keeps in the first-level cache.</summary>
@@ -26,6 +27,14 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         TSimd.Count > 1 && g.StrideY == 1 && g.StrideX == 1
         && g.PaddingY < g.KernelHeight && g.PaddingX < g.KernelWidth;
 
+    /// <summary>Whether the input is taken apart into phases.</summary>
+    private static bool HasPhases(in Conv2dGeometry g) => TSimd.Count > 1 && g.StrideY == 2 && g.StrideX == 2;
+
+    /// <summary>Elements from one row of pixels to the next. At stride 1 the zeros right of a row are those left of the
+    /// next one.</summary>
+    private static int PixelPitch(in Conv2dGeometry g) =>
+        g.StrideX == 1 ? g.InWidth + g.PaddingX : g.OutWidth + CeilDiv(g.KernelWidth, g.StrideX) - 1;
+
     /// <summary>Whether lanes of pixels beat lanes of images, which want full blocks of images, and those in the
     /// cache.</summary>
     private static bool PrefersPixelLanes(in Conv2dGeometry g)
@@ -36,7 +45,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     /// <summary>The share of lanes in use where pixels lie side by side.</summary>
     private static double FilledPixels(in Conv2dGeometry g) =>
-        (double)g.OutHeight * g.OutWidth / (CeilDiv(g.OutHeight * (g.InWidth + g.PaddingX), BlockLanes) * BlockLanes);
+        (double)g.OutHeight * g.OutWidth / (CeilDiv(g.OutHeight * PixelPitch(in g), BlockLanes) * BlockLanes);
 
     /// <summary>The share of lanes in use where images lie side by side.</summary>
     private static double FilledImages(int batch) => (double)batch / (CeilDiv(batch, BlockLanes) * BlockLanes);
@@ -99,6 +108,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         private readonly int _bands;
         private readonly int _channelBlocks;
 
+        // Those that the kernel meets: a kernel of one row or column meets the first only.
+        private readonly int _rowPhases;
+        private readonly int _columnPhases;
+
         public PixelConv2dJob(
             CpuOperators<TSimd, TVector, T> operators, Conv2dGeometry g, T* input, T* packed, T* bias, T* output,
             RowTiles tiles, bool turned)
@@ -108,7 +121,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             _packed = packed;
             _bias = bias;
             _output = output;
-            var cached = ElementsPerBand / (g.InChannels * Pitch) - (g.KernelHeight - 1);
+            (_rowPhases, _columnPhases) = (Math.Min(g.StrideY, g.KernelHeight), Math.Min(g.StrideX, g.KernelWidth));
+            var cached = ElementsPerBand / (g.InChannels * Phases * Pitch) - (KernelRows(0) - 1);
             _bands = CeilDiv(g.OutHeight, Math.Max(1, Math.Min(cached, PixelsPerBand / Pitch)));
 
             // Weights of a tile, and the lines of pixels that its registers slide over.
@@ -118,7 +132,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         public int Chunks => _g.Batch * _bands;
 
-        private int Pitch => _g.InWidth + _g.PaddingX;
+        private int Pitch => PixelPitch(in _g);
+
+        private int Phases => _rowPhases * _columnPhases;
 
         /// <summary>One weight per pair of channels. There is no padding then, see <see cref="IsPlain"/>.</summary>
         private bool IsPointwise => _g.KernelHeight == 1 && _g.KernelWidth == 1;
@@ -128,18 +144,26 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             int image = chunk / _bands, band = chunk % _bands;
             int firstRow = (int)((long)band * _g.OutHeight / _bands);
             int endRow = (int)((long)(band + 1) * _g.OutHeight / _bands);
-            var rows = endRow - firstRow + _g.KernelHeight - 1;
+            var rows = endRow - firstRow + KernelRows(0) - 1;
             var step = PixelPlanes<TSimd, TVector, T>.Step(rows * Pitch + _g.PaddingX);
             var pixels = CeilDiv((endRow - firstRow) * Pitch, BlockLanes) * BlockLanes;
 
             // The last register of pixels reads past the end of the last plane.
-            var planes = (long)_g.InChannels * step;
+            var planes = (long)_g.InChannels * Phases * step;
             var slack = BlockLanes + _g.KernelWidth;
             var copy = _operators._perWorker[worker].Get<T>(planes + slack + (long)TSimd.MaxRows * pixels + BlockLanes);
             var results = copy + CeilDiv(planes + slack, BlockLanes) * BlockLanes;
-            PixelPlanes<TSimd, TVector, T>.Copy(
-                _input + (long)image * _g.InChannels * _g.InHeight * _g.InWidth, _g.InHeight, _g.InWidth, _g.InChannels,
-                firstRow - _g.PaddingY, rows, _g.PaddingX, copy, step);
+            var source = _input + (long)image * _g.InChannels * _g.InHeight * _g.InWidth;
+            if (_g.StrideX == 1)
+            {
+                PixelPlanes<TSimd, TVector, T>.Copy(
+                    source, _g.InHeight, _g.InWidth, _g.InChannels, firstRow - _g.PaddingY, rows, _g.PaddingX, copy, step);
+            }
+            else
+            {
+                CopyPhases(source, 2 * firstRow - _g.PaddingY, rows, copy, step);
+            }
+
             new Span<T>(copy + planes, slack).Clear();
 
             long plane = (long)_g.OutHeight * _g.OutWidth;
@@ -152,6 +176,55 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
             for (var tile = 0; tile < _tiles.Count; tile++)
                 RunTile(copy, step, tile, results, pixels, output + _tiles.Start(tile) * plane, endRow - firstRow);
+        }
+
+        /// <summary>Rows and columns of the kernel that meet a phase.</summary>
+        private int KernelRows(int phase) => CeilDiv(_g.KernelHeight - phase, _g.StrideY);
+
+        private int KernelColumns(int phase) => CeilDiv(_g.KernelWidth - phase, _g.StrideX);
+
+        /// <summary>planes[channel][phase][row][column] of every other row and column of the input, the first row being
+        /// <paramref name="first"/>.</summary>
+        private void CopyPhases(T* source, int first, int rows, T* planes, int step)
+        {
+            for (var channel = 0; channel < _g.InChannels; channel++)
+            {
+                for (var phase = 0; phase < Phases; phase++, planes += step)
+                {
+                    var (rowPhase, columnPhase) = Math.DivRem(phase, _columnPhases);
+                    for (var row = 0; row < rows; row++)
+                    {
+                        var y = first + 2 * row + rowPhase;
+                        var destination = planes + (nint)row * Pitch;
+                        if (y < 0 || y >= _g.InHeight)
+                            new Span<T>(destination, Pitch).Clear();
+                        else
+                            CopyEveryOther(source + (nint)y * _g.InWidth, columnPhase - _g.PaddingX, destination);
+                    }
+
+                    new Span<T>(planes + (nint)rows * Pitch, step - rows * Pitch).Clear();
+                }
+
+                source += (nint)_g.InHeight * _g.InWidth;
+            }
+        }
+
+        /// <summary>Writes a row of pixels from columns first, first + 2, ..., those outside the input being zeros.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void CopyEveryOther(T* row, int first, T* destination)
+        {
+            int pitch = Pitch, x = 0;
+            for (; x < pitch && first + 2 * x < 0; x++)
+                destination[x] = T.Zero;
+            for (; x + TSimd.Count <= pitch && first + 2 * (x + TSimd.Count) <= _g.InWidth; x += TSimd.Count)
+            {
+                var source = row + first + 2 * x;
+                TSimd.Deinterleave(TSimd.Load(source), TSimd.Load(source + TSimd.Count), out var even, out _);
+                TSimd.Store(even, destination + x);
+            }
+
+            for (; x < pitch; x++)
+                destination[x] = first + 2 * x < _g.InWidth ? row[first + 2 * x] : T.Zero;
         }
 
         /// <summary>Pixels are used by one weight of each output channel only, so all tiles of channels take their turn on
@@ -191,22 +264,29 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             if (_turned)
                 weights += (places - 1) * rows;
             var window = new TapWindow(
-                0, _g.KernelHeight, _g.KernelWidth,
-                step, Pitch, 1,
-                places * rows, direction * _g.KernelWidth * rows, direction * rows);
+                0, 0, 0,
+                Phases * step, Pitch, 1,
+                places * rows, direction * _g.StrideY * _g.KernelWidth * rows, direction * _g.StrideX * rows);
             var registers = stackalloc TVector[2 * TSimd.MaxRows];
             var product = (T*)registers;
             var zeros = stackalloc T[TSimd.MaxRows];
             new Span<T>(zeros, TSimd.MaxRows).Clear();
             var channels = Math.Min(rows, _g.OutChannels - _tiles.Start(tile));
             var stored = 0;
-            for (var block = 0; block < _channelBlocks; block++)
+            var blocks = Phases * _channelBlocks;
+            for (var block = 0; block < blocks; block++)
             {
-                int first = (int)((long)block * _g.InChannels / _channelBlocks);
-                int end = (int)((block + 1L) * _g.InChannels / _channelBlocks);
-                window = window with { Channels = end - first };
-                var vectors = copy + (nint)first * step;
-                var scalars = weights + (nint)first * places * rows;
+                var (phase, channelBlock) = Math.DivRem(block, _channelBlocks);
+                var (rowPhase, columnPhase) = Math.DivRem(phase, _columnPhases);
+                int first = (int)((long)channelBlock * _g.InChannels / _channelBlocks);
+                int end = (int)((channelBlock + 1L) * _g.InChannels / _channelBlocks);
+                window = window with
+                {
+                    Channels = end - first, Rows = KernelRows(rowPhase), Columns = KernelColumns(columnPhase),
+                };
+                var vectors = copy + ((nint)first * Phases + phase) * step;
+                var scalars = weights
+                    + ((nint)first * places + direction * (rowPhase * _g.KernelWidth + columnPhase)) * rows;
                 for (var pixel = 0; pixel < pixels; pixel += BlockLanes)
                 {
                     if (block == 0)
@@ -223,7 +303,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                     }
 
                     // A row is stored as soon as it is done, so that memory works while the next one is computed.
-                    for (; block == _channelBlocks - 1 && stored < outRows
+                    for (; block == blocks - 1 && stored < outRows
                          && stored * Pitch + _g.OutWidth <= pixel + BlockLanes; stored++)
                     {
                         StoreRow(results + stored * Pitch, pixels, output + stored * _g.OutWidth, channels);
