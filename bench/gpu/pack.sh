@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Packs tests, command line and benchmarks for a GPU machine that has neither a .NET SDK nor a network: one folder with the
-# .NET runtime in it, as a .tar.xz of at most 56 MB.
+# .NET runtime in it, as a .tar.xz of at most 40 MB.
 # Usage: bench/gpu/pack.sh [PACKAGE.tar.xz]    (default: artifacts/cudabn-gpu.tar.xz)
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 package=$(realpath -m "${1:-$root/artifacts/cudabn-gpu.tar.xz}")
-most=$((56 * 1024 * 1024))
+most=$((40 * 1024 * 1024))
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 
 work=$(mktemp -d)
