@@ -74,7 +74,7 @@ public partial class BatchNormBenchmarks : OperatorBenchmarks<BatchNormShape>
         Tensor input = Normal(Shape.TensorShape), output = Empty(Shape.TensorShape);
         Tensor gamma = Normal([Shape.Channels]), beta = Normal([Shape.Channels]), mean = Normal([Shape.Channels]);
         var variance = Full([Shape.Channels], 0.75);
-        var session = Own(OnnxRuntimeSession.Of(
+        var session = Own(new OnnxRuntimeSession(
             OnnxModel.BatchNorm(Shape, gamma, beta, mean, variance, Epsilon), input, output));
         return new(
             session.Run,
@@ -82,6 +82,6 @@ public partial class BatchNormBenchmarks : OperatorBenchmarks<BatchNormShape>
     });
 
     [Benchmark]
-    [Peer(OnnxRuntimeSession.Library, of: nameof(Evaluate))]
+    [Peer(OnnxRuntimeSession.PeerName, of: nameof(Evaluate))]
     public void OnnxRuntime() => Run();
 }

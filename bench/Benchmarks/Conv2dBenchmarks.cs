@@ -31,13 +31,13 @@ public partial class Conv2dBenchmarks : OperatorBenchmarks<Conv2dShape>
     public void SetUpOnnxRuntime() => Prepare(nameof(OnnxRuntime), () =>
     {
         Tensor input = Normal(InputShape), weight = Normal(WeightShape), output = Empty(OutputShape);
-        var session = Own(OnnxRuntimeSession.Of(OnnxModel.Conv2d(Shape, weight), input, output));
+        var session = Own(new OnnxRuntimeSession(OnnxModel.Conv2d(Shape, weight), input, output));
         return new(
             session.Run, () => Conv2dCheck.Forward(Shape.Geometry, input, weight, output));
     });
 
     [Benchmark]
-    [Peer(OnnxRuntimeSession.Library, of: nameof(Forward))]
+    [Peer(OnnxRuntimeSession.PeerName, of: nameof(Forward))]
     public void OnnxRuntime() => Run();
 
     [GlobalSetup(Target = nameof(InputGradient))]

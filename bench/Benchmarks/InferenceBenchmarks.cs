@@ -29,12 +29,12 @@ public class InferenceBenchmarks : NetworkBenchmarks
     {
         var model = InitializedModel();
         Tensor input = Normal([Shape.Batch, 1, 28, 28]), output = Empty([Shape.Batch, 10]);
-        var session = Own(OnnxRuntimeSession.Of(OnnxModel.Network(model.Layers, input.Shape), input, output));
+        var session = Own(new OnnxRuntimeSession(OnnxModel.Network(model.Layers, input.Shape), input, output));
         return new(
             session.Run, () => NetworkCheck.Forward(model.Layers, input, output));
     });
 
     [Benchmark]
-    [Peer(OnnxRuntimeSession.Library, of: nameof(Forward))]
+    [Peer(OnnxRuntimeSession.PeerName, of: nameof(Forward))]
     public void OnnxRuntime() => Run();
 }

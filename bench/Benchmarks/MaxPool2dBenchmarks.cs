@@ -32,13 +32,13 @@ public partial class MaxPool2dBenchmarks : OperatorBenchmarks<MaxPool2dShape>
         // The places of the maxima, which training needs and this peer does not compute.
         Backend.MaxPool2dForward(new MaxPool2dForwardArgs(Shape.Geometry, input, output, argMax));
         Backend.Clear(output);
-        var session = Own(OnnxRuntimeSession.Of(OnnxModel.MaxPool2d(Shape), input, output));
+        var session = Own(new OnnxRuntimeSession(OnnxModel.MaxPool2d(Shape), input, output));
         return new(
             session.Run, () => MaxPool2dCheck.Forward(Shape.Geometry, input, output, argMax));
     });
 
     [Benchmark]
-    [Peer(OnnxRuntimeSession.Library, of: nameof(Forward))]
+    [Peer(OnnxRuntimeSession.PeerName, of: nameof(Forward))]
     public void OnnxRuntime() => Run();
 
     [GlobalSetup(Target = nameof(Backward))]

@@ -6,7 +6,7 @@ namespace CudaBn.Bench;
 /// of tensors of this library.</summary>
 public sealed class OnnxRuntimeSession : IDisposable
 {
-    public const string Library = "ONNX Runtime";
+    public const string PeerName = "ONNX Runtime";
 
     private readonly InferenceSession _session;
     private readonly RunOptions _options = new();
@@ -15,7 +15,10 @@ public sealed class OnnxRuntimeSession : IDisposable
     private readonly string[] _inputNames;
     private readonly string[] _outputNames;
 
-    private OnnxRuntimeSession(byte[] model, Tensor input, Tensor output)
+    /// <param name="model">A model of one input and one output.</param>
+    /// <param name="input">On the CPU; read by every run.</param>
+    /// <param name="output">On the CPU; written by every run.</param>
+    public OnnxRuntimeSession(byte[] model, Tensor input, Tensor output)
     {
         // Nothing about the run leaves this machine.
         OrtEnv.Instance().DisableTelemetryEvents();
@@ -29,11 +32,6 @@ public sealed class OnnxRuntimeSession : IDisposable
         (_inputNames, _outputNames) = ([.. _session.InputNames], [.. _session.OutputNames]);
         (_input, _output) = (ValueOf(input), ValueOf(output));
     }
-
-    /// <param name="model">A model of one input and one output.</param>
-    /// <param name="input">On the CPU; read by every run.</param>
-    /// <param name="output">On the CPU; written by every run.</param>
-    public static OnnxRuntimeSession Of(byte[] model, Tensor input, Tensor output) => new(model, input, output);
 
     public void Run() => _session.Run(_options, _inputNames, [_input], _outputNames, [_output]);
 

@@ -14,7 +14,8 @@ public sealed record BenchmarkRow
     public required string Part { get; init; }
 
     /// <summary>This library, or a peer.</summary>
-    public required string Library { get; init; }
+    [JsonPropertyName("library")]
+    public required string MadeBy { get; init; }
 
     public required string Shape { get; init; }
 
@@ -38,7 +39,7 @@ public sealed record BenchmarkRow
 
     /// <summary>What tells this row from all others, in this run and in other ones.</summary>
     [JsonIgnore]
-    public string Key => $"{Operator} {Part}, {Shape}, {Device}, {Library}";
+    public string Key => $"{Operator} {Part}, {Shape}, {Device}, {MadeBy}";
 
     [JsonIgnore]
     public Work Work => new(Flops, Bytes);
@@ -47,7 +48,7 @@ public sealed record BenchmarkRow
     public bool IsBusy => OthersShare > BusyShare;
 
     [JsonIgnore]
-    public bool IsPeer => Library != SuiteResults.ThisLibrary;
+    public bool IsPeer => MadeBy != SuiteResults.ThisLibrary;
 
     /// <summary>The time that rates are made of: on a GPU the device's own, on the CPU the only one.</summary>
     [JsonIgnore]

@@ -75,7 +75,7 @@ public static class ResultTable
         foreach (var row in results.Rows)
         {
             text.Append(CultureInfo.InvariantCulture,
-                $"{row.Operator},{row.Part},{row.Library},\"{row.Shape}\",{row.Device},{row.MedianNanoseconds:F1},"
+                $"{row.Operator},{row.Part},{row.MadeBy},\"{row.Shape}\",{row.Device},{row.MedianNanoseconds:F1},"
                 + $"{row.Spread:F4},{row.Flops},{row.Bytes},{row.GigaFlops:F3},{row.GigaBytes:F3},"
                 + $"{row.ShareOf(results.LimitsOf(row)):F4},{row.AllocatedBytes},{row.OthersShare:F4},"
                 + $"{row.DeviceTimes?.HotNanoseconds:F1},{row.DeviceTimes?.ColdNanoseconds:F1},"
@@ -105,7 +105,7 @@ public static class ResultTable
     {
         var limits = results.LimitsOf(row);
         var peers = results.Peers(row).Select(peer =>
-            string.Create(CultureInfo.InvariantCulture, $"{peer.Ratio:F2} x ({peer.Library})"));
+            string.Create(CultureInfo.InvariantCulture, $"{peer.Ratio:F2} x ({peer.Name})"));
         string[] cells =
         [
             $"{row.Operator} {row.Part}", row.Shape, Duration(row.MedianNanoseconds),

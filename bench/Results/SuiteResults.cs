@@ -53,8 +53,8 @@ public sealed record SuiteResults
     public MachineLimits LimitsOf(BenchmarkRow row) => Limits[row.Device];
 
     /// <summary>How many times as long a peer takes for what a row does, per peer.</summary>
-    public IEnumerable<(string Library, double Ratio)> Peers(BenchmarkRow row) => Rows
+    public IEnumerable<(string Name, double Ratio)> Peers(BenchmarkRow row) => Rows
         .Where(other => other.IsPeer && !row.IsPeer
             && (other.Operator, other.Part, other.Shape, other.Device) == (row.Operator, row.Part, row.Shape, row.Device))
-        .Select(other => (other.Library, other.MedianNanoseconds / row.MedianNanoseconds));
+        .Select(other => (other.MadeBy, other.MedianNanoseconds / row.MedianNanoseconds));
 }

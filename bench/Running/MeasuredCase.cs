@@ -55,7 +55,7 @@ public static class MeasuredCase
         {
             Operator = Operator(benchmark),
             Part = Part(benchmark),
-            Library = Peer(benchmark)?.Library ?? SuiteResults.ThisLibrary,
+            MadeBy = Peer(benchmark)?.Name ?? SuiteResults.ThisLibrary,
             Shape = Shape(benchmark),
             Device = Device(benchmark),
             MedianNanoseconds = statistics.Median,

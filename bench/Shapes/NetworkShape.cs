@@ -9,9 +9,6 @@ public sealed record NetworkShape(int Images, int Batch)
     /// <summary>All of Fashion-MNIST.</summary>
     public static NetworkShape Epoch { get; } = new(60_000, 256);
 
-    /// <summary>Its test images.</summary>
-    public static NetworkShape Evaluation { get; } = new(10_000, 256);
-
     /// <summary>One image, and a batch.</summary>
     public static IReadOnlyList<NetworkShape> Inferences { get; } = [new(1, 1), new(256, 256)];
 

@@ -29,7 +29,7 @@ public partial class BatchNormBenchmarks
     });
 
     [Benchmark]
-    [Peer(LibTorch.Library, of: nameof(Forward))]
+    [Peer(LibTorch.PeerName, of: nameof(Forward))]
     public void LibTorchForward() => Run();
 
     [GlobalSetup(Target = nameof(LibTorchBackward))]
@@ -60,7 +60,7 @@ public partial class BatchNormBenchmarks
     });
 
     [Benchmark]
-    [Peer(LibTorch.Library, of: nameof(Backward))]
+    [Peer(LibTorch.PeerName, of: nameof(Backward))]
     public void LibTorchBackward() => Run();
 
     private Tensor Statistics() => Empty([Shape.Channels], DType.Float64);

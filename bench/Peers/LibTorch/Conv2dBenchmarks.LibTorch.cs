@@ -23,7 +23,7 @@ public partial class Conv2dBenchmarks
     });
 
     [Benchmark]
-    [Peer(LibTorch.Library, of: nameof(Forward))]
+    [Peer(LibTorch.PeerName, of: nameof(Forward))]
     public void LibTorchForward() => Run();
 
     [GlobalSetup(Target = nameof(LibTorchInputGradient))]
@@ -42,7 +42,7 @@ public partial class Conv2dBenchmarks
     });
 
     [Benchmark]
-    [Peer(LibTorch.Library, of: nameof(InputGradient))]
+    [Peer(LibTorch.PeerName, of: nameof(InputGradient))]
     public void LibTorchInputGradient() => Run();
 
     [GlobalSetup(Target = nameof(LibTorchWeightGradient))]
@@ -61,7 +61,7 @@ public partial class Conv2dBenchmarks
     });
 
     [Benchmark]
-    [Peer(LibTorch.Library, of: nameof(WeightGradient))]
+    [Peer(LibTorch.PeerName, of: nameof(WeightGradient))]
     public void LibTorchWeightGradient() => Run();
 
     private torch.Tensor Convolution(torch.Tensor input, torch.Tensor weight) => torch.nn.functional.conv2d(

@@ -5,7 +5,7 @@ namespace CudaBn.Bench;
 /// <summary>Tensors of libtorch, and what brings them here and back.</summary>
 internal static class LibTorch
 {
-    public const string Library = "libtorch";
+    public const string PeerName = "libtorch";
 
     /// <summary>A copy of a tensor on the CPU.</summary>
     public static torch.Tensor Of(Tensor tensor)

@@ -24,7 +24,7 @@ public partial class LinearBenchmarks
     });
 
     [Benchmark]
-    [Peer(LibTorch.Library, of: nameof(Forward))]
+    [Peer(LibTorch.PeerName, of: nameof(Forward))]
     public void LibTorchForward() => Run();
 
     [GlobalSetup(Target = nameof(LibTorchBackward))]
@@ -48,6 +48,6 @@ public partial class LinearBenchmarks
     });
 
     [Benchmark]
-    [Peer(LibTorch.Library, of: nameof(Backward))]
+    [Peer(LibTorch.PeerName, of: nameof(Backward))]
     public void LibTorchBackward() => Run();
 }

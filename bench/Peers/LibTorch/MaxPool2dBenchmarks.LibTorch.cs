@@ -25,7 +25,7 @@ public partial class MaxPool2dBenchmarks
     });
 
     [Benchmark]
-    [Peer(LibTorch.Library, of: nameof(Forward))]
+    [Peer(LibTorch.PeerName, of: nameof(Forward))]
     public void LibTorchForward() => Run();
 
     [GlobalSetup(Target = nameof(LibTorchBackward))]
@@ -45,7 +45,7 @@ public partial class MaxPool2dBenchmarks
     });
 
     [Benchmark]
-    [Peer(LibTorch.Library, of: nameof(Backward))]
+    [Peer(LibTorch.PeerName, of: nameof(Backward))]
     public void LibTorchBackward() => Run();
 
     private torch.Tensor Pooling(torch.Tensor input) => torch.nn.functional.max_pool2d(

@@ -11,7 +11,7 @@ internal static class SampleResults
     {
         Operator = "Conv2d",
         Part = part,
-        Library = library,
+        MadeBy = library,
         Shape = shape,
         Device = device,
         MedianNanoseconds = milliseconds * 1e6,

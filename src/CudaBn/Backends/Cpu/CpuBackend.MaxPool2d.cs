@@ -89,18 +89,18 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     private static TVector MaximumOf(ref TVector best, TVector second, TVector third, TVector fourth)
     {
         var place = TSimd.Zero;
-        Take(second, T.One, ref best, ref place);
-        Take(third, T.CreateTruncating(2), ref best, ref place);
-        Take(fourth, T.CreateTruncating(3), ref best, ref place);
+        Take(second, TSimd.Create(T.One), ref best, ref place);
+        Take(third, TSimd.Create(T.CreateTruncating(2)), ref best, ref place);
+        Take(fourth, TSimd.Create(T.CreateTruncating(3)), ref best, ref place);
         return place;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Take(TVector value, T number, ref TVector best, ref TVector place)
+    private static void Take(TVector value, TVector number, ref TVector best, ref TVector place)
     {
         var wins = TSimd.AndNot(TSimd.NotLessOrEqual(value, best), TSimd.IsNaN(best));
         best = TSimd.Select(wins, value, best);
-        place = TSimd.Select(wins, TSimd.Create(number), place);
+        place = TSimd.Select(wins, number, place);
     }
 
     /// <summary>How registers at the end of a row of a plane are stored. Whatever a whole one writes past it, the next row

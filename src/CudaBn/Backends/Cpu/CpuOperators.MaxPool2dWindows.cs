@@ -38,14 +38,19 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 {
                     if (g.StrideX == 1)
                     {
-                        Take(TSimd.Load(row + j), ref number, one, ref best, ref place);
+                        Take(TSimd.Load(row + j), number, ref best, ref place);
+                        number = TSimd.Add(number, one);
                         continue;
                     }
 
                     var even = EveryOther(row + j, out var odd);
-                    Take(even, ref number, one, ref best, ref place);
+                    Take(even, number, ref best, ref place);
+                    number = TSimd.Add(number, one);
                     if (j + 1 < g.WindowWidth)
-                        Take(odd, ref number, one, ref best, ref place);
+                    {
+                        Take(odd, number, ref best, ref place);
+                        number = TSimd.Add(number, one);
+                    }
                 }
             }
 
@@ -59,16 +64,6 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         TSimd.Deinterleave(TSimd.Load(source), TSimd.Load(source + TSimd.Count), out var even, out odd);
         return even;
-    }
-
-    /// <summary><see cref="Take(TVector, T, ref TVector, ref TVector)"/> with numbers that count up.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Take(TVector value, ref TVector number, TVector one, ref TVector best, ref TVector place)
-    {
-        var wins = TSimd.AndNot(TSimd.NotLessOrEqual(value, best), TSimd.IsNaN(best));
-        best = TSimd.Select(wins, value, best);
-        place = TSimd.Select(wins, number, place);
-        number = TSimd.Add(number, one);
     }
 
     /// <summary>The gradients and places of a plane of windows with room around them, so that every input finds those of
