@@ -1,35 +1,80 @@
-using System.Runtime.CompilerServices;
 using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Backends.Cpu;
 
-/// <summary>The values of every channel of an [N, C, S] tensor, cut into slices of a fixed length: value m of a channel is
-/// at image m / S and place m % S. The cut depends on the sizes alone, so sums merged slice by slice are the same
-/// for any number of threads.</summary>
-internal readonly struct ChannelSlices(BatchNormGeometry geometry)
+/// <summary>The values of some neighbouring channels of an [N, C, S] tensor, cut into slices of each channel: value m of a
+/// channel is at image m / S and place m % S. Slices at the same place of several channels make up a block, which is
+/// walked through in the order of memory: the planes of one channel alone lie so far apart that every one of them would be
+/// waited for.</summary>
+/// <remarks>The cut into slices depends on the sizes alone, so sums merged slice by slice are the same for any number of
+/// threads, and for any grouping of the channels.</remarks>
+internal readonly struct ChannelSlices
 {
-    /// <summary>Values of a whole slice: enough that merging costs nothing, few enough to stay in the first-level cache
-    /// between two passes.</summary>
-    private const long FullLength = 8 * 1024;
+    /// <summary>Values of a whole slice, about: enough that merging costs nothing, few enough to stay in the first-level
+    /// cache between two passes, and for their sums to keep their digits.</summary>
+    private const long FullLength = 4 * 1024;
 
-    public BatchNormGeometry Geometry { get; } = geometry;
+    /// <summary>Elements that lie in one piece in a block, about: several pages.</summary>
+    private const long ElementsPerRun = 4 * 1024;
 
-    public int PerChannel { get; } = checked((int)((geometry.ValuesPerChannel + FullLength - 1) / FullLength));
+    private readonly BatchNormGeometry _geometry;
+    private readonly long _length;
+    private readonly int _parts;
 
-    public int Count => checked(Geometry.Channels * PerChannel);
+    /// <summary>Cuts channels into slices.</summary>
+    /// <param name="geometry">The tensor.</param>
+    /// <param name="firstChannel">The first of the channels.</param>
+    /// <param name="channels">How many.</param>
+    /// <param name="wholePlanes">Whether a slice must not end inside a plane.</param>
+    public ChannelSlices(BatchNormGeometry geometry, int firstChannel, int channels, bool wholePlanes = false)
+    {
+        (_geometry, FirstChannel, Channels) = (geometry, firstChannel, channels);
+        _length = geometry.Spatial < FullLength || wholePlanes
+            ? geometry.Spatial * Math.Max(1, FullLength / geometry.Spatial)
+            : FullLength;
+        _parts = (int)Math.Clamp(channels * geometry.Spatial / ElementsPerRun, 1, channels);
+        PerChannel = checked((int)((geometry.ValuesPerChannel + _length - 1) / _length));
+    }
 
-    public int Channel(int slice) => slice / PerChannel;
+    public int FirstChannel { get; }
 
-    /// <summary>The values of a slice.</summary>
-    public long Length(int slice) => Math.Min(FullLength, Geometry.ValuesPerChannel - Start(slice));
+    public int Channels { get; }
 
-    /// <summary>The runs of consecutive elements of a slice, in order.</summary>
-    public RunEnumerator Runs(int slice) =>
-        new(Geometry, Channel(slice), Start(slice), Start(slice) + Length(slice));
+    public int PerChannel { get; }
 
-    private long Start(int slice) => slice % PerChannel * FullLength;
+    /// <summary>How many slices all channels have.</summary>
+    public int Count => checked(Channels * PerChannel);
 
-    /// <summary>Walks over the runs of a slice.</summary>
+    public int BlockCount => checked(_parts * PerChannel);
+
+    public Block BlockAt(int index)
+    {
+        var (slice, part) = Math.DivRem(index, _parts);
+        int first = (int)((long)part * Channels / _parts), end = (int)((part + 1L) * Channels / _parts);
+        var start = slice * _length;
+        return new Block(
+            this, slice, first, end - first, start, Math.Min(start + _length, _geometry.ValuesPerChannel));
+    }
+
+    /// <summary>Slices of neighbouring channels.</summary>
+    internal readonly struct Block(ChannelSlices slices, int slice, int first, int channels, long start, long end)
+    {
+        /// <summary>The first channel of the block in the tensor.</summary>
+        public int FirstChannel => slices.FirstChannel + first;
+
+        public int Channels => channels;
+
+        /// <summary>Values that each channel has in the block.</summary>
+        public long Length => end - start;
+
+        /// <summary>The number of a channel's slice among all: channel after channel.</summary>
+        public int Slice(int channel) => (first + channel) * slices.PerChannel + slice;
+
+        /// <summary>The runs of consecutive elements of the block's first channel, in order.</summary>
+        public RunEnumerator Runs() => new(slices._geometry, FirstChannel, start, end);
+    }
+
+    /// <summary>Walks over the runs of a block. Those of its other channels follow each of them, a plane further each.</summary>
     internal struct RunEnumerator(BatchNormGeometry geometry, int channel, long start, long end)
     {
         private long _image = start / geometry.Spatial;
@@ -42,8 +87,6 @@ internal readonly struct ChannelSlices(BatchNormGeometry geometry)
         /// <summary>The elements of the run.</summary>
         public long Length { get; private set; }
 
-        // Inlined: a call between two runs would have the callers keep their sums in memory.
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public bool MoveNext()
         {
             if (_left == 0)

@@ -36,20 +36,25 @@ internal abstract partial class CpuOperators
     public abstract void BatchNormFrozenReLUMaxPoolForward(in BatchNormFrozenReLUMaxPoolForwardArgs args);
 }
 
-// A chunk is a channel, so that its second sweep finds in the caches what the first has read. The normalized values are
-// compared, not the inputs, so that ties fall as in the chain of the three operators.
+// Two sweeps, as batch norm by itself. The normalized values are compared, not the inputs, so that ties fall as in the
+// chain of the three operators.
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
     public override void BatchNormReLUMaxPoolForward(in BatchNormReLUMaxPoolForwardArgs args)
     {
-        // As batch norm by itself gathers them, so that fused layers give the same to the last bit.
-        var slices = new ChannelSlices(InOnePiece(args.Geometry));
+        var g = args.Geometry;
         var finish = new FinishStatistics(
             args.Gamma, args.Beta, args.Epsilon, args.Running, args.Mean, args.InvStd);
-        var job = new FusedForwardJob(
-            this, args.Geometry, slices, args.Pool, finish, Data(args.Input), _shared.Get<Moments>(slices.Count),
-            Data(args.Output), (byte*)args.ArgMax.Address);
-        _pool.Run(ref job, args.Geometry.Channels);
+        var constants = _constants.Get<NormalizeConstants>(g.Channels);
+        foreach (var (first, count) in new ChannelGroups(g, ThirdLevelBytes / sizeof(T)))
+        {
+            // As batch norm by itself gathers them, so that fused layers give the same to the last bit.
+            ComputeStatistics(InOnePiece(g), first, count, Data(args.Input), finish, constants);
+            var job = new FusedForwardJob(
+                this, new ChannelPlanes(g, first, count, wholePlanes: true), args.Pool, constants, Data(args.Input),
+                Data(args.Output), (byte*)args.ArgMax.Address);
+            _pool.Run(ref job, job.Chunks);
+        }
     }
 
     public override void BatchNormReLUMaxPoolBackward(in BatchNormReLUMaxPoolBackwardArgs args)
@@ -58,10 +63,24 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var finish = new FinishGradients(
             g, args.Gamma, args.Mean, args.InvStd, args.GradGamma, args.GradBeta);
         var map = new UnpoolMap(args.Pool, _packed);
-        var job = new FusedBackwardJob(
-            g, args.Pool, map, finish, Data(args.Input), (byte*)args.ArgMax.Address, Data(args.GradOutput),
-            DataOrNull(args.GradInput));
-        _pool.Run(ref job, g.Channels);
+        var constants = _constants.Get<InputGradientConstants>(g.Channels);
+        foreach (var (first, count) in new ChannelGroups(g, ThirdLevelBytes / sizeof(T)))
+        {
+            var slices = new ChannelSlices(g, first, count, wholePlanes: true);
+            var partials = _shared.Get<GradientSums>(slices.Count);
+            var reduce = new FusedReduceJob(
+                this, slices, args.Pool, map, Data(args.Input), (byte*)args.ArgMax.Address, Data(args.GradOutput),
+                (double*)args.Mean.Address, partials);
+            _pool.Run(ref reduce, slices.BlockCount);
+            for (var channel = 0; channel < count; channel++)
+                constants[first + channel] = finish.Run(first + channel, SumSlices(slices, channel, partials));
+            if (args.GradInput is null)
+                continue;
+            var job = new FusedInputGradientJob(
+                new ChannelPlanes(g, first, count, wholePlanes: true), args.Pool, map, constants, Data(args.Input),
+                (byte*)args.ArgMax.Address, Data(args.GradOutput), Data(args.GradInput));
+            _pool.Run(ref job, job.Chunks);
+        }
     }
 
     public override void BatchNormFrozenReLUMaxPoolForward(in BatchNormFrozenReLUMaxPoolForwardArgs args)
@@ -69,63 +88,125 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var g = args.Geometry;
         var means = FrozenStatistics(g, args.Mean, args.Variance, args.Epsilon);
         var constants = Constants(g, DataOrNull(args.Gamma), DataOrNull(args.Beta), means, means + g.Channels);
-        var job = new FusedFrozenForwardJob(
-            this, g, args.Pool, constants, Data(args.Input), Data(args.Output), PlaneChunks(Planes(g), g.Spatial));
+        var job = new FusedForwardJob(
+            this, new ChannelPlanes(g, 0, g.Channels, wholePlanes: true), args.Pool, constants, Data(args.Input),
+            Data(args.Output), argMax: null);
         _pool.Run(ref job, job.Chunks);
     }
 
+    /// <summary>Normalizes, rectifies and pools planes; where <paramref name="argMax"/> is not null, writes which place of
+    /// each window won.</summary>
     private readonly struct FusedForwardJob(
-        CpuOperators<TSimd, TVector, T> operators, BatchNormGeometry g, ChannelSlices slices, MaxPool2dGeometry pool,
-        FinishStatistics finish, T* input, Moments* moments, T* output, byte* argMax) : IChunkJob
+        CpuOperators<TSimd, TVector, T> operators, ChannelPlanes planes, MaxPool2dGeometry pool,
+        NormalizeConstants* constants, T* input, T* output, byte* argMax) : IChunkJob
     {
-        public void Run(int chunk, int worker)
-        {
-            var constants = finish.Run(chunk, MomentsOfChannel(slices, chunk, input, moments));
-            var outputs = (long)pool.OutHeight * pool.OutWidth;
-            for (var plane = (long)chunk; plane < Planes(g); plane += g.Channels)
-            {
-                operators.FusedPlane(
-                    worker, pool, input + plane * g.Spatial, constants, output + plane * outputs,
-                    argMax + plane * outputs);
-            }
-        }
-    }
+        /// <summary>Elements of narrow planes taken together: so many that what is stored has left the processor's queue
+        /// of stores when it is loaded again, in other pieces, and so few that it is still in the first-level
+        /// cache.</summary>
+        private const int NarrowElements = 1024;
 
-    /// <summary>A chunk is a share of the planes, in the order of memory.</summary>
-    private readonly struct FusedFrozenForwardJob(
-        CpuOperators<TSimd, TVector, T> operators, BatchNormGeometry g, MaxPool2dGeometry pool,
-        NormalizeConstants* constants, T* input, T* output, int chunks) : IChunkJob
-    {
-        public int Chunks => chunks;
+        private readonly int _outputs = pool.OutHeight * pool.OutWidth;
+        private readonly int _wholeRows = WholeRows(pool.OutHeight, pool.OutWidth, TSimd.Count);
 
-        public void Run(int chunk, int worker)
-        {
-            var outputs = (long)pool.OutHeight * pool.OutWidth;
-            var end = (chunk + 1L) * Planes(g) / chunks;
-            for (var plane = chunk * Planes(g) / chunks; plane < end; plane++)
-            {
-                operators.FusedPlane(
-                    worker, pool, input + plane * g.Spatial, constants[plane % g.Channels], output + plane * outputs,
-                    places: null);
-            }
-        }
-    }
+        public int Chunks => planes.Count;
 
-    /// <summary>Normalizes, rectifies and pools a plane; where <paramref name="places"/> is not null, writes which place
-    /// of each window won.</summary>
-    private void FusedPlane(
-        int worker, MaxPool2dGeometry pool, T* source, NormalizeConstants constants, T* destination, byte* places)
-    {
         // Rows of few windows leave most of a register empty.
-        if (2 * pool.OutWidth <= TSimd.Count && pool.OutHeight * pool.OutWidth >= TSimd.Count)
+        private bool IsNarrow => 2 * pool.OutWidth <= TSimd.Count && _outputs >= TSimd.Count;
+
+        public void Run(int chunk, int worker)
         {
-            FusedNarrowPlane(_perWorker[worker], pool, source, constants, destination, places);
-            return;
+            var parts = planes.Planes(chunk);
+            if (IsNarrow)
+            {
+                RunNarrow(parts, operators._perWorker[worker]);
+                return;
+            }
+
+            while (parts.MoveNext())
+            {
+                T* source = input + parts.Offset, destination = output + parts.Plane * _outputs;
+                var places = argMax == null ? null : argMax + parts.Plane * _outputs;
+                var c = constants[parts.Channel];
+                FusedRows<WholeStores>(pool, source, c, destination, places, 0, _wholeRows);
+                FusedRows<EndingStores>(pool, source, c, destination, places, _wholeRows, pool.OutHeight);
+            }
         }
 
-        var wholeRows = WholeRows(pool.OutHeight, pool.OutWidth, TSimd.Count);
-        FusedRows<WholeStores>(pool, source, constants, destination, places, 0, wholeRows);
-        FusedRows<EndingStores>(pool, source, constants, destination, places, wholeRows, pool.OutHeight);
+        /// <summary><see cref="FusedRows"/> for planes of few columns: the four values of each window are first laid side
+        /// by side in four rows as long as the output, which then fill their registers.</summary>
+        private void RunNarrow(ChannelPlanes.PlaneEnumerator parts, ScratchMemory scratch)
+        {
+            var batch = Math.Max(1, NarrowElements / (4 * _outputs));
+            // Whole registers are stored: each row's excess is overwritten by the next row.
+            int step = batch * _outputs + 2 * TSimd.Count;
+            var evens = scratch.Get<T>(8L * step);
+            T* odds = evens + 2 * step, corners = odds + 2 * step;
+            var ahead = parts;
+            while (true)
+            {
+                var count = 0;
+                for (; count < batch && ahead.MoveNext(); count++)
+                {
+                    var at = 2 * count * _outputs;
+                    SplitColumns(input + ahead.Offset, constants[ahead.Channel], evens + at, odds + at);
+                }
+
+                if (count == 0)
+                    return;
+                SplitRows(evens, odds, count * _outputs, corners, step);
+                for (var i = 0; i < count; i++)
+                {
+                    parts.MoveNext();
+                    PoolCorners(
+                        corners + i * _outputs, step, output + parts.Plane * _outputs,
+                        argMax == null ? null : argMax + parts.Plane * _outputs);
+                }
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void SplitColumns(T* source, NormalizeConstants c, T* evens, T* odds)
+        {
+            var (mean, scale, shift) = (TSimd.Create(c.Mean), TSimd.Create(c.Scale), TSimd.Create(c.Shift));
+            for (var i = 0; i < 2 * _outputs; i += TSimd.Count)
+            {
+                TSimd.Deinterleave(
+                    Normalized(source + 2 * i, mean, scale, shift),
+                    Normalized(source + 2 * i + TSimd.Count, mean, scale, shift), out var even, out var odd);
+                TSimd.Store(even, evens + i);
+                TSimd.Store(odd, odds + i);
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void SplitRows(T* evens, T* odds, int outputs, T* corners, int step)
+        {
+            T* second = corners + step, third = second + step, fourth = third + step;
+            for (var row = 0; row < outputs; row += pool.OutWidth)
+            {
+                TSimd.Store(TSimd.Load(evens + 2 * row), corners + row);
+                TSimd.Store(TSimd.Load(odds + 2 * row), second + row);
+                TSimd.Store(TSimd.Load(evens + 2 * row + pool.OutWidth), third + row);
+                TSimd.Store(TSimd.Load(odds + 2 * row + pool.OutWidth), fourth + row);
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void PoolCorners(T* corners, int step, T* destination, byte* places)
+        {
+            T* second = corners + step, third = second + step, fourth = third + step;
+            for (var i = 0; i < _outputs; i += TSimd.Count)
+            {
+                // The last register is pulled back to end with the plane, over windows done already.
+                var at = Math.Min(i, _outputs - TSimd.Count);
+                var best = TSimd.Load(corners + at);
+                var place = RectifiedMaximumOf(
+                    ref best, TSimd.Load(second + at), TSimd.Load(third + at), TSimd.Load(fourth + at));
+                TSimd.Store(best, destination + at);
+                if (places != null)
+                    TSimd.StoreBytes(place, places + at);
+            }
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -157,49 +238,6 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
     }
 
-    /// <summary><see cref="FusedRows"/> for planes of few columns: the four values of each window are first laid side by
-    /// side in four rows as long as the output, which then fill their registers.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void FusedNarrowPlane(
-        ScratchMemory scratch, MaxPool2dGeometry pool, T* source, NormalizeConstants c, T* destination, byte* places)
-    {
-        var (mean, scale, shift) = (TSimd.Create(c.Mean), TSimd.Create(c.Scale), TSimd.Create(c.Shift));
-        int outputs = pool.OutHeight * pool.OutWidth, step = 2 * TSimd.Count;
-        // Whole registers are stored: each row's excess is overwritten by the next row.
-        var evens = scratch.Get<T>(2L * (2 * outputs + step) + 4L * (outputs + step));
-        var odds = evens + 2 * outputs + step;
-        T* first = odds + 2 * outputs + step, second = first + outputs + step;
-        T* third = second + outputs + step, fourth = third + outputs + step;
-        for (var i = 0; i < 4 * outputs; i += step)
-        {
-            TSimd.Deinterleave(
-                Normalized(source + i, mean, scale, shift), Normalized(source + i + TSimd.Count, mean, scale, shift),
-                out var even, out var odd);
-            TSimd.Store(even, evens + i / 2);
-            TSimd.Store(odd, odds + i / 2);
-        }
-
-        for (var row = 0; row < outputs; row += pool.OutWidth)
-        {
-            TSimd.Store(TSimd.Load(evens + 2 * row), first + row);
-            TSimd.Store(TSimd.Load(odds + 2 * row), second + row);
-            TSimd.Store(TSimd.Load(evens + 2 * row + pool.OutWidth), third + row);
-            TSimd.Store(TSimd.Load(odds + 2 * row + pool.OutWidth), fourth + row);
-        }
-
-        for (var i = 0; i < outputs; i += TSimd.Count)
-        {
-            // The last register is pulled back to end with the plane, over windows done already.
-            var at = Math.Min(i, outputs - TSimd.Count);
-            var best = TSimd.Load(first + at);
-            var place = RectifiedMaximumOf(
-                ref best, TSimd.Load(second + at), TSimd.Load(third + at), TSimd.Load(fourth + at));
-            TSimd.Store(best, destination + at);
-            if (places != null)
-                TSimd.StoreBytes(place, places + at);
-        }
-    }
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TVector Normalized(T* x, TVector mean, TVector scale, TVector shift) =>
         TSimd.MultiplyAdd(TSimd.Subtract(TSimd.Load(x), mean), scale, shift);
@@ -216,53 +254,58 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             kept, place, TSimd.Create(T.CreateTruncating(BatchNormReLUMaxPoolForwardArgs.Rectified)));
     }
 
-    private readonly struct FusedBackwardJob(
-        BatchNormGeometry g, MaxPool2dGeometry pool, UnpoolMap map, FinishGradients finish, T* input, byte* argMax,
-        T* gradOutput, T* gradInput) : IChunkJob
+    /// <summary>sum dy and sum dy * (x - mean) in progress, over the places that won.</summary>
+    private struct WinnerSums
     {
-        private readonly long _outputs = (long)pool.OutHeight * pool.OutWidth;
+        public TVector Gradient;
+        public TVector Product;
+    }
 
-        // Two rows of the input for each of the output.
-        private readonly int _wholeRows = WholeRows(2 * pool.OutHeight, pool.InWidth, BlockLanes) / 2;
+    /// <summary>A chunk is a block of slices.</summary>
+    private readonly struct FusedReduceJob(
+        CpuOperators<TSimd, TVector, T> operators, ChannelSlices slices, MaxPool2dGeometry pool, UnpoolMap map, T* input,
+        byte* argMax, T* gradOutput, double* means, GradientSums* partials) : IChunkJob
+    {
+        private readonly long _spatial = (long)pool.InHeight * pool.InWidth;
+        private readonly long _outputs = (long)pool.OutHeight * pool.OutWidth;
 
         public void Run(int chunk, int worker)
         {
-            var (mean, rest) = Split(finish.Mean(chunk));
-            double sum = 0, product = 0;
-            for (var plane = (long)chunk; plane < Planes(g); plane += g.Channels)
+            var block = slices.BlockAt(chunk);
+            var sums = operators._perWorker[worker].Get<WinnerSums>(block.Channels);
+            new Span<WinnerSums>(sums, block.Channels).Clear();
+            var runs = block.Runs();
+            while (runs.MoveNext())
             {
-                T* source = input + plane * g.Spatial, gradients = gradOutput + plane * _outputs;
-                var places = argMax + plane * _outputs;
-                product += map.Registers > 0
-                    ? ReduceFlat(source, places, gradients, mean, out var planeSum)
-                    : ReduceRows(source, places, gradients, mean, out planeSum);
-                sum += planeSum;
+                // Slices end with planes, so every run is one.
+                var plane = runs.Offset / _spatial;
+                for (var channel = 0; channel < block.Channels; channel++, plane++)
+                {
+                    var mean = Split(means[block.FirstChannel + channel]).High;
+                    T* source = input + plane * _spatial, gradients = gradOutput + plane * _outputs;
+                    var places = argMax + plane * _outputs;
+                    if (map.Registers > 0)
+                        ReduceFlat(source, places, gradients, mean, sums + channel);
+                    else
+                        ReduceRows(source, places, gradients, mean, sums + channel);
+                }
             }
 
-            var constants = finish.Run(chunk, new GradientSums(sum, product - rest * sum));
-            for (var plane = (long)chunk; gradInput != null && plane < Planes(g); plane += g.Channels)
+            for (var channel = 0; channel < block.Channels; channel++)
             {
-                T* source = input + plane * g.Spatial, gradients = gradOutput + plane * _outputs;
-                var places = argMax + plane * _outputs;
-                if (map.Registers > 0)
-                    SpreadFlat(source, places, gradients, constants, gradInput + plane * g.Spatial);
-                else
-                {
-                    var destination = gradInput + plane * g.Spatial;
-                    SpreadRows<WholeStores>(source, places, gradients, constants, destination, 0, _wholeRows);
-                    SpreadRows<EndingStores>(
-                        source, places, gradients, constants, destination, _wholeRows, pool.OutHeight);
-                }
+                var rest = Split(means[block.FirstChannel + channel]).Low;
+                var sum = double.CreateTruncating(TSimd.Sum(sums[channel].Gradient));
+                var product = double.CreateTruncating(TSimd.Sum(sums[channel].Product));
+                partials[block.Slice(channel)] = new GradientSums(sum, product - rest * sum);
             }
         }
 
-        /// <summary>sum dy * (x - mean), and sum dy, over the places of a plane that won.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private double ReduceRows(T* source, byte* places, T* gradients, T mean, out double sum)
+        private void ReduceRows(T* source, byte* places, T* gradients, T mean, WinnerSums* winners)
         {
             var means = TSimd.Create(mean);
             var (one, two, three) = (Number(1), Number(2), Number(3));
-            TVector sums = TSimd.Zero, products = TSimd.Zero;
+            TVector sums = winners->Gradient, products = winners->Product;
             for (var y = 0; y < pool.OutHeight; y++)
             {
                 T* top = source + 2L * y * pool.InWidth, bottom = top + pool.InWidth;
@@ -286,8 +329,57 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 }
             }
 
-            sum = double.CreateTruncating(TSimd.Sum(sums));
-            return double.CreateTruncating(TSimd.Sum(products));
+            (winners->Gradient, winners->Product) = (sums, products);
+        }
+
+        /// <summary><see cref="ReduceRows"/> over the plane as one row.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void ReduceFlat(T* source, byte* places, T* gradients, T mean, WinnerSums* winners)
+        {
+            var means = TSimd.Create(mean);
+            TVector sums = winners->Gradient, products = winners->Product;
+            for (var i = 0; i < map.Registers; i++)
+            {
+                var gradient = map.GradientOf(i, places, gradients, map.Counted(i));
+                sums = TSimd.Add(sums, gradient);
+                products = TSimd.MultiplyAdd(
+                    gradient, TSimd.Subtract(TSimd.Load(source + map.Start(i)), means), products);
+            }
+
+            (winners->Gradient, winners->Product) = (sums, products);
+        }
+    }
+
+    /// <summary>A chunk is some planes.</summary>
+    private readonly struct FusedInputGradientJob(
+        ChannelPlanes planes, MaxPool2dGeometry pool, UnpoolMap map, InputGradientConstants* constants, T* input,
+        byte* argMax, T* gradOutput, T* gradInput) : IChunkJob
+    {
+        private readonly long _outputs = (long)pool.OutHeight * pool.OutWidth;
+
+        // Two rows of the input for each of the output.
+        private readonly int _wholeRows = WholeRows(2 * pool.OutHeight, pool.InWidth, BlockLanes) / 2;
+
+        public int Chunks => planes.Count;
+
+        public void Run(int chunk, int worker)
+        {
+            var parts = planes.Planes(chunk);
+            while (parts.MoveNext())
+            {
+                T* source = input + parts.Offset, destination = gradInput + parts.Offset;
+                var gradients = gradOutput + parts.Plane * _outputs;
+                var places = argMax + parts.Plane * _outputs;
+                var c = constants[parts.Channel];
+                if (map.Registers > 0)
+                {
+                    SpreadFlat(source, places, gradients, c, destination);
+                    continue;
+                }
+
+                SpreadRows<WholeStores>(source, places, gradients, c, destination, 0, _wholeRows);
+                SpreadRows<EndingStores>(source, places, gradients, c, destination, _wholeRows, pool.OutHeight);
+            }
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -297,7 +389,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         {
             var (mean, invStd) = (TSimd.Create(c.Mean), TSimd.Create(c.InvStd));
             var (shift, slope, scale) = (TSimd.Create(c.Offset), TSimd.Create(c.Slope), TSimd.Create(c.Scale));
-            var planeEnd = destination + g.Spatial;
+            var planeEnd = destination + (long)pool.InHeight * pool.InWidth;
             for (var y = firstRow; y < endRow; y++)
             {
                 // Row by row: what is written past the end of a row is overwritten by the next one.
@@ -325,26 +417,6 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
-        /// <summary><see cref="ReduceRows"/> over the plane as one row.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private double ReduceFlat(T* source, byte* places, T* gradients, T mean, out double sum)
-        {
-            var means = TSimd.Create(mean);
-            TVector sums = TSimd.Zero, products = TSimd.Zero;
-            var nextPlane = source + g.Channels * g.Spatial;
-            for (var i = 0; i < map.Registers; i++)
-            {
-                Prefetch(nextPlane + map.Start(i));
-                var gradient = map.GradientOf(i, places, gradients, map.Counted(i));
-                sums = TSimd.Add(sums, gradient);
-                products = TSimd.MultiplyAdd(
-                    gradient, TSimd.Subtract(TSimd.Load(source + map.Start(i)), means), products);
-            }
-
-            sum = double.CreateTruncating(TSimd.Sum(sums));
-            return double.CreateTruncating(TSimd.Sum(products));
-        }
-
         /// <summary><see cref="SpreadRows"/> over the plane as one row.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void SpreadFlat(T* source, byte* places, T* gradients, InputGradientConstants c, T* destination)
@@ -361,9 +433,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static TVector Number(int value) => TSimd.Create(T.CreateTruncating(value));
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TVector Number(int value) => TSimd.Create(T.CreateTruncating(value));
 
     /// <summary>For every register of a plane taken as one row: which window each lane lies in, and at which place of
     /// it. Planes of a few columns then fill their registers, which their rows would not.</summary>

@@ -1,0 +1,85 @@
+using System.Runtime.CompilerServices;
+
+namespace CudaBn.Backends.Cpu;
+
+// The second sweep of batch normalization, which is the only one in evaluation: each element by itself.
+internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
+{
+    private readonly struct NormalizeJob(ChannelPlanes planes, T* input, NormalizeConstants* constants, T* output)
+        : IChunkJob
+    {
+        public int Chunks => planes.Count;
+
+        public void Run(int chunk, int worker)
+        {
+            var parts = planes.Planes(chunk);
+            while (parts.MoveNext())
+                NormalizePlane(input + parts.Offset, constants[parts.Channel], output + parts.Offset, parts.Length);
+        }
+    }
+
+    private readonly struct InputGradientJob(
+        ChannelPlanes planes, T* input, T* gradOutput, InputGradientConstants* constants, T* gradInput) : IChunkJob
+    {
+        public int Chunks => planes.Count;
+
+        public void Run(int chunk, int worker)
+        {
+            var parts = planes.Planes(chunk);
+            while (parts.MoveNext())
+            {
+                var offset = parts.Offset;
+                InputGradientOfPlane(
+                    input + offset, gradOutput + offset, constants[parts.Channel], gradInput + offset, parts.Length);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void NormalizePlane(T* x, NormalizeConstants c, T* y, long length)
+    {
+        var (mean, scale, shift) = (TSimd.Create(c.Mean), TSimd.Create(c.Scale), TSimd.Create(c.Shift));
+        if (length < TSimd.Count)
+        {
+            for (long j = 0; j < length; j++)
+                y[j] = T.MultiplyAddEstimate(x[j] - c.Mean, c.Scale, c.Shift);
+            return;
+        }
+
+        for (long i = 0; i < length; i += TSimd.Count)
+        {
+            // The last register is pulled back to end with the plane, over elements done already.
+            var at = Math.Min(i, length - TSimd.Count);
+            TSimd.Store(TSimd.MultiplyAdd(TSimd.Subtract(TSimd.Load(x + at), mean), scale, shift), y + at);
+        }
+    }
+
+    /// <summary>dx = scale * (dy - mean of dy - xhat * mean of dy * xhat).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void InputGradientOfPlane(T* x, T* dy, InputGradientConstants c, T* dx, long length)
+    {
+        if (length < TSimd.Count)
+        {
+            for (long j = 0; j < length; j++)
+                dx[j] = T.MultiplyAddEstimate((x[j] - c.Mean) * c.InvStd, c.Slope, dy[j] - c.Offset) * c.Scale;
+            return;
+        }
+
+        var (mean, invStd) = (TSimd.Create(c.Mean), TSimd.Create(c.InvStd));
+        var (shift, slope, scale) = (TSimd.Create(c.Offset), TSimd.Create(c.Slope), TSimd.Create(c.Scale));
+        for (long i = 0; i < length; i += TSimd.Count)
+        {
+            var at = Math.Min(i, length - TSimd.Count);
+            TSimd.Store(
+                InputGradient(TSimd.Load(x + at), TSimd.Load(dy + at), mean, invStd, shift, slope, scale), dx + at);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TVector InputGradient(
+        TVector x, TVector dy, TVector mean, TVector invStd, TVector shift, TVector slope, TVector scale)
+    {
+        var normalized = TSimd.Multiply(TSimd.Subtract(x, mean), invStd);
+        return TSimd.Multiply(TSimd.MultiplyAdd(normalized, slope, TSimd.Subtract(dy, shift)), scale);
+    }
+}
