@@ -58,6 +58,10 @@ internal readonly struct ChannelPlanes
 
         public int Channel { get; private set; }
 
+        /// <summary>Whether the next plane of the chunk is the next one in memory, too: what is written past the end of
+        /// this one is then overwritten.</summary>
+        public readonly bool IsFollowed => _left > 0 && (_next > 0 || channels == geometry.Channels);
+
         /// <summary>Where the part of the plane starts in the tensor.</summary>
         public readonly long Offset => Plane * geometry.Spatial + start;
 

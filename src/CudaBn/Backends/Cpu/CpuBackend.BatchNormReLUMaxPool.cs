@@ -127,8 +127,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 T* source = input + parts.Offset, destination = output + parts.Plane * _outputs;
                 var places = argMax == null ? null : argMax + parts.Plane * _outputs;
                 var c = constants[parts.Channel];
-                FusedRows<WholeStores>(pool, source, c, destination, places, 0, _wholeRows);
-                FusedRows<EndingStores>(pool, source, c, destination, places, _wholeRows, pool.OutHeight);
+                var wholeRows = parts.IsFollowed && _outputs >= TSimd.Count ? pool.OutHeight : _wholeRows;
+                FusedRows<WholeStores>(pool, source, c, destination, places, 0, wholeRows);
+                FusedRows<EndingStores>(pool, source, c, destination, places, wholeRows, pool.OutHeight);
             }
         }
 
@@ -377,8 +378,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                     continue;
                 }
 
-                SpreadRows<WholeStores>(source, places, gradients, c, destination, 0, _wholeRows);
-                SpreadRows<EndingStores>(source, places, gradients, c, destination, _wholeRows, pool.OutHeight);
+                var wholeRows = parts.IsFollowed && parts.Length >= BlockLanes ? pool.OutHeight : _wholeRows;
+                SpreadRows<WholeStores>(source, places, gradients, c, destination, 0, wholeRows);
+                SpreadRows<EndingStores>(source, places, gradients, c, destination, wholeRows, pool.OutHeight);
             }
         }
 

@@ -92,8 +92,12 @@ public class ChannelSlicesTests(int batch, int channels, long spatial)
             for (var chunk = 0; chunk < planes.Count; chunk++)
             {
                 var parts = planes.Planes(chunk);
+                var follower = -1L;
                 while (parts.MoveNext())
                 {
+                    if (follower >= 0 && parts.Plane != follower)
+                        Assert.Fail($"plane {parts.Plane} follows, not {follower}");
+                    follower = parts.IsFollowed ? parts.Plane + 1 : -1;
                     if (parts.Channel < first || parts.Channel >= first + count || parts.Plane != parts.Offset / spatial)
                         Assert.Fail($"plane {parts.Plane} of channel {parts.Channel} at {parts.Offset}");
                     if (wholePlanes ? parts.Length != spatial : parts.Length < 1 || parts.Length > spatial)
@@ -105,6 +109,8 @@ public class ChannelSlicesTests(int batch, int channels, long spatial)
                         channelOf[i] = parts.Channel;
                     }
                 }
+
+                Assert.That(follower, Is.EqualTo(-1), "the last plane of a chunk has no follower");
             }
         }
 
