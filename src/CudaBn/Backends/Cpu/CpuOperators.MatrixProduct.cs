@@ -158,10 +158,6 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         /// <summary>Every group of rows packs the right factor anew, so it is not cut smaller than this.</summary>
         private const int MinTilesPerGroup = 3;
 
-        /// <summary>How many rows of the right factor ahead packing asks for: they lie far apart, and the processor does
-        /// not foresee the jump from one to the next.</summary>
-        private const int RowsAhead = 4;
-
         private readonly CpuOperators<TSimd, TVector, T> _operators;
         private readonly MatrixView<T> _left;
         private readonly MatrixView<T> _right;
@@ -258,7 +254,6 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 T* source = right.Data + inner * right.RowStep + firstPanel * lanes, row = packed + inner * lanes;
                 for (var panel = firstPanel; panel < whole; panel++)
                 {
-                    Prefetch(source + RowsAhead * right.RowStep);
                     TSimd.Store(TSimd.Load(source), row);
                     TSimd.Store(TSimd.Load(source + TSimd.Count), row + TSimd.Count);
                     source += lanes;
