@@ -25,6 +25,9 @@ public class LinearTests(TestBackend backend, DType dtype) : BackendFixture(back
         new(3, 5, 1000, true),
         // Sums longer than a tile stays in registers for.
         new(33, 1300, 19, true),
+        // Weights that few rows read where they are, a stretch of a few of their rows after another.
+        new(1, 257, 201, false),
+        new(3, 260, 201, true),
     ];
 
     [TestCaseSource(nameof(Cases))]

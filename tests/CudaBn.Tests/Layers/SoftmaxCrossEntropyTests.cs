@@ -10,7 +10,7 @@ namespace CudaBn.Tests.Layers;
 public class SoftmaxCrossEntropyTests(TestBackend backend, DType dtype) : BackendFixture(backend, dtype)
 {
     private static readonly int[] Batches = [1, 2, 17, 256, 1000];
-    private static readonly int[] Classes = [1, 2, 3, 10, 16, 33, 100];
+    private static readonly int[] Classes = [1, 2, 3, 10, 16, 33, 100, 131];
 
     [Test]
     public void ForwardAndBackward_NormalLogits_AreWithinRounding(
@@ -100,6 +100,26 @@ public class SoftmaxCrossEntropyTests(TestBackend backend, DType dtype) : Backen
 
         // Right: rows 0, 2 and 4, whose label is the first of the greatest.
         Assert.That(loss.ReadTotals().Correct, Is.EqualTo(3));
+    }
+
+    [Test]
+    public void Totals_ManyTies_FirstGreatestLogitCounts([ValueSource(nameof(Classes))] int classes)
+    {
+        const int batch = 33;
+        var loss = Own(new SoftmaxCrossEntropy());
+        var logits = Array.ConvertAll(RandomVector.Normal(5, batch * classes), Math.Round);
+        var (labels, correct) = (new int[batch], 0);
+        for (var row = 0; row < batch; row++)
+        {
+            var values = logits.AsSpan(row * classes, classes).ToArray();
+            var (first, last) = (Array.IndexOf(values, values.Max()), Array.LastIndexOf(values, values.Max()));
+            labels[row] = row % 2 == 0 ? first : last;
+            correct += labels[row] == first ? 1 : 0;
+        }
+
+        loss.Forward(TensorOf(logits, [batch, classes]), LabelsOf(labels));
+
+        Assert.That(loss.ReadTotals().Correct, Is.EqualTo(correct));
     }
 
     [Test]

@@ -42,25 +42,21 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 throw new RefusedLabel(1, row, labels[row], args.Classes).ToException();
         }
 
+        var chunks = RowChunks(args.Batch, args.Classes);
+        var sums = _shared.Get<SoftmaxCrossEntropySums>(chunks);
         var job = new SoftmaxCrossEntropyJob(
-            args.Batch, args.Classes, Data(args.Logits), labels, Data(args.Probabilities),
-            _shared.Get<SoftmaxCrossEntropyRow>(args.Batch));
-        _pool.Run(ref job, job.Chunks);
-        double loss = 0;
-        long correct = 0;
-        for (var row = 0; row < args.Batch; row++)
-        {
-            loss += job.Rows[row].Loss;
-            if (job.Rows[row].IsCorrect)
-                correct++;
-        }
+            this, args.Batch, args.Classes, chunks, Data(args.Logits), labels, Data(args.Probabilities), sums);
+        _pool.Run(ref job, chunks);
+        var sum = default(SoftmaxCrossEntropySums);
+        for (var chunk = 0; chunk < chunks; chunk++)
+            sum += sums[chunk];
 
-        *Data(args.Loss) = T.CreateTruncating(loss * args.Scale);
+        *Data(args.Loss) = T.CreateTruncating(sum.Loss * args.Scale);
         if (args.Totals is { } totals)
         {
-            var sums = (double*)totals.Address;
-            sums[0] += loss;
-            sums[1] += correct;
+            var running = (double*)totals.Address;
+            running[0] += sum.Loss;
+            running[1] += sum.Correct;
         }
     }
 
@@ -75,42 +71,124 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     private static int RowChunks(int batch, int classes) =>
         (int)Math.Clamp((long)batch * classes / SoftmaxElementsPerChunk, 1, batch);
 
-    private readonly record struct SoftmaxCrossEntropyRow(double Loss, bool IsCorrect);
+    /// <summary>The losses of some rows, and how many of them have their first greatest logit at their label.</summary>
+    private readonly record struct SoftmaxCrossEntropySums(double Loss, long Correct)
+    {
+        public static SoftmaxCrossEntropySums operator +(
+            SoftmaxCrossEntropySums left, SoftmaxCrossEntropySums right) =>
+            new(left.Loss + right.Loss, left.Correct + right.Correct);
+    }
 
     /// <summary>A chunk is a share of the rows.</summary>
     private readonly struct SoftmaxCrossEntropyJob(
-        int batch, int classes, T* logits, int* labels, T* probabilities, SoftmaxCrossEntropyRow* rows) : IChunkJob
+        CpuOperators<TSimd, TVector, T> operators, int batch, int classes, int chunks, T* logits, int* labels,
+        T* probabilities, SoftmaxCrossEntropySums* sums) : IChunkJob
     {
-        public int Chunks => RowChunks(batch, classes);
-
-        public SoftmaxCrossEntropyRow* Rows => rows;
+        // So many classes of as many rows as a register has lanes stay in the first-level cache.
+        private const int MaxClassesInLanes = 128;
 
         public void Run(int chunk, int worker)
         {
-            var end = (int)((chunk + 1L) * batch / Chunks);
-            for (var row = (int)((long)chunk * batch / Chunks); row < end; row++)
+            int row = (int)((long)chunk * batch / chunks), end = (int)((chunk + 1L) * batch / chunks);
+            var sum = default(SoftmaxCrossEntropySums);
+            if (classes <= MaxClassesInLanes)
             {
-                var first = (long)row * classes;
-                rows[row] = Softmax(logits + first, probabilities + first, labels[row]);
+                var scratch = operators._perWorker[worker].Get<T>(
+                    Math.Max(classes, TSimd.Count) * (long)TSimd.Count);
+                for (; row + TSimd.Count <= end; row += TSimd.Count)
+                    sum += SoftmaxOfLanes(row, scratch);
+            }
+
+            for (; row < end; row++)
+                sum += SoftmaxOfRow(row);
+            sums[chunk] = sum;
+        }
+
+        /// <summary>The softmax of as many rows as a register has lanes, a row in each: few classes fill no register, and
+        /// what is done once per row, as the logarithm is, is done for all of them at once.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private SoftmaxCrossEntropySums SoftmaxOfLanes(int firstRow, T* scratch)
+        {
+            var count = TSimd.Count;
+            T* rows = logits + (long)firstRow * classes, results = probabilities + (long)firstRow * classes;
+            // scratch[column][row]. Of a last block, what it has in common with the one before is written twice; where there
+            // are fewer classes than lanes, it reads past the rows, and nothing looks at that.
+            for (var i = 0; i < classes; i += count)
+            {
+                var at = Math.Max(0, Math.Min(i, classes - count));
+                TSimd.Transpose(rows + at, classes, scratch + at * count, count);
+            }
+
+            var maxima = TSimd.Load(scratch);
+            var greatest = TSimd.Zero;
+            for (var column = 1; column < classes; column++)
+            {
+                var logit = TSimd.Load(scratch + column * count);
+                var isGreater = TSimd.GreaterThan(logit, maxima);
+                maxima = TSimd.Select(isGreater, logit, maxima);
+                greatest = TSimd.Select(isGreater, TSimd.Create(T.CreateTruncating(column)), greatest);
+            }
+
+            var sums = TSimd.Zero;
+            for (var column = 0; column < classes; column++)
+            {
+                var place = scratch + column * count;
+                var exponential = TSimd.ExpOfNegative(TSimd.Subtract(TSimd.Load(place), maxima));
+                TSimd.Store(exponential, place);
+                sums = TSimd.Add(sums, exponential);
+            }
+
+            var factors = TSimd.Divide(TSimd.Create(T.One), sums);
+            for (var column = 0; column < classes; column++)
+            {
+                var place = scratch + column * count;
+                TSimd.Store(TSimd.Multiply(TSimd.Load(place), factors), place);
+            }
+
+            WriteRows(scratch, results);
+            var lanes = stackalloc TVector[3] { TSimd.Log(sums), maxima, greatest };
+            double loss = 0;
+            var correct = 0;
+            for (var lane = 0; lane < count; lane++)
+            {
+                T logSum = ((T*)lanes)[lane], maximum = ((T*)(lanes + 1))[lane];
+                var label = labels[firstRow + lane];
+                loss += double.CreateTruncating(logSum - (rows[(long)lane * classes + label] - maximum));
+                if (((T*)(lanes + 2))[lane] == T.CreateTruncating(label))
+                    correct++;
+            }
+
+            return new SoftmaxCrossEntropySums(loss, correct);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void WriteRows(T* scratch, T* results)
+        {
+            var count = TSimd.Count;
+            if (classes >= count)
+            {
+                for (var i = 0; i < classes; i += count)
+                {
+                    var at = Math.Min(i, classes - count);
+                    TSimd.Transpose(scratch + at * count, count, results + at, classes);
+                }
+
+                return;
+            }
+
+            for (var lane = 0; lane < count; lane++)
+            {
+                for (var column = 0; column < classes; column++)
+                    results[lane * classes + column] = scratch[column * count + lane];
             }
         }
 
-        /// <summary>Writes the softmax of a row; returns its loss, and whether its first greatest logit is that of its
-        /// label.</summary>
+        /// <summary>The softmax of a row.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private SoftmaxCrossEntropyRow Softmax(T* row, T* result, int label)
+        private SoftmaxCrossEntropySums SoftmaxOfRow(int index)
         {
-            var greatest = 0;
-            var maximum = row[0];
-            for (var column = 1; column < classes; column++)
-            {
-                if (row[column] > maximum)
-                {
-                    maximum = row[column];
-                    greatest = column;
-                }
-            }
-
+            T* row = logits + (long)index * classes, result = probabilities + (long)index * classes;
+            var (maximum, greatest) = Greatest(row);
             var sum = T.Zero;
             var maxima = TSimd.Create(maximum);
             if (classes >= TSimd.Count)
@@ -118,12 +196,20 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 // The last register is pulled back to end with the row; what it has in common with the one before counts
                 // once.
                 var sums = TSimd.Zero;
-                for (var i = 0; i < classes; i += TSimd.Count)
+                var at = 0;
+                for (; at + TSimd.Count <= classes; at += TSimd.Count)
                 {
-                    var at = Math.Min(i, classes - TSimd.Count);
-                    var exponential = TSimd.Exp(TSimd.Subtract(TSimd.Load(row + at), maxima));
+                    var exponential = TSimd.ExpOfNegative(TSimd.Subtract(TSimd.Load(row + at), maxima));
                     TSimd.Store(exponential, result + at);
-                    sums = TSimd.Add(sums, TSimd.AndNot(exponential, FirstLanes(i - at)));
+                    sums = TSimd.Add(sums, exponential);
+                }
+
+                if (at < classes)
+                {
+                    var last = classes - TSimd.Count;
+                    var exponential = TSimd.ExpOfNegative(TSimd.Subtract(TSimd.Load(row + last), maxima));
+                    TSimd.Store(exponential, result + last);
+                    sums = TSimd.Add(sums, TSimd.AndNot(exponential, FirstLanes(at - last)));
                 }
 
                 sum = TSimd.Sum(sums);
@@ -138,10 +224,49 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
 
             Normalize(result, sum);
-            return new SoftmaxCrossEntropyRow(
-                double.CreateTruncating(T.Log(sum) - (row[label] - maximum)), greatest == label);
+            var label = labels[index];
+            return new SoftmaxCrossEntropySums(
+                double.CreateTruncating(T.Log(sum) - (row[label] - maximum)), greatest == label ? 1 : 0);
         }
 
+        /// <summary>The greatest logit of a row, and the first column that has it. A NaN in front is the greatest; one
+        /// elsewhere is not.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private (T Maximum, int Column) Greatest(T* row)
+        {
+            var (maximum, greatest) = (row[0], 0);
+            // Each lane has its own, and the round in which it came.
+            var maxima = TSimd.Create(maximum);
+            TVector rounds = TSimd.Zero, round = TSimd.Zero, one = TSimd.Create(T.One);
+            var column = 0;
+            for (; column + TSimd.Count <= classes; column += TSimd.Count)
+            {
+                var values = TSimd.Load(row + column);
+                var isGreater = TSimd.GreaterThan(values, maxima);
+                maxima = TSimd.Select(isGreater, values, maxima);
+                rounds = TSimd.Select(isGreater, round, rounds);
+                round = TSimd.Add(round, one);
+            }
+
+            var lanes = stackalloc TVector[2] { maxima, rounds };
+            for (var lane = 0; lane < TSimd.Count; lane++)
+            {
+                var value = ((T*)lanes)[lane];
+                var of = int.CreateTruncating(((T*)(lanes + 1))[lane]) * TSimd.Count + lane;
+                if (value > maximum || (value == maximum && of < greatest))
+                    (maximum, greatest) = (value, of);
+            }
+
+            for (; column < classes; column++)
+            {
+                if (row[column] > maximum)
+                    (maximum, greatest) = (row[column], column);
+            }
+
+            return (maximum, greatest);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void Normalize(T* result, T sum)
         {
             var column = 0;

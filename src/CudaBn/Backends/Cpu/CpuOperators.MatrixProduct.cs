@@ -134,12 +134,16 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         /// <summary>The longest stretch of the inner dimension that a tile stays in registers for.</summary>
         private const int MaxDepth = 512;
 
+        /// <summary>The same where a large right factor is read in place: its rows are streams that the processor has to
+        /// foresee, and it follows only so many.</summary>
+        private const int MaxDepthOfStreams = 8;
+
         /// <summary>Bytes of packed panels: a share of the second-level cache, from which they are read tile after
         /// tile.</summary>
         private const int MaxPackedBytes = 160 * 1024;
 
-        /// <summary>Panels side by side in a chunk: where two meet, their rows of the product share a cache line, which
-        /// would otherwise wander between two workers.</summary>
+        /// <summary>Panels side by side in a chunk: long pieces of the rows of both the right factor and the
+        /// product.</summary>
         private const int MaxPanelsPerChunk = 8;
 
         /// <summary>Below so many tiles of rows, packing the right factor costs more than it saves.</summary>
@@ -147,6 +151,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         /// <summary>A share of the work for every worker and some to even out, if there is so much.</summary>
         private const int ChunksPerWorker = 4;
+
+        /// <summary>The same where a large right factor is read in place: its rows are read in long pieces.</summary>
+        private const int StreamedChunksPerWorker = 2;
 
         /// <summary>Every group of rows packs the right factor anew, so it is not cut smaller than this.</summary>
         private const int MinTilesPerGroup = 3;
@@ -159,7 +166,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         private readonly RowTiles _tiles;
         private readonly int _tileCount;
         private readonly int _panels;
-        private readonly int _panelsPerChunk;
+        private readonly int _columnChunks;
         private readonly int _groups;
         private readonly int _depth;
         private readonly bool _packsRight;
@@ -174,49 +181,65 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             _tiles = new RowTiles(Math.Max(1, left.Rows & ~1), TSimd.MaxRows);
             _tileCount = left.Rows == 1 ? 1 : _tiles.Count + (left.Rows & 1);
             _panels = CeilDiv(right.Columns, BlockLanes);
-            var depthBlocks = CeilDiv(left.Columns, MaxDepth);
-            _depth = CeilDiv(CeilDiv(left.Columns, depthBlocks), BlockLanes) * BlockLanes;
             _packsRight = right.ColumnStep != 1 || _tileCount >= MinTilesToPack;
+            var streams = !_packsRight && right.Rows * right.RowStep * sizeof(T) > MaxPackedBytes;
+            var maxDepth = streams ? MaxDepthOfStreams : MaxDepth;
+            _depth = CeilDiv(left.Columns, CeilDiv(left.Columns, maxDepth));
+            if (_packsRight)
+                _depth = CeilDiv(_depth, BlockLanes) * BlockLanes;
             // An element is computed in one chunk wholly and always in the same order, so the cut does not change it.
-            var wanted = ChunksPerWorker * operators._pool.Workers;
+            var workers = operators._pool.Workers;
+            var wanted = (streams ? StreamedChunksPerWorker : ChunksPerWorker) * workers;
             _groups = Math.Clamp(CeilDiv(wanted, _panels), 1, CeilDiv(_tileCount, MinTilesPerGroup));
-            var cached = _packsRight ? MaxPackedBytes / (_depth * BlockLanes * sizeof(T)) : MaxPanelsPerChunk;
-            _panelsPerChunk = Math.Clamp(_panels / wanted, 1, Math.Clamp(cached, 1, MaxPanelsPerChunk));
+            // As many for every worker, and all of a size: the last one to end is what the others wait for.
+            var most = streams ? _panels : MaxPanelsPerChunk;
+            if (_packsRight)
+                most = Math.Clamp(MaxPackedBytes / (_depth * BlockLanes * sizeof(T)), 1, most);
+            _columnChunks = Math.Min(CeilDiv(Math.Max(CeilDiv(_panels, most), wanted), workers) * workers, _panels);
         }
 
-        public int Chunks => CeilDiv(_panels, _panelsPerChunk) * _groups;
+        public int Chunks => _columnChunks * _groups;
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int chunk, int worker)
         {
-            int group = chunk % _groups, firstPanel = chunk / _groups * _panelsPerChunk;
+            int group = chunk % _groups, columnChunk = Scatter(chunk / _groups);
+            int firstPanel = FirstPanel(columnChunk), endPanel = FirstPanel(columnChunk + 1), panels = endPanel - firstPanel;
             int firstTile = group * _tileCount / _groups, endTile = (group + 1) * _tileCount / _groups;
-            var endPanel = Math.Min(firstPanel + _panelsPerChunk, _panels);
+            nint lanes = BlockLanes;
             var edge = _operators._perWorker[worker].Get<T>(
-                (TSimd.MaxRows + _panelsPerChunk * (1 + (_packsRight ? _depth : 0))) * (long)BlockLanes);
-            var biases = edge + TSimd.MaxRows * BlockLanes;
-            var packed = biases + _panelsPerChunk * BlockLanes;
+                (TSimd.MaxRows + panels * (1L + (_packsRight ? _depth : 0))) * lanes);
+            var biases = edge + TSimd.MaxRows * lanes;
+            var packed = biases + panels * lanes;
             CopyBiases(firstPanel, endPanel, biases);
             for (var inner = 0; inner < _left.Columns; inner += _depth)
             {
                 var right = new MatrixView<T>(
                     _right.Data + inner * _right.RowStep, Math.Min(_depth, _left.Columns - inner), _right.Columns,
                     _right.RowStep, _right.ColumnStep);
+                var vectors = new PanelView(right.Data + firstPanel * lanes, right.RowStep, lanes);
                 if (_packsRight)
-                    PackPanels(right, firstPanel, endPanel, packed);
-                for (var tile = firstTile; tile < endTile; tile++)
                 {
-                    for (var panel = firstPanel; panel < endPanel; panel++)
-                    {
-                        var vectors = _packsRight
-                            ? new MatrixView<T>(
-                                packed + (panel - firstPanel) * _depth * BlockLanes, right.Rows, BlockLanes, BlockLanes, 1)
-                            : new MatrixView<T>(
-                                right.Data + panel * BlockLanes, right.Rows, BlockLanes, right.RowStep, 1);
-                        RunTile(tile, panel, inner, in vectors, biases + (panel - firstPanel) * BlockLanes, edge);
-                    }
+                    PackPanels(right, firstPanel, endPanel, packed);
+                    vectors = new PanelView(packed, lanes, _depth * lanes);
                 }
+
+                for (var tile = firstTile; tile < endTile; tile++)
+                    RunTile(tile, firstPanel, endPanel, inner, right.Rows, vectors, biases, edge);
             }
+        }
+
+        private int FirstPanel(int columnChunk) => (int)((long)columnChunk * _panels / _columnChunks);
+
+        /// <summary>Which columns the chunk of a number has: chunks that run at the same time lie far apart. Where two
+        /// meet, their rows of the product share cache lines, and workers side by side, at the same row, would take each
+        /// such line from each other.</summary>
+        private int Scatter(int number)
+        {
+            var workers = _operators._pool.Workers;
+            var (round, share) = Math.DivRem(number, workers);
+            var (perShare, larger) = Math.DivRem(_columnChunks, workers);
+            return share * perShare + Math.Min(share, larger) + round;
         }
 
         /// <summary>packed[panel][inner][column of panel], the panels lying _depth rows apart.</summary>
@@ -251,29 +274,54 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 new Span<T>(_bias + first, Math.Min(copies.Length, _right.Columns - first)).CopyTo(copies);
         }
 
+        /// <summary>One tile of rows times panels side by side.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void RunTile(int tile, int panel, int inner, in MatrixView<T> right, T* biases, T* edge)
+        private void RunTile(
+            int tile, int firstPanel, int endPanel, int inner, int depth, PanelView right, T* biases, T* edge)
         {
-            // An odd last row takes the row before it along, or is taken twice where it is the only one.
+            // An odd last row takes the row before it along; where it is the only one it is taken twice, and written twice.
             var (rows, start) = tile < _tiles.Count ? (_tiles.Size(tile), _tiles.Start(tile)) : (2, _left.Rows - 1);
             var firstRow = Math.Clamp(_left.Rows - rows, 0, start);
             var single = _left.Rows == 1;
-            nint columns = _right.Columns, rowStep = single ? 0 : _left.RowStep;
+            nint lanes = BlockLanes, columns = _right.Columns, productStep = single ? 0 : columns;
             var left = new MatrixView<T>(
-                _left.Data + firstRow * _left.RowStep + inner * _left.ColumnStep, rows, right.Rows, rowStep, 1);
-            var product = _product + firstRow * columns + panel * BlockLanes;
+                _left.Data + firstRow * _left.RowStep + inner * _left.ColumnStep, rows, depth,
+                single ? 0 : _left.RowStep, 1);
+            var product = _product + firstRow * columns + firstPanel * lanes;
             T* initial = inner == 0 ? biases : product;
-            nint initialStep = inner == 0 || single ? 0 : columns;
-            var width = Math.Min(BlockLanes, _right.Columns - panel * BlockLanes);
-            if (width == BlockLanes && firstRow == start && !single)
+            var initialStep = inner == 0 ? 0 : productStep;
+            var vectors = right.Data;
+            var whole = firstRow == start ? Math.Min(endPanel, _right.Columns / BlockLanes) : firstPanel;
+            var panel = firstPanel;
+            for (; panel < whole; panel++)
             {
-                MatrixKernel<TSimd, TVector, T>.Run(in left, in right, initial, initialStep, product, columns);
-                return;
+                MatrixKernel<TSimd, TVector, T>.Run(
+                    in left, vectors, right.RowStep, initial, initialStep, product, productStep);
+                vectors += right.PanelStep;
+                initial += lanes;
+                product += lanes;
             }
 
-            MatrixKernel<TSimd, TVector, T>.Run(in left, in right, initial, initialStep, edge, BlockLanes);
-            for (var row = start - firstRow; row < rows && firstRow + row < _left.Rows; row++)
-                new Span<T>(edge + row * BlockLanes, width).CopyTo(new Span<T>(product + row * columns, width));
+            for (; panel < endPanel; panel++)
+            {
+                MatrixKernel<TSimd, TVector, T>.Run(in left, vectors, right.RowStep, initial, initialStep, edge, lanes);
+                var width = Math.Min(BlockLanes, _right.Columns - panel * BlockLanes);
+                for (var row = start - firstRow; row < rows && firstRow + row < _left.Rows; row++)
+                    new Span<T>(edge + row * lanes, width).CopyTo(new Span<T>(product + row * columns, width));
+                vectors += right.PanelStep;
+                initial += lanes;
+                product += lanes;
+            }
+        }
+
+        /// <summary>Panels side by side: element (i, j) of panel p is at data[i * RowStep + p * PanelStep + j].</summary>
+        private readonly struct PanelView(T* data, nint rowStep, nint panelStep)
+        {
+            public T* Data { get; } = data;
+
+            public nint RowStep { get; } = rowStep;
+
+            public nint PanelStep { get; } = panelStep;
         }
     }
 }

@@ -16,16 +16,17 @@ internal static unsafe class MatrixKernel<TSimd, TVector, T>
 {
     /// <summary>output = initial + left * right, all of two registers of columns.</summary>
     /// <param name="left">2, 4, 6, 8, 10 or 12 rows, each in one piece.</param>
-    /// <param name="right">As many rows, each in one piece, as the left factor has columns.</param>
+    /// <param name="right">As many rows of two registers as the left factor has columns.</param>
+    /// <param name="rightStep">Elements from one of them to the next.</param>
     /// <param name="initial">What the sums start with.</param>
     /// <param name="initialStep">Elements from one of its rows to the next; 0 where all start alike.</param>
     /// <param name="output">The first row of the result.</param>
     /// <param name="outputStep">Elements from one of its rows to the next.</param>
     public static void Run(
-        in MatrixView<T> left, in MatrixView<T> right, T* initial, nint initialStep, T* output, nint outputStep)
+        in MatrixView<T> left, T* right, nint rightStep, T* initial, nint initialStep, T* output, nint outputStep)
     {
-        T* s = left.Data, v = right.Data;
-        nint row = left.RowStep, step = right.RowStep;
+        T* s = left.Data, v = right;
+        nint row = left.RowStep, step = rightStep;
         var inner = left.Columns;
         switch (left.Rows)
         {

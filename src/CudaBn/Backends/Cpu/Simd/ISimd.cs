@@ -39,6 +39,8 @@ internal unsafe interface ISimd<TVector, T>
 
     static abstract TVector Multiply(TVector left, TVector right);
 
+    static abstract TVector Divide(TVector left, TVector right);
+
     /// <summary>left * right + addend, rounded once.</summary>
     static abstract TVector MultiplyAdd(TVector left, TVector right, TVector addend);
 
@@ -64,8 +66,12 @@ internal unsafe interface ISimd<TVector, T>
     /// <summary>left where the mask has all bits, right where it has none.</summary>
     static abstract TVector Select(TVector mask, TVector left, TVector right);
 
-    /// <summary>e to the power of the value.</summary>
-    static abstract TVector Exp(TVector value);
+    /// <summary>e to the power of a value that is not above zero, or NaN. What is less than the smallest normal number
+    /// may be 0.</summary>
+    static abstract TVector ExpOfNegative(TVector value);
+
+    /// <summary>The natural logarithm.</summary>
+    static abstract TVector Log(TVector value);
 
     static abstract T Sum(TVector value);
 

@@ -33,6 +33,8 @@ internal readonly unsafe struct SimdScalar<T> : ISimd<T, T>
 
     public static T Multiply(T left, T right) => left * right;
 
+    public static T Divide(T left, T right) => left / right;
+
     public static T MultiplyAdd(T left, T right, T addend) => T.MultiplyAddEstimate(left, right, addend);
 
     public static T GreaterThan(T left, T right) => left > right ? AllBits : T.Zero;
@@ -52,7 +54,9 @@ internal readonly unsafe struct SimdScalar<T> : ISimd<T, T>
 
     public static T Select(T mask, T left, T right) => T.IsNaN(mask) ? left : right;
 
-    public static T Exp(T value) => T.Exp(value);
+    public static T ExpOfNegative(T value) => T.Exp(value);
+
+    public static T Log(T value) => T.Log(value);
 
     public static T Sum(T value) => value;
 
