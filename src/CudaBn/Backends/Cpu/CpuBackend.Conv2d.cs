@@ -69,9 +69,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         var gradWeight = args.GradWeight;
-        if (gradWeight is not null && fewChannels)
+        if (gradWeight is not null && PrefersDotProducts(in g))
         {
-            PixelWeightGradient(in args, gradWeight);
+            DotConv2dWeightGradient(in args, gradWeight);
             gradWeight = null;
         }
         else if (gradWeight is not null && PrefersChannelLanes(in g))
