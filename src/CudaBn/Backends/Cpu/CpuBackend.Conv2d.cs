@@ -35,6 +35,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     public override void Conv2dForward(in Conv2dForwardArgs args)
     {
         var g = args.Geometry;
+        if (PrefersPixelColumns(in g))
+        {
+            FewChannelsForward(in args);
+            return;
+        }
+
         if ((IsPlain(in g) || HasPhases(in g)) && PrefersPixelLanes(in g))
         {
             PixelConv2dForward(in args);
