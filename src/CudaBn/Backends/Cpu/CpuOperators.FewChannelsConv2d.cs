@@ -8,7 +8,8 @@ namespace CudaBn.Backends.Cpu;
 // pixels are stored where the output is, in whole cache lines and once.
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
-    /// <summary>Pixels of a band: the input's planes, of all kernel columns, stay in the first-level cache.</summary>
+    /// <summary>Pixels of a band: the planes of one channel, of all kernel columns, stay in the first-level
+    /// cache.</summary>
     private const int PixelsPerColumnBand = 1024;
 
     /// <summary>How many blocks before it is written a part of the output is asked for.</summary>
