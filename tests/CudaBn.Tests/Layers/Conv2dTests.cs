@@ -69,6 +69,9 @@ public class Conv2dTests(TestBackend backend, DType dtype) : BackendFixture(back
         new(2, 5, 40, 37, 33, 3, (2, 1), 1, true),
         new(2, 33, 9, 7, 27, 1, 1, 0, true),
         new(3, 300, 5, 6, 70, (3, 2), (1, 2), 1, true),
+        // One weight per pair of channels over planes of whole blocks, with more sums than a chunk keeps, either way round.
+        new(1, 150, 24, 32, 37, 1, 1, 0, true),
+        new(2, 37, 24, 16, 150, 1, 1, 0, false),
         // Phases of stride 2: in several bands, in blocks of channels, with a kernel of one row or column, or of one weight.
         new(1, 5, 130, 90, 7, 3, 2, 1, true),
         new(2, 70, 30, 41, 9, 3, 2, 1, false),

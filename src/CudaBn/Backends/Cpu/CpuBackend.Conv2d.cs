@@ -35,6 +35,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     public override void Conv2dForward(in Conv2dForwardArgs args)
     {
         var g = args.Geometry;
+        if (PrefersPixelColumns(in g))
+        {
+            FewChannelsForward(in args);
+            return;
+        }
+
         if ((IsPlain(in g) || HasPhases(in g)) && PrefersPixelLanes(in g))
         {
             PixelConv2dForward(in args);
@@ -69,9 +75,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         var gradWeight = args.GradWeight;
-        if (gradWeight is not null && fewChannels)
+        if (gradWeight is not null && PrefersDotProducts(in g))
         {
-            PixelWeightGradient(in args, gradWeight);
+            DotConv2dWeightGradient(in args, gradWeight);
             gradWeight = null;
         }
         else if (gradWeight is not null && PrefersChannelLanes(in g))

@@ -56,20 +56,34 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         public int Chunks => Shares * Parts;
 
-        public int Shares => Math.Clamp(WeightGradientChunks / Parts, 1, g.Batch);
+        public int Shares => Math.Clamp(CeilDiv(WeightGradientChunks, Parts), 1, g.Batch);
 
         public long ElementsPerShare => Panels * (ElementsPerPanel + BlockLanes);
 
         private int Panels => CeilDiv(g.OutChannels, BlockLanes);
 
-        private int Parts => (int)Math.Clamp(CeilDiv(Panels * ElementsPerPanel * sizeof(T), WeightGradientBytes), 1, Panels);
+        /// <summary>As few as the sums allow, for each packs the input once more; but where a chunk more or less makes a
+        /// difference, as many as there should be chunks.</summary>
+        private int Parts
+        {
+            get
+            {
+                var parts = (int)Math.Clamp(CeilDiv(Panels * ElementsPerPanel * sizeof(T), WeightGradientBytes), 1, Panels);
+                return parts <= WeightGradientChunks / 2 ? parts : Math.Clamp(WeightGradientChunks, parts, Panels);
+            }
+        }
 
         private long ElementsPerPanel => (long)g.KernelHeight * g.KernelWidth * _tiles.PaddedRows * BlockLanes;
 
         /// <summary>Gradients of a panel fill half of the first-level cache, and inputs of a tile some of the
         /// rest.</summary>
-        private int RowsPerBand =>
-            Math.Clamp(FirstLevelBytes / (sizeof(T) * (BlockLanes + TSimd.MaxRows) * g.OutWidth), 1, g.OutHeight);
+        private int RowsPerBand => Math.Clamp(FirstLevelBytes / BytesPerRow, 1, g.OutHeight);
+
+        /// <summary>Small images share a band: sums that are kept in registers over more places are fetched and stored
+        /// less often.</summary>
+        private int ImagesPerBand => Math.Max(1, FirstLevelBytes / (BytesPerRow * g.OutHeight));
+
+        private int BytesPerRow => sizeof(T) * (BlockLanes + TSimd.MaxRows) * g.OutWidth;
 
         public void Run(int chunk, int worker)
         {
@@ -80,12 +94,13 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             Clear(sums + firstPanel * ElementsPerPanel, (endPanel - firstPanel) * ElementsPerPanel);
             Clear(biases + firstPanel * BlockLanes, (endPanel - firstPanel) * BlockLanes);
             int first = (int)((long)share * g.Batch / Shares), end = (int)((share + 1L) * g.Batch / Shares);
-            for (var image = first; image < end; image++)
+            for (var image = first; image < end; image += ImagesPerBand)
             {
                 for (var row = 0; row < g.OutHeight; row += RowsPerBand)
                 {
-                    RunBand(
-                        image, row, Math.Min(row + RowsPerBand, g.OutHeight), firstPanel, endPanel, sums, biases, worker);
+                    var band = new Band(
+                        image, Math.Min(image + ImagesPerBand, end), row, Math.Min(row + RowsPerBand, g.OutHeight), in g);
+                    RunBand(in band, firstPanel, endPanel, sums, biases, worker);
                 }
             }
         }
@@ -113,37 +128,55 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         private static void Clear(T* elements, long count) => new Span<T>(elements, checked((int)count)).Clear();
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void RunBand(
-            int image, int firstRow, int endRow, int firstPanel, int endPanel, T* sums, T* biases, int worker)
+        private void RunBand(in Band band, int firstPanel, int endPanel, T* sums, T* biases, int worker)
         {
             // Channels last: gradients in panels of lanes, inputs in tiles of rows of the micro-kernel.
-            var top = Math.Max(0, firstRow * g.StrideY - g.PaddingY);
-            var bottom = Math.Max(top, Math.Min(g.InHeight, (endRow - 1) * g.StrideY - g.PaddingY + g.KernelHeight));
-            int gradPlaces = (endRow - firstRow) * g.OutWidth, inPlaces = (bottom - top) * g.InWidth;
+            int gradPlaces = band.Images * band.OutPlaces, inPlaces = band.Images * band.InPlaces;
             var gradients = operators._perWorker[worker].Get<T>(
                 (long)gradPlaces * BlockLanes + (long)inPlaces * _tiles.PaddedRows);
             var inputs = gradients + (long)gradPlaces * BlockLanes;
-            long outPlane = (long)g.OutHeight * g.OutWidth, inPlane = (long)g.InHeight * g.InWidth;
-            var gradView = new MatrixView<T>(
-                gradOutput + image * g.OutChannels * outPlane + firstRow * g.OutWidth, gradPlaces, g.OutChannels, 1,
-                (nint)outPlane);
-            var inView = new MatrixView<T>(
-                input + image * g.InChannels * inPlane + top * g.InWidth, inPlaces, g.InChannels, 1, (nint)inPlane);
             for (var tile = 0; tile < _tiles.Count; tile++)
-                PackJob.Pack(inView, _tiles.Start(tile), _tiles.Size(tile), inputs + (long)_tiles.Start(tile) * inPlaces);
+                PackInputs(in band, tile, inputs + (long)_tiles.Start(tile) * inPlaces);
             for (var panel = firstPanel; panel < endPanel; panel++)
             {
-                PackJob.Pack(gradView, panel * BlockLanes, BlockLanes, gradients);
+                PackGradients(in band, panel, gradients);
                 AddBiases(gradients, gradPlaces, biases + panel * BlockLanes);
                 for (var tile = 0; tile < _tiles.Count; tile++)
                 {
                     for (var place = 0; place < g.KernelHeight * g.KernelWidth; place++)
                     {
                         RunPlace(
-                            place, tile, gradients, inputs + (long)_tiles.Start(tile) * inPlaces, firstRow, endRow, top,
+                            place, tile, gradients, inputs + (long)_tiles.Start(tile) * inPlaces, in band,
                             sums + panel * ElementsPerPanel);
                     }
                 }
+            }
+        }
+
+        /// <summary>inputs[image][place][row of tile]</summary>
+        private void PackInputs(in Band band, int tile, T* inputs)
+        {
+            var plane = (nint)g.InHeight * g.InWidth;
+            for (var image = band.FirstImage; image < band.EndImage; image++)
+            {
+                var view = new MatrixView<T>(
+                    input + image * g.InChannels * plane + band.Top * g.InWidth, band.InPlaces, g.InChannels, 1, plane);
+                PackJob.Pack(view, _tiles.Start(tile), _tiles.Size(tile), inputs);
+                inputs += band.InPlaces * _tiles.Size(tile);
+            }
+        }
+
+        /// <summary>gradients[image][place][lane of panel]</summary>
+        private void PackGradients(in Band band, int panel, T* gradients)
+        {
+            var plane = (nint)g.OutHeight * g.OutWidth;
+            for (var image = band.FirstImage; image < band.EndImage; image++)
+            {
+                var view = new MatrixView<T>(
+                    gradOutput + image * g.OutChannels * plane + band.FirstRow * g.OutWidth, band.OutPlaces, g.OutChannels,
+                    1, plane);
+                PackJob.Pack(view, panel * BlockLanes, BlockLanes, gradients);
+                gradients += band.OutPlaces * BlockLanes;
             }
         }
 
@@ -162,14 +195,13 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         /// <summary>The sums of one kernel place over the output places of a band that meet the input.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void RunPlace(
-            int place, int tile, T* gradients, T* inputs, int firstRow, int endRow, int top, T* sums)
+        private void RunPlace(int place, int tile, T* gradients, T* inputs, in Band band, T* sums)
         {
             int shiftY = place / g.KernelWidth - g.PaddingY, shiftX = place % g.KernelWidth - g.PaddingX;
             var (y, rowCount) = OutputRange(shiftY, g.StrideY, g.InHeight, g.OutHeight);
             var (x, columns) = OutputRange(shiftX, g.StrideX, g.InWidth, g.OutWidth);
-            var endY = Math.Min(endRow, y + rowCount);
-            y = Math.Max(firstRow, y);
+            var endY = Math.Min(band.EndRow, y + rowCount);
+            y = Math.Max(band.FirstRow, y);
             if (y >= endY || columns == 0)
                 return;
             int lanes = BlockLanes, rows = _tiles.Size(tile);
@@ -178,14 +210,45 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var zeros = stackalloc T[TSimd.MaxRows];
             new Span<T>(zeros, TSimd.MaxRows).Clear();
             var window = new TapWindow(
-                1, endY - y, columns,
-                0, g.OutWidth * lanes, lanes,
-                0, g.StrideY * g.InWidth * rows, g.StrideX * rows);
+                band.Images, endY - y, columns,
+                band.OutPlaces * lanes, g.OutWidth * lanes, lanes,
+                band.InPlaces * rows, g.StrideY * g.InWidth * rows, g.StrideX * rows);
             var scalars = inputs
-                + ((long)(y * g.StrideY + shiftY - top) * g.InWidth + x * g.StrideX + shiftX) * rows;
-            var vectors = gradients + ((long)(y - firstRow) * g.OutWidth + x) * lanes;
+                + ((long)(y * g.StrideY + shiftY - band.Top) * g.InWidth + x * g.StrideX + shiftX) * rows;
+            var vectors = gradients + ((long)(y - band.FirstRow) * g.OutWidth + x) * lanes;
             MicroKernel<TSimd, TVector, T>.Run(rows, vectors, scalars, zeros, product, lanes, in window);
             AddTile(product, rows, sums + ((long)place * _tiles.PaddedRows + _tiles.Start(tile)) * lanes, lanes);
+        }
+
+        /// <summary>Rows of the output gradient of some images, and the rows of the input that they meet.</summary>
+        private readonly struct Band
+        {
+            public Band(int firstImage, int endImage, int firstRow, int endRow, in Conv2dGeometry g)
+            {
+                (FirstImage, EndImage, FirstRow, EndRow) = (firstImage, endImage, firstRow, endRow);
+                Top = Math.Max(0, firstRow * g.StrideY - g.PaddingY);
+                var bottom = Math.Min(g.InHeight, (endRow - 1) * g.StrideY - g.PaddingY + g.KernelHeight);
+                OutPlaces = (endRow - firstRow) * g.OutWidth;
+                InPlaces = Math.Max(0, bottom - Top) * g.InWidth;
+            }
+
+            public int FirstImage { get; }
+
+            public int EndImage { get; }
+
+            public int FirstRow { get; }
+
+            public int EndRow { get; }
+
+            /// <summary>The first row of the input.</summary>
+            public int Top { get; }
+
+            /// <summary>Places per image.</summary>
+            public int OutPlaces { get; }
+
+            public int InPlaces { get; }
+
+            public int Images => EndImage - FirstImage;
         }
     }
 }

@@ -3,8 +3,8 @@ using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Backends.Cpu;
 
-// Backward of a convolution of stride 1 with few input channels, pixels in the lanes of registers: the first layer of a
-// network, whose gradients are many planes for each plane of the input.
+// The input gradient of a convolution of stride 1 with few input channels, pixels in the lanes of registers: the first
+// layer of a network, whose gradients are many planes for each plane of the input.
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
     /// <summary>The most channels of the input that count as few: more fill a tile of the micro-kernel by
@@ -65,20 +65,6 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// <summary>Kernels five wide on one channel, the first layer of many small networks, have five rows of sums, and a
     /// sixth of zeros would cost a sixth of the time.</summary>
     private static int RowsOfTile(RowTiles tiles, int tile) => tiles.Rows == 5 ? 5 : tiles.Size(tile);
-
-    private void PixelWeightGradient(in Conv2dBackwardArgs args, Tensor gradWeight)
-    {
-        var g = args.Geometry;
-        var job = new PixelWeightGradientJob(this, g, Data(args.Input), Data(args.GradOutput), partials: null);
-        var partials = _shared.Get<T>((long)job.Shares * job.ElementsPerShare);
-        job = new PixelWeightGradientJob(this, g, Data(args.Input), Data(args.GradOutput), partials);
-        _pool.Run(ref job, job.Shares);
-
-        // Share by share, in order: the same sum for any number of threads.
-        SumRows(partials, job.Shares, job.Weights, job.ElementsPerShare, Data(gradWeight));
-        if (args.GradBias is { } gradBias)
-            SumRows(partials + job.Weights, job.Shares, g.OutChannels, job.ElementsPerShare, Data(gradBias));
-    }
 
     /// <summary>A chunk is a share of the images. One row of sums per input channel and kernel column: where input and output gradient
     /// are as wide as each other, sums over output channels and kernel rows need no shift by less than a row, so that few
@@ -179,161 +165,6 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                         TSimd.Store(TSimd.Add(TSimd.Load(destination + whole), added), destination + whole);
                     }
                 }
-            }
-        }
-    }
-
-    /// <summary>A chunk is a share of the images. The rows of the output gradient are copied with as many zeros as make
-    /// them as long as those of the padded input, so that registers of both run on from row to row. The sums of the
-    /// weights, and those of the biases behind them, go to the share's part of partials.</summary>
-    private readonly struct PixelWeightGradientJob(
-        CpuOperators<TSimd, TVector, T> operators, Conv2dGeometry g, T* input, T* gradOutput, T* partials) : IChunkJob
-    {
-        private const int TileRows = DotKernel<TSimd, TVector, T>.TileRows;
-
-        public int Shares => Math.Min(g.Batch, PixelGradientShares);
-
-        public long Weights => (long)g.OutChannels * Taps;
-
-        public long ElementsPerShare => Weights + g.OutChannels;
-
-        private int Taps => g.InChannels * g.KernelHeight * g.KernelWidth;
-
-        private int Pitch => g.InWidth + g.PaddingX;
-
-        private int ColumnTiles => CeilDiv(Taps, DotKernel<TSimd, TVector, T>.MaxColumns);
-
-        private static int TileElements => TileRows * DotKernel<TSimd, TVector, T>.MaxColumns * TSimd.Count;
-
-        private int RowTiles => CeilDiv(g.OutChannels, TileRows);
-
-        public void Run(int chunk, int worker)
-        {
-            var bandRows = Math.Clamp(PixelsPerBand / Pitch, 1, g.OutHeight);
-            int inRows = bandRows + g.KernelHeight - 1;
-            var inStep = PixelPlanes<TSimd, TVector, T>.Step(inRows * Pitch + g.PaddingX);
-            var gradStep = CeilDiv(bandRows * Pitch, BlockLanes) * BlockLanes;
-            long inElements = CeilDiv((long)g.InChannels * inStep + BlockLanes + g.KernelWidth, BlockLanes) * BlockLanes;
-            long gradElements = (long)g.OutChannels * gradStep;
-            var sumElements = (long)RowTiles * ColumnTiles * TileElements;
-            var biasElements = (long)g.OutChannels * TSimd.Count;
-            var inputs = operators._perWorker[worker].Get<T>(inElements + gradElements + sumElements + biasElements);
-            var gradients = inputs + inElements;
-            var sums = gradients + gradElements;
-            var biases = sums + sumElements;
-            Clear(inputs, inElements + gradElements + sumElements + biasElements);
-
-            var outElements = (long)g.OutChannels * g.OutHeight * g.OutWidth;
-            int first = (int)((long)chunk * g.Batch / Shares), end = (int)((chunk + 1L) * g.Batch / Shares);
-            for (var image = first; image < end; image++)
-            {
-                for (var row = 0; row < g.OutHeight; row += bandRows)
-                {
-                    var rows = Math.Min(bandRows, g.OutHeight - row);
-                    PixelPlanes<TSimd, TVector, T>.Copy(
-                        input + (long)image * g.InChannels * g.InHeight * g.InWidth, g.InHeight, g.InWidth, g.InChannels,
-                        row - g.PaddingY, inRows, g.PaddingX, inputs, inStep);
-                    CopyGradients(image, row, rows, gradients, gradStep, biases);
-                    RunTiles(
-                        inputs, inStep, gradients, gradStep, CeilDiv(rows * Pitch, BlockLanes), sums,
-                        row == 0 && image + 1 < end ? gradOutput + (image + 1) * outElements : null);
-                }
-            }
-
-            Store(sums, biases, partials + chunk * ElementsPerShare);
-        }
-
-        private static void Clear(T* elements, long count) => new Span<T>(elements, checked((int)count)).Clear();
-
-        /// <summary>Only what lies in rows is written: the zeros between stay from band to band.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void CopyGradients(int image, int firstRow, int rows, T* gradients, int step, T* biases)
-        {
-            for (var channel = 0; channel < g.OutChannels; channel++)
-            {
-                var source = gradOutput
-                    + (((long)image * g.OutChannels + channel) * g.OutHeight + firstRow) * g.OutWidth;
-                var plane = gradients + (long)channel * step;
-                var destination = plane;
-                for (var y = 0; y < rows; y++, source += g.OutWidth, destination += Pitch)
-                    PixelPlanes<TSimd, TVector, T>.CopyRow(source, destination, g.OutWidth);
-                // A last band of fewer rows leaves those of the band before in the rest of its last block.
-                if (rows * Pitch < step)
-                    Clear(destination, step - rows * Pitch);
-                AddLanes(plane, step, biases + (long)channel * TSimd.Count);
-            }
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private static void AddLanes(T* values, int count, T* sum)
-        {
-            var (a, b, c, d) = (TSimd.Load(sum), TSimd.Zero, TSimd.Zero, TSimd.Zero);
-            var i = 0;
-            for (; i + 2 * BlockLanes <= count; i += 2 * BlockLanes)
-            {
-                a = TSimd.Add(a, TSimd.Load(values + i));
-                b = TSimd.Add(b, TSimd.Load(values + i + TSimd.Count));
-                c = TSimd.Add(c, TSimd.Load(values + i + 2 * TSimd.Count));
-                d = TSimd.Add(d, TSimd.Load(values + i + 3 * TSimd.Count));
-            }
-
-            for (; i < count; i += TSimd.Count)
-                a = TSimd.Add(a, TSimd.Load(values + i));
-            TSimd.Store(TSimd.Add(TSimd.Add(a, b), TSimd.Add(c, d)), sum);
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void RunTiles(
-            T* inputs, int inStep, T* gradients, int gradStep, int blocks, T* sums, T* next)
-        {
-            var elements = (long)g.OutChannels * g.OutHeight * g.OutWidth;
-            var rectangle = new PositionRectangle(1, blocks, 0, BlockLanes, 0, BlockLanes);
-            var gradientRows = stackalloc T*[TileRows];
-            // Where every tap starts, once more the last for a tile of one tap.
-            var taps = stackalloc T*[Taps + 1];
-            for (var tap = 0; tap <= Taps; tap++)
-                taps[tap] = inputs + Shift(Math.Min(tap, Taps - 1), inStep);
-            for (var tile = 0; tile < RowTiles; tile++)
-            {
-                // Past the last channel a tile repeats it, and the sum is dropped.
-                for (var row = 0; row < TileRows; row++)
-                    gradientRows[row] = gradients + (long)Math.Min(tile * TileRows + row, g.OutChannels - 1) * gradStep;
-                for (var column = 0; column < ColumnTiles; column++)
-                {
-                    var (start, end) = Columns(column);
-                    DotKernel<TSimd, TVector, T>.Run(
-                        Math.Max(2, end - start), gradientRows, taps + start, sums, in rectangle);
-                    sums += TileElements;
-                    if (next != null)
-                        PrefetchPart(next, elements, tile * ColumnTiles + column, RowTiles * ColumnTiles);
-                }
-            }
-        }
-
-        private (int Start, int End) Columns(int tile) =>
-            ((int)((long)tile * Taps / ColumnTiles), (int)((tile + 1L) * Taps / ColumnTiles));
-
-        private nint Shift(int tap, int inStep)
-        {
-            var (channel, place) = Math.DivRem(tap, g.KernelHeight * g.KernelWidth);
-            return (nint)channel * inStep + place / g.KernelWidth * Pitch + place % g.KernelWidth;
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void Store(T* sums, T* biases, T* destination)
-        {
-            for (var channel = 0; channel < g.OutChannels; channel++, biases += TSimd.Count)
-            {
-                for (var column = 0; column < ColumnTiles; column++)
-                {
-                    var (start, end) = Columns(column);
-                    var row = sums + ((long)(channel / TileRows) * ColumnTiles + column) * TileElements
-                        + channel % TileRows * Math.Max(2, end - start) * TSimd.Count;
-                    for (var tap = start; tap < end; tap++, row += TSimd.Count)
-                        destination[(long)channel * Taps + tap] = TSimd.Sum(TSimd.Load(row));
-                }
-
-                destination[Weights + channel] = TSimd.Sum(TSimd.Load(biases));
             }
         }
     }

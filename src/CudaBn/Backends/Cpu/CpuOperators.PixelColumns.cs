@@ -1,0 +1,106 @@
+using System.Runtime.CompilerServices;
+using CudaBn.Backends.OpArgs;
+
+namespace CudaBn.Backends.Cpu;
+
+internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
+{
+    /// <summary>A band of the input once per kernel column, every row as long as those of the output and holding what the
+    /// column meets: planes[channel][kernel column][row phase][row][output column]. Registers of pixels then run on from row
+    /// to row without a lane for nothing, of the output as well, which need not be copied; any stride is in the
+    /// copy.</summary>
+    /// <remarks>With few input channels the copies are small beside the output.</remarks>
+    private readonly struct PixelColumns
+    {
+        private readonly Conv2dGeometry _g;
+        private readonly int _step;
+
+        // Rows of the kernel that are a stride apart meet the same rows of the input.
+        private readonly int _phases;
+
+        public PixelColumns(in Conv2dGeometry g, int maxRows)
+        {
+            _g = g;
+            _phases = Math.Min(g.StrideY, g.KernelHeight);
+            _step = PixelPlanes<TSimd, TVector, T>.Step(InRows(maxRows) * g.OutWidth + BlockLanes);
+        }
+
+        /// <summary>Elements of all planes.</summary>
+        public long Elements => CeilDiv((long)_g.InChannels * _g.KernelWidth * ColumnStep, BlockLanes) * BlockLanes;
+
+        /// <summary>Elements from one kernel column to the next, and from the last one to those of the next
+        /// channel.</summary>
+        public nint ColumnStep => (nint)_phases * _step;
+
+        /// <summary>Where the plane of a kernel place of a channel starts, these being counted as the weights are.</summary>
+        public nint Tap(int tap)
+        {
+            var (channel, place) = Math.DivRem(tap, _g.KernelHeight * _g.KernelWidth);
+            var (y, x) = Math.DivRem(place, _g.KernelWidth);
+            return ((nint)channel * _g.KernelWidth + x) * ColumnStep
+                + y % _g.StrideY * (nint)_step + y / _g.StrideY * (nint)_g.OutWidth;
+        }
+
+        /// <summary>Copies what output rows [first, first + rows) meet, with zeros behind up to the end of a
+        /// block.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Copy(T* image, int first, int rows, T* planes)
+        {
+            var inRows = InRows(rows);
+            for (var channel = 0; channel < _g.InChannels; channel++, image += (nint)_g.InHeight * _g.InWidth)
+            {
+                for (var column = 0; column < _g.KernelWidth; column++)
+                {
+                    var (left, width) = OutputRange(column - _g.PaddingX, _g.StrideX, _g.InWidth, _g.OutWidth);
+                    var shift = left * _g.StrideX + column - _g.PaddingX;
+                    for (var phase = 0; phase < _phases; phase++, planes += _step)
+                    {
+                        var row = planes;
+                        var y = first * _g.StrideY + phase - _g.PaddingY;
+                        for (var i = 0; i < inRows; i++, y += _g.StrideY, row += _g.OutWidth)
+                        {
+                            if (y >= 0 && y < _g.InHeight && width > 0)
+                                CopyRow(image + (nint)y * _g.InWidth + shift, row, left, width);
+                            else
+                                new Span<T>(row, _g.OutWidth).Clear();
+                        }
+
+                        new Span<T>(row, BlockLanes).Clear();
+                    }
+                }
+            }
+        }
+
+        /// <summary>Rows of a phase that output rows meet.</summary>
+        private int InRows(int outRows) => outRows + CeilDiv(_g.KernelHeight, _g.StrideY) - 1;
+
+        /// <summary>Zeros, <paramref name="width"/> elements of the source, one per stride, and zeros up to the row's
+        /// end.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private void CopyRow(T* source, T* row, int left, int width)
+        {
+            for (var x = 0; x < left; x++)
+                row[x] = T.Zero;
+            for (var x = left + width; x < _g.OutWidth; x++)
+                row[x] = T.Zero;
+            row += left;
+            if (_g.StrideX == 1)
+            {
+                PixelPlanes<TSimd, TVector, T>.CopyRow(source, row, width);
+                return;
+            }
+
+            var i = 0;
+            // The last element's neighbour may lie outside the image.
+            for (; _g.StrideX == 2 && i + TSimd.Count < width; i += TSimd.Count)
+            {
+                TSimd.Deinterleave(
+                    TSimd.Load(source + 2 * i), TSimd.Load(source + 2 * i + TSimd.Count), out var even, out _);
+                TSimd.Store(even, row + i);
+            }
+
+            for (; i < width; i++)
+                row[i] = source[(nint)i * _g.StrideX];
+        }
+    }
+}
