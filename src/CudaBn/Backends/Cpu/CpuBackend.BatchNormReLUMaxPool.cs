@@ -113,6 +113,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         // Rows of few windows leave most of a register empty.
         private bool IsNarrow => 2 * pool.OutWidth <= TSimd.Count && _outputs >= TSimd.Count;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int chunk, int worker)
         {
             var parts = planes.Planes(chunk);
@@ -126,10 +127,39 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             {
                 T* source = input + parts.Offset, destination = output + parts.Plane * _outputs;
                 var places = argMax == null ? null : argMax + parts.Plane * _outputs;
-                var c = constants[parts.Channel];
+                var c = constants + parts.Channel;
                 var wholeRows = parts.IsFollowed && _outputs >= TSimd.Count ? pool.OutHeight : _wholeRows;
-                FusedRows<WholeStores>(pool, source, c, destination, places, 0, wholeRows);
-                FusedRows<EndingStores>(pool, source, c, destination, places, wholeRows, pool.OutHeight);
+                FusedRows<WholeStores>(source, in *c, destination, places, 0, wholeRows);
+                if (wholeRows < pool.OutHeight)
+                    FusedRows<EndingStores>(source, in *c, destination, places, wholeRows, pool.OutHeight);
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void FusedRows<TStores>(
+            T* source, in NormalizeConstants c, T* destination, byte* places, int firstRow, int endRow)
+            where TStores : struct, IRowStores
+        {
+            var (mean, scale, shift) = (TSimd.Create(c.Mean), TSimd.Create(c.Scale), TSimd.Create(c.Shift));
+            for (var y = firstRow; y < endRow; y++)
+            {
+                T* top = source + 2L * y * pool.InWidth, bottom = top + pool.InWidth;
+                var row = (long)y * pool.OutWidth;
+                for (var x = 0; x < pool.OutWidth; x += TSimd.Count)
+                {
+                    TSimd.Deinterleave(
+                        Normalized(top + 2 * x, mean, scale, shift),
+                        Normalized(top + 2 * x + TSimd.Count, mean, scale, shift),
+                        out var best, out var second);
+                    TSimd.Deinterleave(
+                        Normalized(bottom + 2 * x, mean, scale, shift),
+                        Normalized(bottom + 2 * x + TSimd.Count, mean, scale, shift),
+                        out var third, out var fourth);
+                    var place = RectifiedMaximumOf(ref best, second, third, fourth);
+                    TStores.Store(best, destination + row + x, destination, destination + _outputs, pool.OutWidth - x);
+                    if (places != null)
+                        TStores.StoreBytes(place, places + row + x, places, places + _outputs, pool.OutWidth - x);
+                }
             }
         }
 
@@ -149,7 +179,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 for (; count < batch && ahead.MoveNext(); count++)
                 {
                     var at = 2 * count * _outputs;
-                    SplitColumns(input + ahead.Offset, constants[ahead.Channel], evens + at, odds + at);
+                    SplitColumns(input + ahead.Offset, in constants[ahead.Channel], evens + at, odds + at);
                 }
 
                 if (count == 0)
@@ -166,7 +196,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void SplitColumns(T* source, NormalizeConstants c, T* evens, T* odds)
+        private void SplitColumns(T* source, in NormalizeConstants c, T* evens, T* odds)
         {
             var (mean, scale, shift) = (TSimd.Create(c.Mean), TSimd.Create(c.Scale), TSimd.Create(c.Shift));
             for (var i = 0; i < 2 * _outputs; i += TSimd.Count)
@@ -210,35 +240,6 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void FusedRows<TStores>(
-        MaxPool2dGeometry pool, T* source, NormalizeConstants c, T* destination, byte* places, int firstRow, int endRow)
-        where TStores : struct, IRowStores
-    {
-        var (mean, scale, shift) = (TSimd.Create(c.Mean), TSimd.Create(c.Scale), TSimd.Create(c.Shift));
-        var outputs = (long)pool.OutHeight * pool.OutWidth;
-        for (var y = firstRow; y < endRow; y++)
-        {
-            T* top = source + 2L * y * pool.InWidth, bottom = top + pool.InWidth;
-            var row = (long)y * pool.OutWidth;
-            for (var x = 0; x < pool.OutWidth; x += TSimd.Count)
-            {
-                TSimd.Deinterleave(
-                    Normalized(top + 2 * x, mean, scale, shift),
-                    Normalized(top + 2 * x + TSimd.Count, mean, scale, shift),
-                    out var best, out var second);
-                TSimd.Deinterleave(
-                    Normalized(bottom + 2 * x, mean, scale, shift),
-                    Normalized(bottom + 2 * x + TSimd.Count, mean, scale, shift),
-                    out var third, out var fourth);
-                var place = RectifiedMaximumOf(ref best, second, third, fourth);
-                TStores.Store(best, destination + row + x, destination, destination + outputs, pool.OutWidth - x);
-                if (places != null)
-                    TStores.StoreBytes(place, places + row + x, places, places + outputs, pool.OutWidth - x);
-            }
-        }
-    }
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TVector Normalized(T* x, TVector mean, TVector scale, TVector shift) =>
         TSimd.MultiplyAdd(TSimd.Subtract(TSimd.Load(x), mean), scale, shift);
@@ -270,6 +271,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         private readonly long _spatial = (long)pool.InHeight * pool.InWidth;
         private readonly long _outputs = (long)pool.OutHeight * pool.OutWidth;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int chunk, int worker)
         {
             var block = slices.BlockAt(chunk);
@@ -363,6 +365,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         public int Chunks => planes.Count;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int chunk, int worker)
         {
             var parts = planes.Planes(chunk);
@@ -371,22 +374,23 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 T* source = input + parts.Offset, destination = gradInput + parts.Offset;
                 var gradients = gradOutput + parts.Plane * _outputs;
                 var places = argMax + parts.Plane * _outputs;
-                var c = constants[parts.Channel];
+                var c = constants + parts.Channel;
                 if (map.Registers > 0)
                 {
-                    SpreadFlat(source, places, gradients, c, destination);
+                    SpreadFlat(source, places, gradients, in *c, destination);
                     continue;
                 }
 
                 var wholeRows = parts.IsFollowed && parts.Length >= BlockLanes ? pool.OutHeight : _wholeRows;
-                SpreadRows<WholeStores>(source, places, gradients, c, destination, 0, wholeRows);
-                SpreadRows<EndingStores>(source, places, gradients, c, destination, wholeRows, pool.OutHeight);
+                SpreadRows<WholeStores>(source, places, gradients, in *c, destination, 0, wholeRows);
+                if (wholeRows < pool.OutHeight)
+                    SpreadRows<EndingStores>(source, places, gradients, in *c, destination, wholeRows, pool.OutHeight);
             }
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void SpreadRows<TStores>(
-            T* source, byte* places, T* gradients, InputGradientConstants c, T* destination, int firstRow, int endRow)
+            T* source, byte* places, T* gradients, in InputGradientConstants c, T* destination, int firstRow, int endRow)
             where TStores : struct, IRowStores
         {
             var (mean, invStd) = (TSimd.Create(c.Mean), TSimd.Create(c.InvStd));
@@ -421,7 +425,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         /// <summary><see cref="SpreadRows"/> over the plane as one row.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void SpreadFlat(T* source, byte* places, T* gradients, InputGradientConstants c, T* destination)
+        private void SpreadFlat(T* source, byte* places, T* gradients, in InputGradientConstants c, T* destination)
         {
             var (mean, invStd) = (TSimd.Create(c.Mean), TSimd.Create(c.InvStd));
             var (shift, slope, scale) = (TSimd.Create(c.Offset), TSimd.Create(c.Slope), TSimd.Create(c.Scale));

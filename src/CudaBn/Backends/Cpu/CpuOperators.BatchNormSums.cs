@@ -41,6 +41,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         /// <summary>Values whose mean is the origin: a mean of few may be far from that of all.</summary>
         private const long OriginLength = 1024;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int chunk, int worker)
         {
             var block = slices.BlockAt(chunk);
@@ -156,6 +157,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         CpuOperators<TSimd, TVector, T> operators, ChannelSlices slices, long spatial, T* input, T* gradOutput,
         double* means, GradientSums* partials) : IChunkJob
     {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int chunk, int worker)
         {
             var block = slices.BlockAt(chunk);

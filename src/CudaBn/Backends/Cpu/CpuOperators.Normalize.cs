@@ -10,11 +10,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         public int Chunks => planes.Count;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int chunk, int worker)
         {
             var parts = planes.Planes(chunk);
             while (parts.MoveNext())
-                NormalizePlane(input + parts.Offset, constants[parts.Channel], output + parts.Offset, parts.Length);
+                NormalizePlane(input + parts.Offset, in constants[parts.Channel], output + parts.Offset, parts.Length);
         }
     }
 
@@ -23,6 +24,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         public int Chunks => planes.Count;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int chunk, int worker)
         {
             var parts = planes.Planes(chunk);
@@ -30,13 +32,13 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             {
                 var offset = parts.Offset;
                 InputGradientOfPlane(
-                    input + offset, gradOutput + offset, constants[parts.Channel], gradInput + offset, parts.Length);
+                    input + offset, gradOutput + offset, in constants[parts.Channel], gradInput + offset, parts.Length);
             }
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void NormalizePlane(T* x, NormalizeConstants c, T* y, long length)
+    private static void NormalizePlane(T* x, in NormalizeConstants c, T* y, long length)
     {
         var (mean, scale, shift) = (TSimd.Create(c.Mean), TSimd.Create(c.Scale), TSimd.Create(c.Shift));
         if (length < TSimd.Count)
@@ -56,7 +58,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     /// <summary>dx = scale * (dy - mean of dy - xhat * mean of dy * xhat).</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void InputGradientOfPlane(T* x, T* dy, InputGradientConstants c, T* dx, long length)
+    private static void InputGradientOfPlane(T* x, T* dy, in InputGradientConstants c, T* dx, long length)
     {
         if (length < TSimd.Count)
         {
