@@ -23,7 +23,8 @@ public sealed record BatchNormShape(int Batch, int Channels, params IReadOnlyLis
     /// <summary>The seed network's.</summary>
     public static IReadOnlyList<BatchNormShape> Quick { get; } = [.. All.Take(2)];
 
-    public long Spatial => Sizes.Aggregate(1L, (product, size) => product * size);
+    // Computed once: what a benchmark runs must not allocate.
+    public long Spatial { get; } = Sizes.Aggregate(1L, (product, size) => product * size);
 
     public long Elements => Batch * Channels * Spatial;
 
