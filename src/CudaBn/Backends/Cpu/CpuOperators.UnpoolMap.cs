@@ -1,0 +1,84 @@
+using System.Runtime.CompilerServices;
+using CudaBn.Backends.OpArgs;
+
+namespace CudaBn.Backends.Cpu;
+
+internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
+{
+    /// <summary>For every register of a plane taken as one row: which window each lane lies in, and at which place of
+    /// it. Planes of a few columns then fill their registers, which their rows would not.</summary>
+    private readonly struct UnpoolMap
+    {
+        // What no window holds: for lanes of the last register that the one before has counted.
+        private const int Nowhere = 200;
+
+        private readonly long _length;
+        private readonly int* _firstWindow;
+        private readonly TVector* _windows;
+        private readonly TVector* _codes;
+
+        public UnpoolMap(MaxPool2dGeometry pool, ScratchMemory memory)
+        {
+            _length = (long)pool.InHeight * pool.InWidth;
+            var count = TSimd.Count;
+            // 16 windows of a row fill a register anyway; a plane smaller than a register has no whole one.
+            if (count == 1 || pool.OutWidth > count || _length < count)
+                return;
+            var registers = (int)CeilDiv(_length, count);
+            _windows = memory.Get<TVector>(2L * registers + 1 + CeilDiv(registers, count));
+            _codes = _windows + registers;
+            _firstWindow = (int*)(_codes + registers + 1);
+            var windows = stackalloc int[count];
+            var codes = stackalloc T[count];
+            for (var i = 0; i < registers; i++)
+            {
+                var first = int.MaxValue;
+                for (var lane = 0; lane < count; lane++)
+                {
+                    var (row, column) = Math.DivRem((int)Start(i) + lane, pool.InWidth);
+                    windows[lane] = row / 2 * pool.OutWidth + column / 2;
+                    codes[lane] = T.CreateTruncating(row % 2 * 2 + column % 2);
+                    first = Math.Min(first, windows[lane]);
+                }
+
+                for (var lane = 0; lane < count; lane++)
+                {
+                    windows[lane] -= first;
+                    if (windows[lane] >= count)
+                        return;
+                }
+
+                _firstWindow[i] = first;
+                _windows[i] = TSimd.CreateIndices(windows);
+                _codes[i] = TSimd.Load(codes);
+            }
+
+            for (var lane = 0; lane < (long)registers * count - _length; lane++)
+                codes[lane] = T.CreateTruncating(Nowhere);
+            _codes[registers] = TSimd.Load(codes);
+            Registers = registers;
+        }
+
+        /// <summary>The registers of a plane; 0 where a plane is to be taken row by row.</summary>
+        public int Registers { get; }
+
+        /// <summary>The first element of a register; the last one is pulled back to end with the plane.</summary>
+        public long Start(int register) => Math.Min((long)register * TSimd.Count, _length - TSimd.Count);
+
+        /// <summary>The place of each lane in its window.</summary>
+        public TVector Codes(int register) => _codes[register];
+
+        /// <summary>The same, without the lanes that an earlier register has too.</summary>
+        public TVector Counted(int register) => _codes[register == Registers - 1 ? Registers : register];
+
+        /// <summary>The gradient of each lane that won its window, 0 elsewhere.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public TVector GradientOf(int register, byte* places, T* gradients, TVector codes)
+        {
+            var first = _firstWindow[register];
+            var windows = _windows[register];
+            var won = TSimd.Equal(TSimd.Permute(TSimd.LoadBytes(places + first), windows), codes);
+            return TSimd.And(won, TSimd.Permute(TSimd.Load(gradients + first), windows));
+        }
+    }
+}
