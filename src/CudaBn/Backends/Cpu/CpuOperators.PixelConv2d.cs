@@ -12,6 +12,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// <summary>Pixels of a band of rows: what a tile of output channels keeps in the first-level cache.</summary>
     private const int PixelsPerBand = 1024;
 
+    /// <summary>The input of a band of rows: what the second-level cache holds beside the results of a tile and its
+    /// weights, which are read again for every band.</summary>
+    private const int BandBytes = 320 * 1024;
+
     /// <summary>How many rows before it is written a row of the output is asked for.</summary>
     private const int RowsAhead = 4;
 
@@ -119,6 +123,14 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         g.Batch, g.OutChannels, g.OutHeight, g.OutWidth, g.InChannels, g.InHeight, g.InWidth, g.KernelHeight,
         g.KernelWidth, 1, 1, g.KernelHeight - 1 - g.PaddingY, g.KernelWidth - 1 - g.PaddingX);
 
+    /// <summary>Into how many parts channels are cut, so that the lines of pixels that registers slide over, and the weights
+    /// of a tile, stay in the first-level cache.</summary>
+    private static int PixelChannelBlocks(int channels, int kernelRows, int kernelColumns)
+    {
+        var perChannel = kernelRows * (kernelColumns * TSimd.MaxRows + 2 * BlockLanes + kernelColumns);
+        return (int)CeilDiv((long)channels * perChannel * sizeof(T), FirstLevelBytes);
+    }
+
     /// <summary>The products of a register of pixels. Neighbouring columns share their cache lines, but few of them make no
     /// inner loop.</summary>
     private static TapWindow PixelWindow(
@@ -150,7 +162,6 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         private readonly T* _output;
         private readonly RowTiles _tiles;
         private readonly int _bands;
-        private readonly int _channelBlocks;
 
         // Those that the kernel meets: a kernel of one row or column meets the first only.
         private readonly int _rowPhases;
@@ -166,12 +177,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             _bias = bias;
             _output = output;
             (_rowPhases, _columnPhases) = (Math.Min(g.StrideY, g.KernelHeight), Math.Min(g.StrideX, g.KernelWidth));
-            var cached = ElementsPerBand / (g.InChannels * Phases * Pitch) - (KernelRows(0) - 1);
+            var cached = BandBytes / (g.InChannels * Phases * Pitch * sizeof(T)) - (KernelRows(0) - 1);
             _bands = CeilDiv(g.OutHeight, Math.Max(1, Math.Min(cached, PixelsPerBand / Pitch)));
-
-            // Weights of a tile, and the lines of pixels that its registers slide over.
-            var perChannel = KernelRows(0) * (KernelColumns(0) * TSimd.MaxRows + 2 * BlockLanes + KernelColumns(0));
-            _channelBlocks = IsPointwise ? 1 : CeilDiv(g.InChannels * perChannel * sizeof(T), FirstLevelBytes);
         }
 
         public int Chunks => _g.Batch * _bands;
@@ -309,26 +316,31 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var weights = _packed + (long)_tiles.Start(tile) * _g.InChannels * _g.KernelHeight * _g.KernelWidth;
             var channels = Math.Min(rows, _g.OutChannels - _tiles.Start(tile));
             var stored = 0;
-            var blocks = Phases * _channelBlocks;
-            for (var block = 0; block < blocks; block++)
+            int phase = 0, channelBlock = 0;
+            while (phase < Phases)
             {
-                var (phase, channelBlock) = Math.DivRem(block, _channelBlocks);
                 var (rowPhase, columnPhase) = Math.DivRem(phase, _columnPhases);
-                var (first, inChannels) = Share(_g.InChannels, channelBlock, _channelBlocks);
+                int kernelRows = KernelRows(rowPhase), kernelColumns = KernelColumns(columnPhase);
+                var channelBlocks = PixelChannelBlocks(_g.InChannels, kernelRows, kernelColumns);
+                var (first, inChannels) = Share(_g.InChannels, channelBlock, channelBlocks);
                 var window = PixelWindow(
-                    KernelRows(rowPhase), KernelColumns(columnPhase), inChannels, Pitch, Phases * step,
+                    kernelRows, kernelColumns, inChannels, Pitch, Phases * step,
                     _g.StrideY * _g.KernelWidth * tap, _g.StrideX * tap, channelTap);
-                var initial = _bias + (block == 0 ? _tiles.Start(tile) : _tiles.PaddedRows);
+                var starts = phase == 0 && channelBlock == 0;
+                var initial = _bias + (starts ? _tiles.Start(tile) : _tiles.PaddedRows);
                 var vectors = copy + ((nint)first * Phases + phase) * step;
                 var scalars = weights + (nint)(rowPhase * _g.KernelWidth + columnPhase) * tap + (nint)first * channelTap;
+                if (++channelBlock == channelBlocks)
+                    (phase, channelBlock) = (phase + 1, 0);
+                var ends = phase == Phases;
                 for (var pixel = 0; pixel < pixels; pixel += BlockLanes)
                 {
                     MicroKernel<TSimd, TVector, T>.Run(
                         rows, vectors + pixel, scalars, initial, results + pixel, pixels,
-                        in window, add: block > 0);
+                        in window, add: !starts);
 
                     // A row is stored as soon as it is done, so that memory works while the next one is computed.
-                    for (; block == blocks - 1 && stored < outRows
+                    for (; ends && stored < outRows
                          && stored * Pitch + _g.OutWidth <= pixel + BlockLanes; stored++)
                     {
                         StoreRow(results + stored * Pitch, pixels, output + stored * _g.OutWidth, channels);

@@ -41,7 +41,6 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         private readonly int _phaseRows;
         private readonly int _zeros;
         private readonly int _bands;
-        private readonly int _channelBlocks;
 
         public PhasedInputGradientJob(
             CpuOperators<TSimd, TVector, T> operators, Conv2dGeometry g, T* gradOutput, T* packed, T* gradInput)
@@ -55,11 +54,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             _firstRow = g.PaddingY / Stride;
             _phaseRows = (g.InHeight - 1 + g.PaddingY) / Stride - _firstRow + 1;
             _zeros = ZerosBeside(in g);
-            int kernelRows = KernelRows(0), kernelColumns = KernelColumns(0);
-            var cached = ElementsPerBand / (g.OutChannels * Pitch) - (kernelRows - 1);
+            var cached = BandBytes / (g.OutChannels * Pitch * sizeof(T)) - (KernelRows(0) - 1);
             _bands = CeilDiv(_phaseRows, Math.Max(1, Math.Min(cached, PixelsPerBand / 2 / Pitch)));
-            var perChannel = kernelRows * (kernelColumns * TSimd.MaxRows + 2 * BlockLanes + kernelColumns);
-            _channelBlocks = CeilDiv(g.OutChannels * perChannel * sizeof(T), FirstLevelBytes);
         }
 
         public int Chunks => _g.Batch * _bands;
@@ -170,9 +166,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 + _zeros + _g.PaddingX / Stride - (kernelColumns - 1);
             var zeros = stackalloc T[TSimd.MaxRows];
             new Span<T>(zeros, TSimd.MaxRows).Clear();
-            for (var block = 0; block < _channelBlocks; block++)
+            var blocks = PixelChannelBlocks(_g.OutChannels, kernelRows, kernelColumns);
+            for (var block = 0; block < blocks; block++)
             {
-                var (first, channels) = Share(_g.OutChannels, block, _channelBlocks);
+                var (first, channels) = Share(_g.OutChannels, block, blocks);
                 var window = PixelWindow(kernelRows, kernelColumns, channels, Pitch, step, kernelColumns * tap, tap, channelTap);
                 var vectors = corner + (nint)first * step;
                 var scalars = weights + (nint)first * channelTap;
