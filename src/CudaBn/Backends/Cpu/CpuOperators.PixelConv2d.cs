@@ -177,7 +177,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             _bias = bias;
             _output = output;
             (_rowPhases, _columnPhases) = (Math.Min(g.StrideY, g.KernelHeight), Math.Min(g.StrideX, g.KernelWidth));
-            var cached = BandBytes / (g.InChannels * Phases * Pitch * sizeof(T)) - (KernelRows(0) - 1);
+
+            // A kernel of one weight has so little to compute that the outputs want their share of the cache.
+            var bandBytes = IsPointwise ? BandBytes / 2 : BandBytes;
+            var cached = bandBytes / (g.InChannels * Phases * Pitch * sizeof(T)) - (KernelRows(0) - 1);
             _bands = CeilDiv(g.OutHeight, Math.Max(1, Math.Min(cached, PixelsPerBand / Pitch)));
         }
 
