@@ -49,9 +49,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         var tiles = new RowTiles(g.OutChannels, TSimd.MaxRows);
         var taps = (long)g.InChannels * g.KernelHeight * g.KernelWidth;
-        var packed = _packed.Get<T>(tiles.PaddedRows * (taps + 1));
+        var packed = _packed.Get<T>(tiles.PaddedRows * (taps + 1) + TSimd.MaxRows);
         var bias = packed + tiles.PaddedRows * taps;
-        PackWeights(Data(args.Weight), packed, tiles, taps, tapStep: 1, rowStep: (nint)taps);
+        PackKernel(Data(args.Weight), packed, tiles, in g);
         PackBias(DataOrNull(args.Bias), bias, tiles);
 
         var job = new Conv2dForwardJob(this, g, Data(args.Input), packed, bias, Data(args.Output), tiles);
@@ -71,6 +71,11 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         else if (gradInput is not null && IsPlain(in g) && PrefersPixelLanes(Turned(in g)))
         {
             PixelConv2dInputGradient(in g, Data(args.Weight), Data(args.GradOutput), Data(gradInput));
+            gradInput = null;
+        }
+        else if (gradInput is not null && HasGradientPhases(in g) && PrefersGradientPhases(in g))
+        {
+            PhasedInputGradient(in g, Data(args.Weight), Data(args.GradOutput), Data(gradInput));
             gradInput = null;
         }
 
@@ -98,9 +103,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         T* packed = null, zeros = null;
         if (args.GradInput is not null)
         {
-            packed = _packed.Get<T>(tiles.PaddedRows * (taps + 1));
+            packed = _packed.Get<T>(tiles.PaddedRows * (taps + 1) + TSimd.MaxRows);
             zeros = packed + tiles.PaddedRows * taps;
-            PackTransposedWeights(Data(args.Weight), packed, tiles, in g);
+            PackTransposedKernel(
+                Data(args.Weight), packed, tiles, in g, new(0, 1, g.KernelHeight, 0, 1, g.KernelWidth));
             PackBias(null, zeros, tiles);
         }
 
@@ -150,56 +156,33 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
     }
 
-    /// <summary>packed[tile][tap][row of tile] = weights[row * rowStep + tap * tapStep]; a padded row is 0.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void PackWeights(T* weights, T* packed, RowTiles tiles, long taps, nint tapStep, nint rowStep)
-    {
-        for (var tile = 0; tile < tiles.Count; tile++)
-        {
-            int start = tiles.Start(tile), size = tiles.Size(tile);
-            var destination = packed + start * taps;
-            for (var row = 0; row < size; row++)
-            {
-                var real = start + row < tiles.Rows;
-                var source = weights + (start + row) * rowStep;
-                for (long tap = 0; tap < taps; tap++)
-                    destination[tap * size + row] = real ? source[tap * tapStep] : T.Zero;
-            }
-        }
-    }
-
-    /// <summary>packed[tile][output channel][place][row of tile], a row being an input channel.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void PackTransposedWeights(T* weights, T* packed, RowTiles tiles, in Conv2dGeometry g)
-    {
-        var places = g.KernelHeight * g.KernelWidth;
-        var taps = (long)g.OutChannels * places;
-        for (var tile = 0; tile < tiles.Count; tile++)
-        {
-            int start = tiles.Start(tile), size = tiles.Size(tile);
-            var destination = packed + start * taps;
-            for (var output = 0; output < g.OutChannels; output++)
-            {
-                for (var row = 0; row < size; row++)
-                {
-                    var real = start + row < tiles.Rows;
-                    var source = weights + ((long)output * g.InChannels + start + row) * places;
-                    for (var place = 0; place < places; place++)
-                        destination[((long)output * places + place) * size + row] = real ? source[place] : T.Zero;
-                }
-            }
-        }
-    }
-
-    private static void PackBias(T* bias, T* packed, RowTiles tiles)
-    {
-        for (var row = 0; row < tiles.PaddedRows; row++)
-            packed[row] = bias != null && row < tiles.Rows ? bias[row] : T.Zero;
-    }
-
     /// <summary>How many chunks one block of images is cut into, so that every worker has some. A value is computed in
     /// one chunk wholly, so the cut does not change it.</summary>
     private int PartsPerBlock(int blocks, int tiles) => Math.Clamp(CeilDiv(2 * _pool.Workers, blocks), 1, tiles);
+
+    /// <summary>Elements from one plane of a block of images to the next: an odd number of places, so that the same place
+    /// of many planes does not fall into the same few sets of the first-level cache.</summary>
+    private static nint ImagePlane(int places) => (nint)(places | 1) * BlockLanes;
+
+    /// <summary>Into how many parts channels are cut, so that the places of a window that slides over them, and its weights,
+    /// stay in the first-level cache.</summary>
+    private static int ImageChannelBlocks(int channels, int taps, int places) =>
+        (int)CeilDiv((long)channels * (taps * TSimd.MaxRows + places * BlockLanes) * sizeof(T), FirstLevelBytes);
+
+    /// <summary>The first of the elements of a share, and how many there are.</summary>
+    private static (int First, int Count) Share(int elements, int share, int shares)
+    {
+        int first = (int)((long)share * elements / shares), end = (int)((share + 1L) * elements / shares);
+        return (first, end - first);
+    }
+
+    private static void InterleavePlanes(T* tensor, int firstImage, int images, int channels, int places, T* block)
+    {
+        var elements = (nint)channels * places;
+        var source = tensor + firstImage * elements;
+        for (var channel = 0; channel < channels; channel++, source += places, block += ImagePlane(places))
+            ImageBlocks<TSimd, TVector, T>.Interleave(source, elements, images, block, places);
+    }
 
     /// <summary>A chunk is a block of images and a share of the tiles of output channels.</summary>
     private readonly struct Conv2dForwardJob(
@@ -209,18 +192,21 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         private readonly int _parts =
             operators.PartsPerBlock(CeilDiv(g.Batch, BlockLanes), tiles.Count);
 
+        private readonly int _channelBlocks = ImageChannelBlocks(
+            g.InChannels, g.KernelHeight * g.KernelWidth, g.KernelHeight * (g.KernelWidth + g.StrideX));
+
+        private nint InPlane => ImagePlane(g.InHeight * g.InWidth);
+
         public int Chunks => _parts * CeilDiv(g.Batch, BlockLanes);
 
         public void Run(int chunk, int worker)
         {
             int lanes = BlockLanes, firstImage = chunk / _parts * lanes, part = chunk % _parts;
             var images = Math.Min(lanes, g.Batch - firstImage);
-            long inElements = (long)g.InChannels * g.InHeight * g.InWidth;
-            long places = (long)g.OutHeight * g.OutWidth;
-            var block = operators._perWorker[worker].Get<T>((inElements + TSimd.MaxRows * places) * lanes);
-            var results = block + inElements * lanes;
-            ImageBlocks<TSimd, TVector, T>.Interleave(
-                input + firstImage * inElements, (nint)inElements, images, block, inElements);
+            long places = (long)g.OutHeight * g.OutWidth, blockElements = (long)g.InChannels * InPlane;
+            var block = operators._perWorker[worker].Get<T>(blockElements + TSimd.MaxRows * places * lanes);
+            var results = block + blockElements;
+            InterleavePlanes(input, firstImage, images, g.InChannels, g.InHeight * g.InWidth, block);
             for (var tile = part; tile < tiles.Count; tile += _parts)
             {
                 RunTile(block, results, tile);
@@ -236,29 +222,38 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         {
             nint lanes = BlockLanes;
             int rows = tiles.Size(tile), places = g.OutHeight * g.OutWidth;
+            nint tap = (nint)g.InChannels * rows;
             var weights = packed + tiles.Start(tile) * ((long)g.InChannels * g.KernelHeight * g.KernelWidth);
-            var window = new TapWindow(
-                g.InChannels, 0, 0,
-                g.InHeight * g.InWidth * lanes, g.InWidth * lanes, lanes,
-                g.KernelHeight * g.KernelWidth * rows, g.KernelWidth * rows, rows);
-            for (var y = 0; y < g.OutHeight; y++)
+            for (var channelBlock = 0; channelBlock < _channelBlocks; channelBlock++)
             {
-                var top = y * g.StrideY - g.PaddingY;
-                int rowStart = Math.Max(0, -top), rowEnd = Math.Min(g.KernelHeight, g.InHeight - top);
-                for (var x = 0; x < g.OutWidth; x++)
+                var (first, channels) = Share(g.InChannels, channelBlock, _channelBlocks);
+                var window = new TapWindow(
+                    0, 0, channels,
+                    g.InWidth * lanes, lanes, InPlane,
+                    g.KernelWidth * tap, tap, rows);
+                var vectors = block + first * InPlane;
+                var scalars = weights + (nint)first * rows;
+                var initial = bias + (channelBlock == 0 ? tiles.Start(tile) : tiles.PaddedRows);
+                for (var y = 0; y < g.OutHeight; y++)
                 {
-                    var left = x * g.StrideX - g.PaddingX;
-                    int columnStart = Math.Max(0, -left), columnEnd = Math.Min(g.KernelWidth, g.InWidth - left);
-                    if (window.Rows != rowEnd - rowStart || window.Columns != columnEnd - columnStart)
-                        window = window with { Rows = rowEnd - rowStart, Columns = columnEnd - columnStart };
-                    MicroKernel<TSimd, TVector, T>.Run(
-                        rows,
-                        block + ((top + rowStart) * g.InWidth + left + columnStart) * lanes,
-                        weights + (rowStart * g.KernelWidth + columnStart) * rows,
-                        bias + tiles.Start(tile),
-                        results + (y * g.OutWidth + x) * lanes,
-                        places * lanes,
-                        in window);
+                    var top = y * g.StrideY - g.PaddingY;
+                    int rowStart = Math.Max(0, -top), rowEnd = Math.Min(g.KernelHeight, g.InHeight - top);
+                    for (var x = 0; x < g.OutWidth; x++)
+                    {
+                        var left = x * g.StrideX - g.PaddingX;
+                        int columnStart = Math.Max(0, -left), columnEnd = Math.Min(g.KernelWidth, g.InWidth - left);
+                        if (window.Outer != rowEnd - rowStart || window.Middle != columnEnd - columnStart)
+                            window = window with { Outer = rowEnd - rowStart, Middle = columnEnd - columnStart };
+                        MicroKernel<TSimd, TVector, T>.Run(
+                            rows,
+                            vectors + ((top + rowStart) * g.InWidth + left + columnStart) * lanes,
+                            scalars + (rowStart * g.KernelWidth + columnStart) * tap,
+                            initial,
+                            results + (y * g.OutWidth + x) * lanes,
+                            places * lanes,
+                            in window,
+                            add: channelBlock > 0);
+                    }
                 }
             }
         }
@@ -276,20 +271,25 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         private readonly int _parts =
             operators.PartsPerBlock(CeilDiv(g.Batch, BlockLanes), CeilDiv(g.OutChannels, TileRows));
 
+        private readonly int _channelBlocks = ImageChannelBlocks(
+            g.OutChannels, g.KernelHeight * g.KernelWidth, g.KernelHeight * (g.KernelWidth + 1));
+
+        private nint InPlane => ImagePlane(g.InHeight * g.InWidth);
+
+        private nint OutPlane => ImagePlane(g.OutHeight * g.OutWidth);
+
         public int Chunks => _parts * CeilDiv(g.Batch, BlockLanes);
 
         public void Run(int chunk, int worker)
         {
             int lanes = BlockLanes, block = chunk / _parts, firstImage = block * lanes, part = chunk % _parts;
             var images = Math.Min(lanes, g.Batch - firstImage);
-            long inPlaces = (long)g.InHeight * g.InWidth, inElements = g.InChannels * inPlaces;
-            long outElements = (long)g.OutChannels * g.OutHeight * g.OutWidth;
-            var results = gradInput == null ? 0 : TSimd.MaxRows * inPlaces;
-            var gradients = operators._perWorker[worker].Get<T>(
-                (outElements + Math.Max(inElements, results)) * lanes);
-            var rest = gradients + outElements * lanes;
-            ImageBlocks<TSimd, TVector, T>.Interleave(
-                gradOutput + firstImage * outElements, (nint)outElements, images, gradients, outElements);
+            long inPlaces = (long)g.InHeight * g.InWidth, gradElements = (long)g.OutChannels * OutPlane;
+            var inElements = partials == null ? 0 : (long)g.InChannels * InPlane;
+            var results = gradInput == null ? 0 : TSimd.MaxRows * inPlaces * lanes;
+            var gradients = operators._perWorker[worker].Get<T>(gradElements + Math.Max(inElements, results));
+            var rest = gradients + gradElements;
+            InterleavePlanes(gradOutput, firstImage, images, g.OutChannels, g.OutHeight * g.OutWidth, gradients);
 
             for (var tile = part; gradInput != null && tile < tiles.Count; tile += _parts)
             {
@@ -297,13 +297,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 var channels = Math.Min(tiles.Size(tile), g.InChannels - tiles.Start(tile));
                 ImageBlocks<TSimd, TVector, T>.Deinterleave(
                     rest, gradInput + (firstImage * (long)g.InChannels + tiles.Start(tile)) * inPlaces,
-                    (nint)inElements, images, channels * inPlaces);
+                    (nint)(g.InChannels * inPlaces), images, channels * inPlaces);
             }
 
             if (partials == null)
                 return;
-            ImageBlocks<TSimd, TVector, T>.Interleave(
-                input + firstImage * inElements, (nint)inElements, images, rest, inElements);
+            InterleavePlanes(input, firstImage, images, g.InChannels, g.InHeight * g.InWidth, rest);
             RunWeights(rest, gradients, block, part);
         }
 
@@ -314,31 +313,38 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         {
             nint lanes = BlockLanes;
             int rows = tiles.Size(tile), places = g.InHeight * g.InWidth;
+            nint tap = (nint)g.OutChannels * rows;
             var weights = packed + tiles.Start(tile) * ((long)g.OutChannels * g.KernelHeight * g.KernelWidth);
-            var window = new TapWindow(
-                g.OutChannels, 0, 0,
-                g.OutHeight * g.OutWidth * lanes, -g.OutWidth * lanes, -lanes,
-                g.KernelHeight * g.KernelWidth * rows, g.StrideY * g.KernelWidth * rows, g.StrideX * rows);
-            for (var y = 0; y < g.InHeight; y++)
+            for (var channelBlock = 0; channelBlock < _channelBlocks; channelBlock++)
             {
-                var (firstRow, rowCount) = KernelRange(
-                    y + g.PaddingY, g.StrideY, g.KernelHeight, g.OutHeight);
-                for (var x = 0; x < g.InWidth; x++)
+                var (first, channels) = Share(g.OutChannels, channelBlock, _channelBlocks);
+                var window = new TapWindow(
+                    0, 0, channels,
+                    -g.OutWidth * lanes, -lanes, OutPlane,
+                    g.StrideY * g.KernelWidth * tap, g.StrideX * tap, rows);
+                var vectors = block + first * OutPlane;
+                var scalars = weights + (nint)first * rows;
+                for (var y = 0; y < g.InHeight; y++)
                 {
-                    var (firstColumn, columnCount) = KernelRange(
-                        x + g.PaddingX, g.StrideX, g.KernelWidth, g.OutWidth);
-                    if (window.Rows != rowCount || window.Columns != columnCount)
-                        window = window with { Rows = rowCount, Columns = columnCount };
-                    var outY = (y + g.PaddingY - firstRow) / g.StrideY;
-                    var outX = (x + g.PaddingX - firstColumn) / g.StrideX;
-                    MicroKernel<TSimd, TVector, T>.Run(
-                        rows,
-                        block + (outY * g.OutWidth + outX) * lanes,
-                        weights + (firstRow * g.KernelWidth + firstColumn) * rows,
-                        zeros,
-                        results + (y * g.InWidth + x) * lanes,
-                        places * lanes,
-                        in window);
+                    var (firstRow, rowCount) = KernelRange(y + g.PaddingY, g.StrideY, g.KernelHeight, g.OutHeight);
+                    for (var x = 0; x < g.InWidth; x++)
+                    {
+                        var (firstColumn, columnCount) = KernelRange(
+                            x + g.PaddingX, g.StrideX, g.KernelWidth, g.OutWidth);
+                        if (window.Outer != rowCount || window.Middle != columnCount)
+                            window = window with { Outer = rowCount, Middle = columnCount };
+                        var outY = (y + g.PaddingY - firstRow) / g.StrideY;
+                        var outX = (x + g.PaddingX - firstColumn) / g.StrideX;
+                        MicroKernel<TSimd, TVector, T>.Run(
+                            rows,
+                            vectors + (outY * g.OutWidth + outX) * lanes,
+                            scalars + (firstRow * g.KernelWidth + firstColumn) * tap,
+                            zeros,
+                            results + (y * g.InWidth + x) * lanes,
+                            places * lanes,
+                            in window,
+                            add: channelBlock > 0);
+                    }
                 }
             }
         }
@@ -360,7 +366,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var places = (long)g.OutHeight * g.OutWidth;
             var sums = partials + block * (weights + g.OutChannels);
             for (var channel = firstChannel; channel < endChannel; channel++)
-                sums[weights + channel] = Total(gradients + channel * places * BlockLanes, places);
+                sums[weights + channel] = Total(gradients + channel * OutPlane, places);
             if (g.PaddingY == 0 && g.PaddingX == 0)
             {
                 // Every kernel place meets every output place, so tiles may run across places and channels.
@@ -420,7 +426,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 for (var row = 0; row < TileRows; row++)
                 {
                     gradientRows[row] = gradients + firstGradient
-                        + Math.Min(channel + row, endChannel - 1) * (g.OutHeight * g.OutWidth * lanes);
+                        + Math.Min(channel + row, endChannel - 1) * OutPlane;
                 }
 
                 for (var tile = 0; tile < columnTiles; tile++)
@@ -432,9 +438,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                     {
                         var column = Math.Min(start + i, end - 1);
                         var tap = tapOf[i] = place < 0 ? column : column * places + place;
-                        inputColumns[i] = inputs + firstInput
-                            + (((nint)(tap / places) * g.InHeight + tap % places / g.KernelWidth) * g.InWidth
-                                + tap % g.KernelWidth) * lanes;
+                        inputColumns[i] = inputs + firstInput + tap / places * InPlane
+                            + (tap % places / g.KernelWidth * g.InWidth + tap % g.KernelWidth) * lanes;
                     }
 
                     new Span<TVector>(registers, TileRows * size).Clear();

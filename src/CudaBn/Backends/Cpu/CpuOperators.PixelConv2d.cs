@@ -12,6 +12,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// <summary>Pixels of a band of rows: what a tile of output channels keeps in the first-level cache.</summary>
     private const int PixelsPerBand = 1024;
 
+    /// <summary>The input of a band of rows: what the second-level cache holds beside the results of a tile and its
+    /// weights, which are read again for every band.</summary>
+    private const int BandBytes = 320 * 1024;
+
     /// <summary>How many rows before it is written a row of the output is asked for.</summary>
     private const int RowsAhead = 4;
 
@@ -20,6 +24,13 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     /// <summary>A block of images that the second-level cache holds with room to spare.</summary>
     private const long SecondLevelBytes = 512 * 1024;
+
+    /// <summary>A block of images that a worker's share of the third-level cache holds, if its values are used often enough
+    /// on each of their ways from there.</summary>
+    private const long ThirdLevelBytes = 4 * 1024 * 1024;
+
+    /// <summary>How many taps must use a value.</summary>
+    private const double MinUses = 4;
 
     /// <summary>Whether lanes of pixels or channels are possible at all: stride 1, and no padding that a window lies in
     /// wholly.</summary>
@@ -35,12 +46,41 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     private static int PixelPitch(in Conv2dGeometry g) =>
         g.StrideX == 1 ? g.InWidth + g.PaddingX : g.OutWidth + CeilDiv(g.KernelWidth, g.StrideX) - 1;
 
-    /// <summary>Whether lanes of pixels beat lanes of images, which want full blocks of images, and those in the
-    /// cache.</summary>
-    private static bool PrefersPixelLanes(in Conv2dGeometry g)
+    /// <summary>Whether lanes of pixels beat lanes of images, which want full blocks of images, and those in the cache, but
+    /// skip what lies outside the input.</summary>
+    /// <param name="filled">The share of lanes of pixels in use.</param>
+    /// <param name="present">The share of products that lie inside the input.</param>
+    /// <param name="batch">The images.</param>
+    /// <param name="elements">What the products of an image are of.</param>
+    /// <param name="uses">How many taps use each of these elements.</param>
+    private static bool PrefersPixelLanes(double filled, double present, int batch, long elements, double uses)
     {
-        var block = (long)g.InChannels * g.InHeight * g.InWidth * BlockLanes * sizeof(T);
-        return FilledPixels(in g) > FilledImages(g.Batch) * (block > SecondLevelBytes ? 0.5 : 1);
+        var block = elements * BlockLanes * sizeof(T);
+        var speed = block <= SecondLevelBytes ? 1 : block <= ThirdLevelBytes && uses >= MinUses ? 0.85 : 0.5;
+        return filled * present > FilledImages(batch) * speed;
+    }
+
+    private static bool PrefersPixelLanes(in Conv2dGeometry g) => PrefersPixelLanes(
+        FilledPixels(in g), PresentTaps(in g), g.Batch, (long)g.InChannels * g.InHeight * g.InWidth,
+        (double)g.KernelHeight * g.KernelWidth / (g.StrideY * g.StrideX));
+
+    private bool PrefersGradientPhases(in Conv2dGeometry g)
+    {
+        var job = new PhasedInputGradientJob(this, g, gradOutput: null, packed: null, gradInput: null);
+        return PrefersPixelLanes(
+            job.Filled, PresentTaps(in g), g.Batch, (long)g.OutChannels * g.OutHeight * g.OutWidth,
+            (double)g.KernelHeight * g.KernelWidth);
+    }
+
+    /// <summary>The share of products that lie inside the input: lanes of images skip the others.</summary>
+    private static double PresentTaps(in Conv2dGeometry g)
+    {
+        long rows = 0, columns = 0;
+        for (var k = 0; k < g.KernelHeight; k++)
+            rows += OutputRange(k - g.PaddingY, g.StrideY, g.InHeight, g.OutHeight).Count;
+        for (var k = 0; k < g.KernelWidth; k++)
+            columns += OutputRange(k - g.PaddingX, g.StrideX, g.InWidth, g.OutWidth).Count;
+        return (double)rows * columns / ((double)g.OutHeight * g.KernelHeight * g.OutWidth * g.KernelWidth);
     }
 
     /// <summary>The share of lanes in use where pixels lie side by side.</summary>
@@ -55,12 +95,11 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var g = args.Geometry;
         var tiles = new RowTiles(g.OutChannels, TSimd.MaxRows);
         var taps = (long)g.InChannels * g.KernelHeight * g.KernelWidth;
-        var packed = _packed.Get<T>(tiles.PaddedRows * (taps + 1));
+        var packed = _packed.Get<T>(tiles.PaddedRows * (taps + 1) + TSimd.MaxRows);
         var bias = packed + tiles.PaddedRows * taps;
-        PackWeights(Data(args.Weight), packed, tiles, taps, tapStep: 1, rowStep: (nint)taps);
+        PackKernel(Data(args.Weight), packed, tiles, in g, CeilDiv(g.KernelWidth, g.StrideX));
         PackBias(DataOrNull(args.Bias), bias, tiles);
-        var job = new PixelConv2dJob(
-            this, g, Data(args.Input), packed, bias, Data(args.Output), tiles, turned: false);
+        var job = new PixelConv2dJob(this, g, Data(args.Input), packed, bias, Data(args.Output), tiles);
         _pool.Run(ref job, job.Chunks);
     }
 
@@ -68,11 +107,13 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         var tiles = new RowTiles(g.InChannels, TSimd.MaxRows);
         var taps = (long)g.OutChannels * g.KernelHeight * g.KernelWidth;
-        var packed = _packed.Get<T>(tiles.PaddedRows * (taps + 1));
+        var packed = _packed.Get<T>(tiles.PaddedRows * (taps + 1) + TSimd.MaxRows);
         var zeros = packed + tiles.PaddedRows * taps;
-        PackTransposedWeights(weight, packed, tiles, in g);
+        PackTransposedKernel(
+            weight, packed, tiles, in g,
+            new(g.KernelHeight - 1, -1, g.KernelHeight, g.KernelWidth - 1, -1, g.KernelWidth), g.KernelWidth);
         PackBias(null, zeros, tiles);
-        var job = new PixelConv2dJob(this, Turned(in g), gradOutput, packed, zeros, gradInput, tiles, turned: true);
+        var job = new PixelConv2dJob(this, Turned(in g), gradOutput, packed, zeros, gradInput, tiles);
         _pool.Run(ref job, job.Chunks);
     }
 
@@ -81,6 +122,22 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     private static Conv2dGeometry Turned(in Conv2dGeometry g) => new(
         g.Batch, g.OutChannels, g.OutHeight, g.OutWidth, g.InChannels, g.InHeight, g.InWidth, g.KernelHeight,
         g.KernelWidth, 1, 1, g.KernelHeight - 1 - g.PaddingY, g.KernelWidth - 1 - g.PaddingX);
+
+    /// <summary>Into how many parts channels are cut, so that the lines of pixels that registers slide over, and the weights
+    /// of a tile, stay in the first-level cache.</summary>
+    private static int PixelChannelBlocks(int channels, int kernelRows, int kernelColumns)
+    {
+        var perChannel = kernelRows * (kernelColumns * TSimd.MaxRows + 2 * BlockLanes + kernelColumns);
+        return (int)CeilDiv((long)channels * perChannel * sizeof(T), FirstLevelBytes);
+    }
+
+    /// <summary>The products of a register of pixels. Neighbouring columns share their cache lines, but few of them make no
+    /// inner loop.</summary>
+    private static TapWindow PixelWindow(
+        int rows, int columns, int channels, int pitch, int step, int rowTap, int columnTap, int channelTap) =>
+        columns > FewTaps
+            ? new(channels, rows, columns, step, pitch, 1, channelTap, rowTap, columnTap)
+            : new(rows, columns, channels, pitch, 1, step, rowTap, columnTap, channelTap);
 
     /// <summary>Adds a tile of rows of two registers to rows further apart.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -104,9 +161,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         private readonly T* _bias;
         private readonly T* _output;
         private readonly RowTiles _tiles;
-        private readonly bool _turned;
         private readonly int _bands;
-        private readonly int _channelBlocks;
 
         // Those that the kernel meets: a kernel of one row or column meets the first only.
         private readonly int _rowPhases;
@@ -114,20 +169,19 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         public PixelConv2dJob(
             CpuOperators<TSimd, TVector, T> operators, Conv2dGeometry g, T* input, T* packed, T* bias, T* output,
-            RowTiles tiles, bool turned)
+            RowTiles tiles)
         {
-            (_operators, _g, _tiles, _turned) = (operators, g, tiles, turned);
+            (_operators, _g, _tiles) = (operators, g, tiles);
             _input = input;
             _packed = packed;
             _bias = bias;
             _output = output;
             (_rowPhases, _columnPhases) = (Math.Min(g.StrideY, g.KernelHeight), Math.Min(g.StrideX, g.KernelWidth));
-            var cached = ElementsPerBand / (g.InChannels * Phases * Pitch) - (KernelRows(0) - 1);
-            _bands = CeilDiv(g.OutHeight, Math.Max(1, Math.Min(cached, PixelsPerBand / Pitch)));
 
-            // Weights of a tile, and the lines of pixels that its registers slide over.
-            var perChannel = g.KernelHeight * (g.KernelWidth * TSimd.MaxRows + 2 * BlockLanes + g.KernelWidth);
-            _channelBlocks = IsPointwise ? 1 : CeilDiv(g.InChannels * perChannel * sizeof(T), FirstLevelBytes);
+            // A kernel of one weight has so little to compute that the outputs want their share of the cache.
+            var bandBytes = IsPointwise ? BandBytes / 2 : BandBytes;
+            var cached = bandBytes / (g.InChannels * Phases * Pitch * sizeof(T)) - (KernelRows(0) - 1);
+            _bands = CeilDiv(g.OutHeight, Math.Max(1, Math.Min(cached, PixelsPerBand / Pitch)));
         }
 
         public int Chunks => _g.Batch * _bands;
@@ -258,52 +312,38 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void RunTile(T* copy, int step, int tile, T* results, int pixels, T* output, int outRows)
         {
-            int rows = _tiles.Size(tile), places = _g.KernelHeight * _g.KernelWidth;
-            var weights = _packed + (long)_tiles.Start(tile) * _g.InChannels * places;
-            var direction = _turned ? -1 : 1;
-            if (_turned)
-                weights += (places - 1) * rows;
-            var window = new TapWindow(
-                0, 0, 0,
-                Phases * step, Pitch, 1,
-                places * rows, direction * _g.StrideY * _g.KernelWidth * rows, direction * _g.StrideX * rows);
-            var registers = stackalloc TVector[2 * TSimd.MaxRows];
-            var product = (T*)registers;
-            var zeros = stackalloc T[TSimd.MaxRows];
-            new Span<T>(zeros, TSimd.MaxRows).Clear();
+            int rows = _tiles.Size(tile);
+            var (tap, channelTap) = KernelColumns(0) > FewTaps
+                ? (rows, _g.KernelHeight * _g.KernelWidth * rows)
+                : (_g.InChannels * rows, rows);
+            var weights = _packed + (long)_tiles.Start(tile) * _g.InChannels * _g.KernelHeight * _g.KernelWidth;
             var channels = Math.Min(rows, _g.OutChannels - _tiles.Start(tile));
             var stored = 0;
-            var blocks = Phases * _channelBlocks;
-            for (var block = 0; block < blocks; block++)
+            int phase = 0, channelBlock = 0;
+            while (phase < Phases)
             {
-                var (phase, channelBlock) = Math.DivRem(block, _channelBlocks);
                 var (rowPhase, columnPhase) = Math.DivRem(phase, _columnPhases);
-                int first = (int)((long)channelBlock * _g.InChannels / _channelBlocks);
-                int end = (int)((channelBlock + 1L) * _g.InChannels / _channelBlocks);
-                window = window with
-                {
-                    Channels = end - first, Rows = KernelRows(rowPhase), Columns = KernelColumns(columnPhase),
-                };
+                int kernelRows = KernelRows(rowPhase), kernelColumns = KernelColumns(columnPhase);
+                var channelBlocks = PixelChannelBlocks(_g.InChannels, kernelRows, kernelColumns);
+                var (first, inChannels) = Share(_g.InChannels, channelBlock, channelBlocks);
+                var window = PixelWindow(
+                    kernelRows, kernelColumns, inChannels, Pitch, Phases * step,
+                    _g.StrideY * _g.KernelWidth * tap, _g.StrideX * tap, channelTap);
+                var starts = phase == 0 && channelBlock == 0;
+                var initial = _bias + (starts ? _tiles.Start(tile) : _tiles.PaddedRows);
                 var vectors = copy + ((nint)first * Phases + phase) * step;
-                var scalars = weights
-                    + ((nint)first * places + direction * (rowPhase * _g.KernelWidth + columnPhase)) * rows;
+                var scalars = weights + (nint)(rowPhase * _g.KernelWidth + columnPhase) * tap + (nint)first * channelTap;
+                if (++channelBlock == channelBlocks)
+                    (phase, channelBlock) = (phase + 1, 0);
+                var ends = phase == Phases;
                 for (var pixel = 0; pixel < pixels; pixel += BlockLanes)
                 {
-                    if (block == 0)
-                    {
-                        MicroKernel<TSimd, TVector, T>.Run(
-                            rows, vectors + pixel, scalars, _bias + _tiles.Start(tile), results + pixel, pixels,
-                            in window);
-                    }
-                    else
-                    {
-                        MicroKernel<TSimd, TVector, T>.Run(
-                            rows, vectors + pixel, scalars, zeros, product, BlockLanes, in window);
-                        AddTile(product, rows, results + pixel, pixels);
-                    }
+                    MicroKernel<TSimd, TVector, T>.Run(
+                        rows, vectors + pixel, scalars, initial, results + pixel, pixels,
+                        in window, add: !starts);
 
                     // A row is stored as soon as it is done, so that memory works while the next one is computed.
-                    for (; block == blocks - 1 && stored < outRows
+                    for (; ends && stored < outRows
                          && stored * Pitch + _g.OutWidth <= pixel + BlockLanes; stored++)
                     {
                         StoreRow(results + stored * Pitch, pixels, output + stored * _g.OutWidth, channels);

@@ -28,14 +28,19 @@ internal static unsafe class ImageBlocks<TSimd, TVector, T>
             return;
         }
 
-        var whole = elements - elements % TSimd.Count;
-        for (long q = 0; q < whole; q += TSimd.Count)
+        if (elements < TSimd.Count)
         {
+            InterleaveScalar(images, imageStep, Lanes, block, 0, elements);
+            return;
+        }
+
+        // The last square overlaps the one before.
+        for (long q = 0; q < elements; q += TSimd.Count)
+        {
+            q = Math.Min(q, elements - TSimd.Count);
             TSimd.Transpose(images + q, imageStep, block + q * Lanes, Lanes);
             TSimd.Transpose(images + TSimd.Count * imageStep + q, imageStep, block + q * Lanes + TSimd.Count, Lanes);
         }
-
-        InterleaveScalar(images, imageStep, Lanes, block, whole, elements);
     }
 
     /// <summary>images[image * imageStep + q] = block[q * Lanes + image] for the first <paramref name="count"/>

@@ -22,18 +22,20 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
     /// <param name="output">The first row of the result.</param>
     /// <param name="outputStep">Elements from one row of the result to the next.</param>
     /// <param name="window">Where the products are.</param>
+    /// <param name="add">Whether the results are added to what the output holds: a part of a longer sum.</param>
     public static void Run(
-        int rows, T* vectors, T* scalars, T* initial, T* output, nint outputStep, in TapWindow window)
+        int rows, T* vectors, T* scalars, T* initial, T* output, nint outputStep, in TapWindow window,
+        bool add = false)
     {
         switch (rows)
         {
-            case 2: Rows2(vectors, scalars, initial, output, outputStep, in window); break;
-            case 4: Rows4(vectors, scalars, initial, output, outputStep, in window); break;
-            case 5: Rows5(vectors, scalars, initial, output, outputStep, in window); break;
-            case 6: Rows6(vectors, scalars, initial, output, outputStep, in window); break;
-            case 8: Rows8(vectors, scalars, initial, output, outputStep, in window); break;
-            case 10: Rows10(vectors, scalars, initial, output, outputStep, in window); break;
-            case 12: Rows12(vectors, scalars, initial, output, outputStep, in window); break;
+            case 2: Rows2(vectors, scalars, initial, output, outputStep, in window, add); break;
+            case 4: Rows4(vectors, scalars, initial, output, outputStep, in window, add); break;
+            case 5: Rows5(vectors, scalars, initial, output, outputStep, in window, add); break;
+            case 6: Rows6(vectors, scalars, initial, output, outputStep, in window, add); break;
+            case 8: Rows8(vectors, scalars, initial, output, outputStep, in window, add); break;
+            case 10: Rows10(vectors, scalars, initial, output, outputStep, in window, add); break;
+            case 12: Rows12(vectors, scalars, initial, output, outputStep, in window, add); break;
             default: throw new ArgumentOutOfRangeException(nameof(rows), rows, "There is no kernel of that many rows.");
         }
     }
@@ -47,28 +49,34 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store(TVector a, TVector b, T* output)
+    private static void Store(TVector a, TVector b, T* output, bool add)
     {
+        if (add)
+        {
+            a = TSimd.Add(a, TSimd.Load(output));
+            b = TSimd.Add(b, TSimd.Load(output + TSimd.Count));
+        }
+
         TSimd.Store(a, output);
         TSimd.Store(b, output + TSimd.Count);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows2(
-        T* vectors, T* scalars, T* initial, T* output, nint outputStep, in TapWindow window)
+        T* vectors, T* scalars, T* initial, T* output, nint outputStep, in TapWindow window, bool add)
     {
         TVector a0 = TSimd.Create(initial[0]), b0 = a0;
         TVector a1 = TSimd.Create(initial[1]), b1 = a1;
         TVector x, y;
-        int channels = window.Channels, windowRows = window.Rows, columns = window.Columns;
-        nint vectorStep = window.VectorColumnStep, scalarStep = window.ScalarColumnStep;
-        for (var channel = 0; channel < channels; channel++)
+        int outer = window.Outer, middle = window.Middle, inner = window.Inner;
+        nint vectorStep = window.VectorInnerStep, scalarStep = window.ScalarInnerStep;
+        for (var i = 0; i < outer; i++)
         {
-            T* vectorRow = vectors, scalarRow = scalars;
-            for (var row = 0; row < windowRows; row++)
+            T* vectorLine = vectors, scalarLine = scalars;
+            for (var j = 0; j < middle; j++)
             {
-                T* v = vectorRow, s = scalarRow;
-                var left = columns;
+                T* v = vectorLine, s = scalarLine;
+                var left = inner;
                 for (; left >= 3; left -= 3)
                 {
                     x = TSimd.Load(v);
@@ -103,36 +111,36 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
                     s += scalarStep;
                 }
 
-                vectorRow += window.VectorRowStep;
-                scalarRow += window.ScalarRowStep;
+                vectorLine += window.VectorMiddleStep;
+                scalarLine += window.ScalarMiddleStep;
             }
 
-            vectors += window.VectorChannelStep;
-            scalars += window.ScalarChannelStep;
+            vectors += window.VectorOuterStep;
+            scalars += window.ScalarOuterStep;
         }
 
-        Store(a0, b0, output);
-        Store(a1, b1, output + outputStep);
+        Store(a0, b0, output, add);
+        Store(a1, b1, output + outputStep, add);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows4(
-        T* vectors, T* scalars, T* initial, T* output, nint outputStep, in TapWindow window)
+        T* vectors, T* scalars, T* initial, T* output, nint outputStep, in TapWindow window, bool add)
     {
         TVector a0 = TSimd.Create(initial[0]), b0 = a0;
         TVector a1 = TSimd.Create(initial[1]), b1 = a1;
         TVector a2 = TSimd.Create(initial[2]), b2 = a2;
         TVector a3 = TSimd.Create(initial[3]), b3 = a3;
         TVector x, y;
-        int channels = window.Channels, windowRows = window.Rows, columns = window.Columns;
-        nint vectorStep = window.VectorColumnStep, scalarStep = window.ScalarColumnStep;
-        for (var channel = 0; channel < channels; channel++)
+        int outer = window.Outer, middle = window.Middle, inner = window.Inner;
+        nint vectorStep = window.VectorInnerStep, scalarStep = window.ScalarInnerStep;
+        for (var i = 0; i < outer; i++)
         {
-            T* vectorRow = vectors, scalarRow = scalars;
-            for (var row = 0; row < windowRows; row++)
+            T* vectorLine = vectors, scalarLine = scalars;
+            for (var j = 0; j < middle; j++)
             {
-                T* v = vectorRow, s = scalarRow;
-                var left = columns;
+                T* v = vectorLine, s = scalarLine;
+                var left = inner;
                 for (; left >= 3; left -= 3)
                 {
                     x = TSimd.Load(v);
@@ -175,23 +183,23 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
                     s += scalarStep;
                 }
 
-                vectorRow += window.VectorRowStep;
-                scalarRow += window.ScalarRowStep;
+                vectorLine += window.VectorMiddleStep;
+                scalarLine += window.ScalarMiddleStep;
             }
 
-            vectors += window.VectorChannelStep;
-            scalars += window.ScalarChannelStep;
+            vectors += window.VectorOuterStep;
+            scalars += window.ScalarOuterStep;
         }
 
-        Store(a0, b0, output);
-        Store(a1, b1, output + outputStep);
-        Store(a2, b2, output + 2 * outputStep);
-        Store(a3, b3, output + 3 * outputStep);
+        Store(a0, b0, output, add);
+        Store(a1, b1, output + outputStep, add);
+        Store(a2, b2, output + 2 * outputStep, add);
+        Store(a3, b3, output + 3 * outputStep, add);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows5(
-        T* vectors, T* scalars, T* initial, T* output, nint outputStep, in TapWindow window)
+        T* vectors, T* scalars, T* initial, T* output, nint outputStep, in TapWindow window, bool add)
     {
         TVector a0 = TSimd.Create(initial[0]), b0 = a0;
         TVector a1 = TSimd.Create(initial[1]), b1 = a1;
@@ -199,15 +207,15 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
         TVector a3 = TSimd.Create(initial[3]), b3 = a3;
         TVector a4 = TSimd.Create(initial[4]), b4 = a4;
         TVector x, y;
-        int channels = window.Channels, windowRows = window.Rows, columns = window.Columns;
-        nint vectorStep = window.VectorColumnStep, scalarStep = window.ScalarColumnStep;
-        for (var channel = 0; channel < channels; channel++)
+        int outer = window.Outer, middle = window.Middle, inner = window.Inner;
+        nint vectorStep = window.VectorInnerStep, scalarStep = window.ScalarInnerStep;
+        for (var i = 0; i < outer; i++)
         {
-            T* vectorRow = vectors, scalarRow = scalars;
-            for (var row = 0; row < windowRows; row++)
+            T* vectorLine = vectors, scalarLine = scalars;
+            for (var j = 0; j < middle; j++)
             {
-                T* v = vectorRow, s = scalarRow;
-                var left = columns;
+                T* v = vectorLine, s = scalarLine;
+                var left = inner;
                 for (; left >= 3; left -= 3)
                 {
                     x = TSimd.Load(v);
@@ -254,24 +262,24 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
                     s += scalarStep;
                 }
 
-                vectorRow += window.VectorRowStep;
-                scalarRow += window.ScalarRowStep;
+                vectorLine += window.VectorMiddleStep;
+                scalarLine += window.ScalarMiddleStep;
             }
 
-            vectors += window.VectorChannelStep;
-            scalars += window.ScalarChannelStep;
+            vectors += window.VectorOuterStep;
+            scalars += window.ScalarOuterStep;
         }
 
-        Store(a0, b0, output);
-        Store(a1, b1, output + outputStep);
-        Store(a2, b2, output + 2 * outputStep);
-        Store(a3, b3, output + 3 * outputStep);
-        Store(a4, b4, output + 4 * outputStep);
+        Store(a0, b0, output, add);
+        Store(a1, b1, output + outputStep, add);
+        Store(a2, b2, output + 2 * outputStep, add);
+        Store(a3, b3, output + 3 * outputStep, add);
+        Store(a4, b4, output + 4 * outputStep, add);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows6(
-        T* vectors, T* scalars, T* initial, T* output, nint outputStep, in TapWindow window)
+        T* vectors, T* scalars, T* initial, T* output, nint outputStep, in TapWindow window, bool add)
     {
         TVector a0 = TSimd.Create(initial[0]), b0 = a0;
         TVector a1 = TSimd.Create(initial[1]), b1 = a1;
@@ -280,15 +288,15 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
         TVector a4 = TSimd.Create(initial[4]), b4 = a4;
         TVector a5 = TSimd.Create(initial[5]), b5 = a5;
         TVector x, y;
-        int channels = window.Channels, windowRows = window.Rows, columns = window.Columns;
-        nint vectorStep = window.VectorColumnStep, scalarStep = window.ScalarColumnStep;
-        for (var channel = 0; channel < channels; channel++)
+        int outer = window.Outer, middle = window.Middle, inner = window.Inner;
+        nint vectorStep = window.VectorInnerStep, scalarStep = window.ScalarInnerStep;
+        for (var i = 0; i < outer; i++)
         {
-            T* vectorRow = vectors, scalarRow = scalars;
-            for (var row = 0; row < windowRows; row++)
+            T* vectorLine = vectors, scalarLine = scalars;
+            for (var j = 0; j < middle; j++)
             {
-                T* v = vectorRow, s = scalarRow;
-                var left = columns;
+                T* v = vectorLine, s = scalarLine;
+                var left = inner;
                 for (; left >= 3; left -= 3)
                 {
                     x = TSimd.Load(v);
@@ -339,25 +347,25 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
                     s += scalarStep;
                 }
 
-                vectorRow += window.VectorRowStep;
-                scalarRow += window.ScalarRowStep;
+                vectorLine += window.VectorMiddleStep;
+                scalarLine += window.ScalarMiddleStep;
             }
 
-            vectors += window.VectorChannelStep;
-            scalars += window.ScalarChannelStep;
+            vectors += window.VectorOuterStep;
+            scalars += window.ScalarOuterStep;
         }
 
-        Store(a0, b0, output);
-        Store(a1, b1, output + outputStep);
-        Store(a2, b2, output + 2 * outputStep);
-        Store(a3, b3, output + 3 * outputStep);
-        Store(a4, b4, output + 4 * outputStep);
-        Store(a5, b5, output + 5 * outputStep);
+        Store(a0, b0, output, add);
+        Store(a1, b1, output + outputStep, add);
+        Store(a2, b2, output + 2 * outputStep, add);
+        Store(a3, b3, output + 3 * outputStep, add);
+        Store(a4, b4, output + 4 * outputStep, add);
+        Store(a5, b5, output + 5 * outputStep, add);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows8(
-        T* vectors, T* scalars, T* initial, T* output, nint outputStep, in TapWindow window)
+        T* vectors, T* scalars, T* initial, T* output, nint outputStep, in TapWindow window, bool add)
     {
         TVector a0 = TSimd.Create(initial[0]), b0 = a0;
         TVector a1 = TSimd.Create(initial[1]), b1 = a1;
@@ -368,15 +376,15 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
         TVector a6 = TSimd.Create(initial[6]), b6 = a6;
         TVector a7 = TSimd.Create(initial[7]), b7 = a7;
         TVector x, y;
-        int channels = window.Channels, windowRows = window.Rows, columns = window.Columns;
-        nint vectorStep = window.VectorColumnStep, scalarStep = window.ScalarColumnStep;
-        for (var channel = 0; channel < channels; channel++)
+        int outer = window.Outer, middle = window.Middle, inner = window.Inner;
+        nint vectorStep = window.VectorInnerStep, scalarStep = window.ScalarInnerStep;
+        for (var i = 0; i < outer; i++)
         {
-            T* vectorRow = vectors, scalarRow = scalars;
-            for (var row = 0; row < windowRows; row++)
+            T* vectorLine = vectors, scalarLine = scalars;
+            for (var j = 0; j < middle; j++)
             {
-                T* v = vectorRow, s = scalarRow;
-                var left = columns;
+                T* v = vectorLine, s = scalarLine;
+                var left = inner;
                 for (; left >= 3; left -= 3)
                 {
                     x = TSimd.Load(v);
@@ -435,27 +443,27 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
                     s += scalarStep;
                 }
 
-                vectorRow += window.VectorRowStep;
-                scalarRow += window.ScalarRowStep;
+                vectorLine += window.VectorMiddleStep;
+                scalarLine += window.ScalarMiddleStep;
             }
 
-            vectors += window.VectorChannelStep;
-            scalars += window.ScalarChannelStep;
+            vectors += window.VectorOuterStep;
+            scalars += window.ScalarOuterStep;
         }
 
-        Store(a0, b0, output);
-        Store(a1, b1, output + outputStep);
-        Store(a2, b2, output + 2 * outputStep);
-        Store(a3, b3, output + 3 * outputStep);
-        Store(a4, b4, output + 4 * outputStep);
-        Store(a5, b5, output + 5 * outputStep);
-        Store(a6, b6, output + 6 * outputStep);
-        Store(a7, b7, output + 7 * outputStep);
+        Store(a0, b0, output, add);
+        Store(a1, b1, output + outputStep, add);
+        Store(a2, b2, output + 2 * outputStep, add);
+        Store(a3, b3, output + 3 * outputStep, add);
+        Store(a4, b4, output + 4 * outputStep, add);
+        Store(a5, b5, output + 5 * outputStep, add);
+        Store(a6, b6, output + 6 * outputStep, add);
+        Store(a7, b7, output + 7 * outputStep, add);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows10(
-        T* vectors, T* scalars, T* initial, T* output, nint outputStep, in TapWindow window)
+        T* vectors, T* scalars, T* initial, T* output, nint outputStep, in TapWindow window, bool add)
     {
         TVector a0 = TSimd.Create(initial[0]), b0 = a0;
         TVector a1 = TSimd.Create(initial[1]), b1 = a1;
@@ -468,15 +476,15 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
         TVector a8 = TSimd.Create(initial[8]), b8 = a8;
         TVector a9 = TSimd.Create(initial[9]), b9 = a9;
         TVector x, y;
-        int channels = window.Channels, windowRows = window.Rows, columns = window.Columns;
-        nint vectorStep = window.VectorColumnStep, scalarStep = window.ScalarColumnStep;
-        for (var channel = 0; channel < channels; channel++)
+        int outer = window.Outer, middle = window.Middle, inner = window.Inner;
+        nint vectorStep = window.VectorInnerStep, scalarStep = window.ScalarInnerStep;
+        for (var i = 0; i < outer; i++)
         {
-            T* vectorRow = vectors, scalarRow = scalars;
-            for (var row = 0; row < windowRows; row++)
+            T* vectorLine = vectors, scalarLine = scalars;
+            for (var j = 0; j < middle; j++)
             {
-                T* v = vectorRow, s = scalarRow;
-                var left = columns;
+                T* v = vectorLine, s = scalarLine;
+                var left = inner;
                 for (; left >= 3; left -= 3)
                 {
                     x = TSimd.Load(v);
@@ -543,29 +551,29 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
                     s += scalarStep;
                 }
 
-                vectorRow += window.VectorRowStep;
-                scalarRow += window.ScalarRowStep;
+                vectorLine += window.VectorMiddleStep;
+                scalarLine += window.ScalarMiddleStep;
             }
 
-            vectors += window.VectorChannelStep;
-            scalars += window.ScalarChannelStep;
+            vectors += window.VectorOuterStep;
+            scalars += window.ScalarOuterStep;
         }
 
-        Store(a0, b0, output);
-        Store(a1, b1, output + outputStep);
-        Store(a2, b2, output + 2 * outputStep);
-        Store(a3, b3, output + 3 * outputStep);
-        Store(a4, b4, output + 4 * outputStep);
-        Store(a5, b5, output + 5 * outputStep);
-        Store(a6, b6, output + 6 * outputStep);
-        Store(a7, b7, output + 7 * outputStep);
-        Store(a8, b8, output + 8 * outputStep);
-        Store(a9, b9, output + 9 * outputStep);
+        Store(a0, b0, output, add);
+        Store(a1, b1, output + outputStep, add);
+        Store(a2, b2, output + 2 * outputStep, add);
+        Store(a3, b3, output + 3 * outputStep, add);
+        Store(a4, b4, output + 4 * outputStep, add);
+        Store(a5, b5, output + 5 * outputStep, add);
+        Store(a6, b6, output + 6 * outputStep, add);
+        Store(a7, b7, output + 7 * outputStep, add);
+        Store(a8, b8, output + 8 * outputStep, add);
+        Store(a9, b9, output + 9 * outputStep, add);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows12(
-        T* vectors, T* scalars, T* initial, T* output, nint outputStep, in TapWindow window)
+        T* vectors, T* scalars, T* initial, T* output, nint outputStep, in TapWindow window, bool add)
     {
         TVector a0 = TSimd.Create(initial[0]), b0 = a0;
         TVector a1 = TSimd.Create(initial[1]), b1 = a1;
@@ -580,15 +588,15 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
         TVector a10 = TSimd.Create(initial[10]), b10 = a10;
         TVector a11 = TSimd.Create(initial[11]), b11 = a11;
         TVector x, y;
-        int channels = window.Channels, windowRows = window.Rows, columns = window.Columns;
-        nint vectorStep = window.VectorColumnStep, scalarStep = window.ScalarColumnStep;
-        for (var channel = 0; channel < channels; channel++)
+        int outer = window.Outer, middle = window.Middle, inner = window.Inner;
+        nint vectorStep = window.VectorInnerStep, scalarStep = window.ScalarInnerStep;
+        for (var i = 0; i < outer; i++)
         {
-            T* vectorRow = vectors, scalarRow = scalars;
-            for (var row = 0; row < windowRows; row++)
+            T* vectorLine = vectors, scalarLine = scalars;
+            for (var j = 0; j < middle; j++)
             {
-                T* v = vectorRow, s = scalarRow;
-                var left = columns;
+                T* v = vectorLine, s = scalarLine;
+                var left = inner;
                 for (; left >= 3; left -= 3)
                 {
                     x = TSimd.Load(v);
@@ -663,25 +671,25 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
                     s += scalarStep;
                 }
 
-                vectorRow += window.VectorRowStep;
-                scalarRow += window.ScalarRowStep;
+                vectorLine += window.VectorMiddleStep;
+                scalarLine += window.ScalarMiddleStep;
             }
 
-            vectors += window.VectorChannelStep;
-            scalars += window.ScalarChannelStep;
+            vectors += window.VectorOuterStep;
+            scalars += window.ScalarOuterStep;
         }
 
-        Store(a0, b0, output);
-        Store(a1, b1, output + outputStep);
-        Store(a2, b2, output + 2 * outputStep);
-        Store(a3, b3, output + 3 * outputStep);
-        Store(a4, b4, output + 4 * outputStep);
-        Store(a5, b5, output + 5 * outputStep);
-        Store(a6, b6, output + 6 * outputStep);
-        Store(a7, b7, output + 7 * outputStep);
-        Store(a8, b8, output + 8 * outputStep);
-        Store(a9, b9, output + 9 * outputStep);
-        Store(a10, b10, output + 10 * outputStep);
-        Store(a11, b11, output + 11 * outputStep);
+        Store(a0, b0, output, add);
+        Store(a1, b1, output + outputStep, add);
+        Store(a2, b2, output + 2 * outputStep, add);
+        Store(a3, b3, output + 3 * outputStep, add);
+        Store(a4, b4, output + 4 * outputStep, add);
+        Store(a5, b5, output + 5 * outputStep, add);
+        Store(a6, b6, output + 6 * outputStep, add);
+        Store(a7, b7, output + 7 * outputStep, add);
+        Store(a8, b8, output + 8 * outputStep, add);
+        Store(a9, b9, output + 9 * outputStep, add);
+        Store(a10, b10, output + 10 * outputStep, add);
+        Store(a11, b11, output + 11 * outputStep, add);
     }
 }
