@@ -50,8 +50,8 @@ internal abstract partial class CpuOperators
 // zero. Channels are taken in groups that the caches hold, so that the second sweep does not go to memory again.
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
-    /// <summary>A share of the third-level cache.</summary>
-    private const long ThirdLevelBytes = 8 << 20;
+    /// <summary>Input of a group of channels: a share of the third-level cache.</summary>
+    private const long ChannelGroupBytes = 8 << 20;
 
     public override void BatchNormForward(in BatchNormForwardArgs args)
     {
@@ -59,7 +59,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var finish = new FinishStatistics(
             args.Gamma, args.Beta, args.Epsilon, args.Running, args.Mean, args.InvStd);
         var constants = _constants.Get<NormalizeConstants>(g.Channels);
-        foreach (var (first, count) in new ChannelGroups(g, ThirdLevelBytes / sizeof(T)))
+        foreach (var (first, count) in new ChannelGroups(g, ChannelGroupBytes / sizeof(T)))
         {
             ComputeStatistics(g, first, count, Data(args.Input), finish, constants);
             var normalize = new NormalizeJob(
@@ -75,7 +75,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             g, args.Gamma, args.Mean, args.InvStd, args.GradGamma, args.GradBeta);
         T* input = Data(args.Input), gradOutput = Data(args.GradOutput), gradInput = DataOrNull(args.GradInput);
         var constants = _constants.Get<InputGradientConstants>(g.Channels);
-        foreach (var (first, count) in new ChannelGroups(g, ThirdLevelBytes / (2 * sizeof(T))))
+        foreach (var (first, count) in new ChannelGroups(g, ChannelGroupBytes / (2 * sizeof(T))))
         {
             var slices = new ChannelSlices(g, first, count);
             var partials = _shared.Get<GradientSums>(slices.Count);

@@ -46,7 +46,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var finish = new FinishStatistics(
             args.Gamma, args.Beta, args.Epsilon, args.Running, args.Mean, args.InvStd);
         var constants = _constants.Get<NormalizeConstants>(g.Channels);
-        foreach (var (first, count) in new ChannelGroups(g, ThirdLevelBytes / sizeof(T)))
+        foreach (var (first, count) in new ChannelGroups(g, ChannelGroupBytes / sizeof(T)))
         {
             // As batch norm by itself gathers them, so that fused layers give the same to the last bit.
             ComputeStatistics(InOnePiece(g), first, count, Data(args.Input), finish, constants);
@@ -64,7 +64,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             g, args.Gamma, args.Mean, args.InvStd, args.GradGamma, args.GradBeta);
         var map = new UnpoolMap(args.Pool, _packed);
         var constants = _constants.Get<InputGradientConstants>(g.Channels);
-        foreach (var (first, count) in new ChannelGroups(g, ThirdLevelBytes / sizeof(T)))
+        foreach (var (first, count) in new ChannelGroups(g, ChannelGroupBytes / sizeof(T)))
         {
             var slices = new ChannelSlices(g, first, count, wholePlanes: true);
             var partials = _shared.Get<GradientSums>(slices.Count);

@@ -51,7 +51,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var taps = (long)g.InChannels * g.KernelHeight * g.KernelWidth;
         var packed = _packed.Get<T>(tiles.PaddedRows * (taps + 1) + TSimd.MaxRows);
         var bias = packed + tiles.PaddedRows * taps;
-        PackKernel(Data(args.Weight), packed, tiles, in g);
+        PackKernel(Data(args.Weight), packed, tiles, in g, tapsInside: false);
         PackBias(DataOrNull(args.Bias), bias, tiles);
 
         var job = new Conv2dForwardJob(this, g, Data(args.Input), packed, bias, Data(args.Output), tiles);
@@ -106,7 +106,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             packed = _packed.Get<T>(tiles.PaddedRows * (taps + 1) + TSimd.MaxRows);
             zeros = packed + tiles.PaddedRows * taps;
             PackTransposedKernel(
-                Data(args.Weight), packed, tiles, in g, new(0, 1, g.KernelHeight, 0, 1, g.KernelWidth));
+                Data(args.Weight), packed, tiles, in g, new(0, 1, g.KernelHeight, 0, 1, g.KernelWidth),
+                tapsInside: false);
             PackBias(null, zeros, tiles);
         }
 

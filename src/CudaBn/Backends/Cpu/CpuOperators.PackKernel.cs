@@ -6,32 +6,29 @@ namespace CudaBn.Backends.Cpu;
 // Weights of convolutions in the order in which the micro-kernel meets them.
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
-    /// <summary>The most taps side by side that make no inner loop by themselves.</summary>
-    private const int FewTaps = 2;
-
-    /// <summary>packed[tile][tap][input channel][output channel of tile]; a padded output channel is 0. Taps lie inside
-    /// channels where there are more than a few of them side by side.</summary>
-    private void PackKernel(T* weights, T* packed, RowTiles tiles, in Conv2dGeometry g, int tapsSideBySide = 0)
+    /// <summary>packed[tile][tap][input channel][output channel of tile], or [tile][input channel][tap][output channel of
+    /// tile]; a padded output channel is 0.</summary>
+    private void PackKernel(T* weights, T* packed, RowTiles tiles, in Conv2dGeometry g, bool tapsInside)
     {
         var places = g.KernelHeight * g.KernelWidth;
         var taps = new KernelTaps(0, 1, g.KernelHeight, 0, 1, g.KernelWidth);
         var job = new PackKernelJob(
             weights, (nint)g.InChannels * places, places, g.InChannels, g.KernelWidth, taps, packed, tiles,
-            rowsPerChannel: 1, tapsSideBySide > FewTaps);
+            rowsPerChannel: 1, tapsInside);
         _pool.Run(ref job, tiles.Count);
     }
 
-    /// <summary>packed[tile][tap][output channel][row of tile]. A row is an input channel, or several rows are one, for
-    /// as many columns of the kernel side by side; what is outside the kernel or of a padded row is 0. Taps lie inside
-    /// channels where there are more than a few of them side by side.</summary>
+    /// <summary>packed[tile][tap][output channel][row of tile], or [tile][output channel][tap][row of tile]. A row is an
+    /// input channel, or several rows are one, for as many columns of the kernel side by side; what is outside the kernel
+    /// or of a padded row is 0.</summary>
     private void PackTransposedKernel(
-        T* weights, T* packed, RowTiles tiles, in Conv2dGeometry g, KernelTaps taps, int tapsSideBySide = 0,
+        T* weights, T* packed, RowTiles tiles, in Conv2dGeometry g, KernelTaps taps, bool tapsInside,
         int rowsPerChannel = 1)
     {
         var places = g.KernelHeight * g.KernelWidth;
         var job = new PackKernelJob(
             weights, places, (nint)g.InChannels * places, g.OutChannels, g.KernelWidth, taps, packed, tiles,
-            rowsPerChannel, tapsSideBySide > FewTaps);
+            rowsPerChannel, tapsInside);
         _pool.Run(ref job, tiles.Count);
     }
 

@@ -90,6 +90,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// <summary>The share of lanes in use where images lie side by side.</summary>
     private static double FilledImages(int batch) => (double)batch / (CeilDiv(batch, BlockLanes) * BlockLanes);
 
+    /// <summary>Whether so many taps side by side make an inner loop by themselves. Else the channels do.</summary>
+    private static bool MakeAnInnerLoop(int columns) => columns > 2;
+
     private void PixelConv2dForward(in Conv2dForwardArgs args)
     {
         var g = args.Geometry;
@@ -97,7 +100,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var taps = (long)g.InChannels * g.KernelHeight * g.KernelWidth;
         var packed = _packed.Get<T>(tiles.PaddedRows * (taps + 1) + TSimd.MaxRows);
         var bias = packed + tiles.PaddedRows * taps;
-        PackKernel(Data(args.Weight), packed, tiles, in g, CeilDiv(g.KernelWidth, g.StrideX));
+        PackKernel(Data(args.Weight), packed, tiles, in g, MakeAnInnerLoop(CeilDiv(g.KernelWidth, g.StrideX)));
         PackBias(DataOrNull(args.Bias), bias, tiles);
         var job = new PixelConv2dJob(this, g, Data(args.Input), packed, bias, Data(args.Output), tiles);
         _pool.Run(ref job, job.Chunks);
@@ -111,7 +114,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var zeros = packed + tiles.PaddedRows * taps;
         PackTransposedKernel(
             weight, packed, tiles, in g,
-            new(g.KernelHeight - 1, -1, g.KernelHeight, g.KernelWidth - 1, -1, g.KernelWidth), g.KernelWidth);
+            new(g.KernelHeight - 1, -1, g.KernelHeight, g.KernelWidth - 1, -1, g.KernelWidth),
+            MakeAnInnerLoop(g.KernelWidth));
         PackBias(null, zeros, tiles);
         var job = new PixelConv2dJob(this, Turned(in g), gradOutput, packed, zeros, gradInput, tiles);
         _pool.Run(ref job, job.Chunks);
@@ -135,7 +139,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// inner loop.</summary>
     private static TapWindow PixelWindow(
         int rows, int columns, int channels, int pitch, int step, int rowTap, int columnTap, int channelTap) =>
-        columns > FewTaps
+        MakeAnInnerLoop(columns)
             ? new(channels, rows, columns, step, pitch, 1, channelTap, rowTap, columnTap)
             : new(rows, columns, channels, pitch, 1, step, rowTap, columnTap, channelTap);
 
@@ -313,7 +317,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         private void RunTile(T* copy, int step, int tile, T* results, int pixels, T* output, int outRows)
         {
             int rows = _tiles.Size(tile);
-            var (tap, channelTap) = KernelColumns(0) > FewTaps
+            var (tap, channelTap) = MakeAnInnerLoop(KernelColumns(0))
                 ? (rows, _g.KernelHeight * _g.KernelWidth * rows)
                 : (_g.InChannels * rows, rows);
             var weights = _packed + (long)_tiles.Start(tile) * _g.InChannels * _g.KernelHeight * _g.KernelWidth;

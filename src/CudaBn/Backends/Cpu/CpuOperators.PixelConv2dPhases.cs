@@ -93,7 +93,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                     rowPhase + Stride * (rows - 1), -Stride, rows,
                     columnPhase + Stride * (columns - 1), -Stride, columns);
                 _operators.PackTransposedKernel(
-                    weight, PackedPhase(rowPhase, columnPhase), _tiles, in _g, taps, columns, _rowsPerChannel);
+                    weight, PackedPhase(rowPhase, columnPhase), _tiles, in _g, taps, MakeAnInnerLoop(columns),
+                    _rowsPerChannel);
             }
         }
 
@@ -157,7 +158,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         {
             int rows = _tiles.Size(tile);
             int kernelRows = KernelRows(rowPhase), kernelColumns = KernelColumns(columnPhase);
-            var (tap, channelTap) = kernelColumns > FewTaps
+            var (tap, channelTap) = MakeAnInnerLoop(kernelColumns)
                 ? (rows, kernelRows * kernelColumns * rows)
                 : (_g.OutChannels * rows, rows);
             var weights = PackedPhase(rowPhase, columnPhase)
