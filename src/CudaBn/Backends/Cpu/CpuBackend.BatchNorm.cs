@@ -131,8 +131,6 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     private static BatchNormGeometry InOnePiece(BatchNormGeometry g) =>
         g.Channels == 1 ? new BatchNormGeometry(1, 1, g.ValuesPerChannel) : g;
 
-    private static long Planes(BatchNormGeometry g) => (long)g.Batch * g.Channels;
-
     /// <summary>The weight of this batch in the running statistics; counts the batch.</summary>
     private static double NextMomentum(RunningStatistics running)
     {

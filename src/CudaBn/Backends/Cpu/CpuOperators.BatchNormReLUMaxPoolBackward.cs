@@ -7,13 +7,6 @@ namespace CudaBn.Backends.Cpu;
 // sums run over those alone, and it is never spread over a tensor of its own.
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
-    /// <summary>sum dy and sum dy * (x - mean) in progress, over the places that won.</summary>
-    private struct WinnerSums
-    {
-        public TVector Gradient;
-        public TVector Product;
-    }
-
     /// <summary>A chunk is a block of slices.</summary>
     private readonly struct FusedReduceJob(
         CpuOperators<TSimd, TVector, T> operators, ChannelSlices slices, MaxPool2dGeometry pool, UnpoolMap map, T* input,
@@ -26,8 +19,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         public void Run(int chunk, int worker)
         {
             var block = slices.BlockAt(chunk);
-            var sums = operators._perWorker[worker].Get<WinnerSums>(block.Channels);
-            new Span<WinnerSums>(sums, block.Channels).Clear();
+            var sums = StartAroundMeans(operators._perWorker[worker], block, means);
             var runs = block.Runs();
             while (runs.MoveNext())
             {
@@ -35,31 +27,24 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 var plane = runs.Offset / _spatial;
                 for (var channel = 0; channel < block.Channels; channel++, plane++)
                 {
-                    var mean = Split(means[block.FirstChannel + channel]).High;
                     T* source = input + plane * _spatial, gradients = gradOutput + plane * _outputs;
                     var places = argMax + plane * _outputs;
                     if (map.Registers > 0)
-                        ReduceFlat(source, places, gradients, mean, sums + channel);
+                        ReduceFlat(source, places, gradients, sums + channel);
                     else
-                        ReduceRows(source, places, gradients, mean, sums + channel);
+                        ReduceRows(source, places, gradients, sums + channel);
                 }
             }
 
-            for (var channel = 0; channel < block.Channels; channel++)
-            {
-                var rest = Split(means[block.FirstChannel + channel]).Low;
-                var sum = double.CreateTruncating(TSimd.Sum(sums[channel].Gradient));
-                var product = double.CreateTruncating(TSimd.Sum(sums[channel].Product));
-                partials[block.Slice(channel)] = new GradientSums(sum, product - rest * sum);
-            }
+            StoreGradientSums(sums, block, means, partials);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void ReduceRows(T* source, byte* places, T* gradients, T mean, WinnerSums* winners)
+        private void ReduceRows(T* source, byte* places, T* gradients, ChannelSums* winners)
         {
-            var means = TSimd.Create(mean);
+            var means = TSimd.Create(winners->Origin);
             var (one, two, three) = (Number(1), Number(2), Number(3));
-            TVector sums = winners->Gradient, products = winners->Product;
+            TVector sums = winners->SumA, products = winners->ProductA;
             for (var y = 0; y < pool.OutHeight; y++)
             {
                 T* top = source + 2L * y * pool.InWidth, bottom = top + pool.InWidth;
@@ -83,15 +68,15 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 }
             }
 
-            (winners->Gradient, winners->Product) = (sums, products);
+            (winners->SumA, winners->ProductA) = (sums, products);
         }
 
         /// <summary><see cref="ReduceRows"/> over the plane as one row.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void ReduceFlat(T* source, byte* places, T* gradients, T mean, WinnerSums* winners)
+        private void ReduceFlat(T* source, byte* places, T* gradients, ChannelSums* winners)
         {
-            var means = TSimd.Create(mean);
-            TVector sums = winners->Gradient, products = winners->Product;
+            var means = TSimd.Create(winners->Origin);
+            TVector sums = winners->SumA, products = winners->ProductA;
             for (var i = 0; i < map.Registers; i++)
             {
                 var gradient = map.GradientOf(i, places, gradients, map.Counted(i));
@@ -100,7 +85,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                     gradient, TSimd.Subtract(TSimd.Load(source + map.Start(i)), means), products);
             }
 
-            (winners->Gradient, winners->Product) = (sums, products);
+            (winners->SumA, winners->ProductA) = (sums, products);
         }
     }
 

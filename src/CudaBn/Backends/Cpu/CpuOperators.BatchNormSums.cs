@@ -6,32 +6,42 @@ namespace CudaBn.Backends.Cpu;
 // order of memory; the sums of its channels wait in the first-level cache for their next run.
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
-    /// <summary>sum (x - origin) and sum (x - origin)^2 in progress, each in two registers, as additions take longer than
+    /// <summary>Two sums over a channel in progress, of values and of their products with a deviation from the origin: x -
+    /// origin and its square, or dy and dy * (x - mean). Each is in two registers, as additions take longer than
     /// loads.</summary>
-    private struct DeviationSums
-    {
-        public TVector SumA;
-        public TVector SumB;
-        public TVector SquaresA;
-        public TVector SquaresB;
-        public T Origin;
-
-        public readonly double Sum => double.CreateTruncating(TSimd.Sum(TSimd.Add(SumA, SumB)));
-
-        public readonly double Squares => double.CreateTruncating(TSimd.Sum(TSimd.Add(SquaresA, SquaresB)));
-    }
-
-    /// <summary>sum dy and sum dy * (x - mean) in progress.</summary>
-    private struct ProductSums
+    private struct ChannelSums
     {
         public TVector SumA;
         public TVector SumB;
         public TVector ProductA;
         public TVector ProductB;
+        public T Origin;
 
         public readonly double Sum => double.CreateTruncating(TSimd.Sum(TSimd.Add(SumA, SumB)));
 
         public readonly double Product => double.CreateTruncating(TSimd.Sum(TSimd.Add(ProductA, ProductB)));
+    }
+
+    /// <summary>Zeros for the channels of a block, each with the high part of its mean as origin.</summary>
+    private static ChannelSums* StartAroundMeans(ScratchMemory memory, ChannelSlices.Block block, double* means)
+    {
+        var sums = memory.Get<ChannelSums>(block.Channels);
+        for (var channel = 0; channel < block.Channels; channel++)
+            sums[channel] = new ChannelSums { Origin = Split(means[block.FirstChannel + channel]).High };
+        return sums;
+    }
+
+    /// <summary>Writes what the sums of dy and dy * (x - origin) of a block's slices come to, around the whole
+    /// means.</summary>
+    private static void StoreGradientSums(
+        ChannelSums* sums, ChannelSlices.Block block, double* means, GradientSums* partials)
+    {
+        for (var channel = 0; channel < block.Channels; channel++)
+        {
+            var rest = Split(means[block.FirstChannel + channel]).Low;
+            var sum = sums[channel].Sum;
+            partials[block.Slice(channel)] = new GradientSums(sum, sums[channel].Product - rest * sum);
+        }
     }
 
     private readonly struct MomentsJob(
@@ -45,7 +55,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         public void Run(int chunk, int worker)
         {
             var block = slices.BlockAt(chunk);
-            var sums = operators._perWorker[worker].Get<DeviationSums>(block.Channels);
+            var sums = operators._perWorker[worker].Get<ChannelSums>(block.Channels);
             var runs = block.Runs();
             var isFirst = true;
             while (runs.MoveNext())
@@ -54,7 +64,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 for (var channel = 0; channel < block.Channels; channel++, run += spatial)
                 {
                     if (isFirst)
-                        sums[channel] = new DeviationSums { Origin = OriginOf(run, runs.Length) };
+                        sums[channel] = new ChannelSums { Origin = OriginOf(run, runs.Length) };
                     Add(run, runs.Length, sums + channel);
                 }
 
@@ -65,18 +75,18 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 moments[block.Slice(channel)] = MomentsOf(block, channel, sums + channel);
         }
 
-        private Moments MomentsOf(ChannelSlices.Block block, int channel, DeviationSums* sums)
+        private Moments MomentsOf(ChannelSlices.Block block, int channel, ChannelSums* sums)
         {
-            double count = block.Length, sum = sums->Sum, squares = sums->Squares;
+            double count = block.Length, sum = sums->Sum, squares = sums->Product;
             // Farther than a deviation from the mean, the origin would cost digits of the squares: once more around it.
             // NaN comes here too.
             if (!(sum * sum / count <= squares / 2))
             {
-                *sums = new DeviationSums { Origin = sums->Origin + T.CreateTruncating(sum / count) };
+                *sums = new ChannelSums { Origin = sums->Origin + T.CreateTruncating(sum / count) };
                 var runs = block.Runs();
                 while (runs.MoveNext())
                     Add(input + runs.Offset + channel * spatial, runs.Length, sums);
-                (sum, squares) = (sums->Sum, sums->Squares);
+                (sum, squares) = (sums->Sum, sums->Product);
             }
 
             return double.IsFinite(squares)
@@ -101,10 +111,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private static void Add(T* run, long length, DeviationSums* sums)
+        private static void Add(T* run, long length, ChannelSums* sums)
         {
             var origin = TSimd.Create(sums->Origin);
-            TVector a = sums->SumA, b = sums->SumB, squareA = sums->SquaresA, squareB = sums->SquaresB;
+            TVector a = sums->SumA, b = sums->SumB, squareA = sums->ProductA, squareB = sums->ProductB;
             long i = 0;
             for (; i + 2 * TSimd.Count <= length; i += 2 * TSimd.Count)
             {
@@ -123,7 +133,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 squareA = TSimd.MultiplyAdd(x, x, squareA);
             }
 
-            (sums->SumA, sums->SumB, sums->SquaresA, sums->SquaresB) = (a, b, squareA, squareB);
+            (sums->SumA, sums->SumB, sums->ProductA, sums->ProductB) = (a, b, squareA, squareB);
         }
 
         // Squares of values beyond 1e19 leave the range of a float, not that of a double.
@@ -161,31 +171,22 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         public void Run(int chunk, int worker)
         {
             var block = slices.BlockAt(chunk);
-            var sums = operators._perWorker[worker].Get<ProductSums>(block.Channels);
-            new Span<ProductSums>(sums, block.Channels).Clear();
+            var sums = StartAroundMeans(operators._perWorker[worker], block, means);
             var runs = block.Runs();
             while (runs.MoveNext())
             {
                 var offset = runs.Offset;
                 for (var channel = 0; channel < block.Channels; channel++, offset += spatial)
-                {
-                    var mean = Split(means[block.FirstChannel + channel]).High;
-                    Add(input + offset, gradOutput + offset, runs.Length, mean, sums + channel);
-                }
+                    Add(input + offset, gradOutput + offset, runs.Length, sums + channel);
             }
 
-            for (var channel = 0; channel < block.Channels; channel++)
-            {
-                var rest = Split(means[block.FirstChannel + channel]).Low;
-                var sum = sums[channel].Sum;
-                partials[block.Slice(channel)] = new GradientSums(sum, sums[channel].Product - rest * sum);
-            }
+            StoreGradientSums(sums, block, means, partials);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private static void Add(T* x, T* gradient, long length, T mean, ProductSums* sums)
+        private static void Add(T* x, T* gradient, long length, ChannelSums* sums)
         {
-            var means = TSimd.Create(mean);
+            var means = TSimd.Create(sums->Origin);
             TVector sumA = sums->SumA, sumB = sums->SumB, productA = sums->ProductA, productB = sums->ProductB;
             long i = 0;
             for (; i + 2 * TSimd.Count <= length; i += 2 * TSimd.Count)

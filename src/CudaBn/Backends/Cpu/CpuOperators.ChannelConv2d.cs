@@ -205,8 +205,6 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             if (y >= endY || columns == 0)
                 return;
             int lanes = BlockLanes, rows = _tiles.Size(tile);
-            var registers = stackalloc TVector[2 * TSimd.MaxRows];
-            var product = (T*)registers;
             var zeros = stackalloc T[TSimd.MaxRows];
             new Span<T>(zeros, TSimd.MaxRows).Clear();
             var window = new TapWindow(
@@ -216,8 +214,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var scalars = inputs
                 + ((long)(y * g.StrideY + shiftY - band.Top) * g.InWidth + x * g.StrideX + shiftX) * rows;
             var vectors = gradients + ((long)(y - band.FirstRow) * g.OutWidth + x) * lanes;
-            MicroKernel<TSimd, TVector, T>.Run(rows, vectors, scalars, zeros, product, lanes, in window);
-            AddTile(product, rows, sums + ((long)place * _tiles.PaddedRows + _tiles.Start(tile)) * lanes, lanes);
+            sums += ((long)place * _tiles.PaddedRows + _tiles.Start(tile)) * lanes;
+            MicroKernel<TSimd, TVector, T>.Run(rows, vectors, scalars, zeros, sums, lanes, in window, add: true);
         }
 
         /// <summary>Rows of the output gradient of some images, and the rows of the input that they meet.</summary>

@@ -142,7 +142,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var biases = sums + sumElements;
             new Span<T>(sums, checked((int)(sumElements + biasElements))).Clear();
 
-            int first = (int)((long)share * _g.Batch / Shares), end = (int)((share + 1L) * _g.Batch / Shares);
+            var (first, images) = Share(_g.Batch, share, Shares);
+            var end = first + images;
             var inPlane = (nint)_g.InHeight * _g.InWidth;
             for (var image = first; image < end; image++)
             {

@@ -31,11 +31,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         var g = args.Geometry;
         var tiles = new RowTiles(g.OutChannels, TSimd.MaxRows);
-        var taps = (long)g.InChannels * g.KernelHeight * g.KernelWidth;
-        var packed = _packed.Get<T>(tiles.PaddedRows * (taps + 1) + TSimd.MaxRows);
-        var bias = packed + tiles.PaddedRows * taps;
-        PackKernel(Data(args.Weight), packed, tiles, in g, tapsInside: true);
-        PackBias(DataOrNull(args.Bias), bias, tiles);
+        var packed = PackKernel(in args, tiles, tapsInside: true, out var bias);
         var job = new FewChannelsForwardJob(this, g, Data(args.Input), packed, bias, Data(args.Output), tiles);
         _pool.Run(ref job, job.Chunks);
     }

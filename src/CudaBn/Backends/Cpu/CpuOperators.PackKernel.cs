@@ -7,15 +7,21 @@ namespace CudaBn.Backends.Cpu;
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
     /// <summary>packed[tile][tap][input channel][output channel of tile], or [tile][input channel][tap][output channel of
-    /// tile]; a padded output channel is 0.</summary>
-    private void PackKernel(T* weights, T* packed, RowTiles tiles, in Conv2dGeometry g, bool tapsInside)
+    /// tile]; a padded output channel is 0. The biases come behind.</summary>
+    private T* PackKernel(in Conv2dForwardArgs args, RowTiles tiles, bool tapsInside, out T* bias)
     {
+        var g = args.Geometry;
         var places = g.KernelHeight * g.KernelWidth;
+        var elements = (long)tiles.PaddedRows * g.InChannels * places;
+        var packed = _packed.Get<T>(elements + tiles.PaddedRows + TSimd.MaxRows);
+        bias = packed + elements;
+        PackBias(DataOrNull(args.Bias), bias, tiles);
         var taps = new KernelTaps(0, 1, g.KernelHeight, 0, 1, g.KernelWidth);
         var job = new PackKernelJob(
-            weights, (nint)g.InChannels * places, places, g.InChannels, g.KernelWidth, taps, packed, tiles,
+            Data(args.Weight), (nint)g.InChannels * places, places, g.InChannels, g.KernelWidth, taps, packed, tiles,
             rowsPerChannel: 1, tapsInside);
         _pool.Run(ref job, tiles.Count);
+        return packed;
     }
 
     /// <summary>packed[tile][tap][output channel][row of tile], or [tile][output channel][tap][row of tile]. A row is an

@@ -51,16 +51,17 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             {
                 for (var column = 0; column < _g.KernelWidth; column++)
                 {
-                    var (left, width) = OutputRange(column - _g.PaddingX, _g.StrideX, _g.InWidth, _g.OutWidth);
-                    var shift = left * _g.StrideX + column - _g.PaddingX;
+                    var shift = column - _g.PaddingX;
+                    var inside = OutputRange(shift, _g.StrideX, _g.InWidth, _g.OutWidth);
                     for (var phase = 0; phase < _phases; phase++, planes += _step)
                     {
                         var row = planes;
                         var y = first * _g.StrideY + phase - _g.PaddingY;
                         for (var i = 0; i < inRows; i++, y += _g.StrideY, row += _g.OutWidth)
                         {
-                            if (y >= 0 && y < _g.InHeight && width > 0)
-                                CopyRow(image + (nint)y * _g.InWidth + shift, row, left, width);
+                            if (y >= 0 && y < _g.InHeight)
+                                PixelPlanes<TSimd, TVector, T>.CopyStrided(
+                                    image + (nint)y * _g.InWidth + shift, _g.StrideX, row, inside, _g.OutWidth);
                             else
                                 new Span<T>(row, _g.OutWidth).Clear();
                         }
@@ -73,34 +74,5 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         /// <summary>Rows of a phase that output rows meet.</summary>
         private int InRows(int outRows) => outRows + CeilDiv(_g.KernelHeight, _g.StrideY) - 1;
-
-        /// <summary>Zeros, <paramref name="width"/> elements of the source, one per stride, and zeros up to the row's
-        /// end.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private void CopyRow(T* source, T* row, int left, int width)
-        {
-            for (var x = 0; x < left; x++)
-                row[x] = T.Zero;
-            for (var x = left + width; x < _g.OutWidth; x++)
-                row[x] = T.Zero;
-            row += left;
-            if (_g.StrideX == 1)
-            {
-                PixelPlanes<TSimd, TVector, T>.CopyRow(source, row, width);
-                return;
-            }
-
-            var i = 0;
-            // The last element's neighbour may lie outside the image.
-            for (; _g.StrideX == 2 && i + TSimd.Count < width; i += TSimd.Count)
-            {
-                TSimd.Deinterleave(
-                    TSimd.Load(source + 2 * i), TSimd.Load(source + 2 * i + TSimd.Count), out var even, out _);
-                TSimd.Store(even, row + i);
-            }
-
-            for (; i < width; i++)
-                row[i] = source[(nint)i * _g.StrideX];
-        }
     }
 }

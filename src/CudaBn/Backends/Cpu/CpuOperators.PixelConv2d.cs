@@ -97,11 +97,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         var g = args.Geometry;
         var tiles = new RowTiles(g.OutChannels, TSimd.MaxRows);
-        var taps = (long)g.InChannels * g.KernelHeight * g.KernelWidth;
-        var packed = _packed.Get<T>(tiles.PaddedRows * (taps + 1) + TSimd.MaxRows);
-        var bias = packed + tiles.PaddedRows * taps;
-        PackKernel(Data(args.Weight), packed, tiles, in g, MakeAnInnerLoop(CeilDiv(g.KernelWidth, g.StrideX)));
-        PackBias(DataOrNull(args.Bias), bias, tiles);
+        var packed = PackKernel(
+            in args, tiles, MakeAnInnerLoop(CeilDiv(g.KernelWidth, g.StrideX)), out var bias);
         var job = new PixelConv2dJob(this, g, Data(args.Input), packed, bias, Data(args.Output), tiles);
         _pool.Run(ref job, job.Chunks);
     }
@@ -142,18 +139,6 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         MakeAnInnerLoop(columns)
             ? new(channels, rows, columns, step, pitch, 1, channelTap, rowTap, columnTap)
             : new(rows, columns, channels, pitch, 1, step, rowTap, columnTap, channelTap);
-
-    /// <summary>Adds a tile of rows of two registers to rows further apart.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void AddTile(T* tile, int rows, T* sums, nint step)
-    {
-        for (var row = 0; row < rows; row++, tile += BlockLanes, sums += step)
-        {
-            TSimd.Store(TSimd.Add(TSimd.Load(sums), TSimd.Load(tile)), sums);
-            TSimd.Store(
-                TSimd.Add(TSimd.Load(sums + TSimd.Count), TSimd.Load(tile + TSimd.Count)), sums + TSimd.Count);
-        }
-    }
 
     /// <summary>A chunk is a band of output rows of an image.</summary>
     private readonly struct PixelConv2dJob : IChunkJob
@@ -199,12 +184,11 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         public void Run(int chunk, int worker)
         {
-            int image = chunk / _bands, band = chunk % _bands;
-            int firstRow = (int)((long)band * _g.OutHeight / _bands);
-            int endRow = (int)((long)(band + 1) * _g.OutHeight / _bands);
-            var rows = endRow - firstRow + KernelRows(0) - 1;
+            var (image, band) = Math.DivRem(chunk, _bands);
+            var (firstRow, outRows) = Share(_g.OutHeight, band, _bands);
+            var rows = outRows + KernelRows(0) - 1;
             var step = PixelPlanes<TSimd, TVector, T>.Step(rows * Pitch + _g.PaddingX);
-            var pixels = CeilDiv((endRow - firstRow) * Pitch, BlockLanes) * BlockLanes;
+            var pixels = CeilDiv(outRows * Pitch, BlockLanes) * BlockLanes;
 
             // The last register of pixels reads past the end of the last plane.
             var planes = (long)_g.InChannels * Phases * step;
@@ -219,7 +203,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
             else
             {
-                CopyPhases(source, 2 * firstRow - _g.PaddingY, rows, copy, step);
+                CopyPhases(source, _g.StrideY * firstRow - _g.PaddingY, rows, copy, step);
             }
 
             new Span<T>(copy + planes, slack).Clear();
@@ -228,12 +212,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var output = _output + image * _g.OutChannels * plane + firstRow * _g.OutWidth;
             if (IsPointwise)
             {
-                RunPointwise(copy, step, results, output, (endRow - firstRow) * _g.OutWidth);
+                RunPointwise(copy, step, results, output, outRows * _g.OutWidth);
                 return;
             }
 
             for (var tile = 0; tile < _tiles.Count; tile++)
-                RunTile(copy, step, tile, results, pixels, output + _tiles.Start(tile) * plane, endRow - firstRow);
+                RunTile(copy, step, tile, results, pixels, output + _tiles.Start(tile) * plane, outRows);
         }
 
         /// <summary>Rows and columns of the kernel that meet a phase.</summary>
@@ -250,14 +234,17 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 for (var phase = 0; phase < Phases; phase++, planes += step)
                 {
                     var (rowPhase, columnPhase) = Math.DivRem(phase, _columnPhases);
+                    var shift = columnPhase - _g.PaddingX;
+                    var inside = OutputRange(shift, _g.StrideX, _g.InWidth, Pitch);
                     for (var row = 0; row < rows; row++)
                     {
-                        var y = first + 2 * row + rowPhase;
+                        var y = first + _g.StrideY * row + rowPhase;
                         var destination = planes + (nint)row * Pitch;
                         if (y < 0 || y >= _g.InHeight)
                             new Span<T>(destination, Pitch).Clear();
                         else
-                            CopyEveryOther(source + (nint)y * _g.InWidth, columnPhase - _g.PaddingX, destination);
+                            PixelPlanes<TSimd, TVector, T>.CopyStrided(
+                                source + (nint)y * _g.InWidth + shift, _g.StrideX, destination, inside, Pitch);
                     }
 
                     new Span<T>(planes + (nint)rows * Pitch, step - rows * Pitch).Clear();
@@ -265,24 +252,6 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
                 source += (nint)_g.InHeight * _g.InWidth;
             }
-        }
-
-        /// <summary>Writes a row of pixels from columns first, first + 2, ..., those outside the input being zeros.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void CopyEveryOther(T* row, int first, T* destination)
-        {
-            int pitch = Pitch, x = 0;
-            for (; x < pitch && first + 2 * x < 0; x++)
-                destination[x] = T.Zero;
-            for (; x + TSimd.Count <= pitch && first + 2 * (x + TSimd.Count) <= _g.InWidth; x += TSimd.Count)
-            {
-                var source = row + first + 2 * x;
-                TSimd.Deinterleave(TSimd.Load(source), TSimd.Load(source + TSimd.Count), out var even, out _);
-                TSimd.Store(even, destination + x);
-            }
-
-            for (; x < pitch; x++)
-                destination[x] = first + 2 * x < _g.InWidth ? row[first + 2 * x] : T.Zero;
         }
 
         /// <summary>Pixels are used by one weight of each output channel only, so all tiles of channels take their turn on

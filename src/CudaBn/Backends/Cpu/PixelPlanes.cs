@@ -60,5 +60,48 @@ internal static unsafe class PixelPlanes<TSimd, TVector, T>
             destination[x] = source[x];
     }
 
+    /// <summary>Writes a row: one element of the source per stride where they are inside it, zeros elsewhere.</summary>
+    /// <param name="source">What element 0 of the row would be, which may lie outside.</param>
+    /// <param name="stride">Elements of the source per element of the row.</param>
+    /// <param name="row">The row.</param>
+    /// <param name="inside">The elements of the row that are inside the source.</param>
+    /// <param name="length">The elements of the row.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void CopyStrided(T* source, int stride, T* row, (int First, int Count) inside, int length)
+    {
+        var (left, width) = inside.Count > 0 ? inside : (length, 0);
+        for (var x = 0; x < left; x++)
+            row[x] = T.Zero;
+        for (var x = left + width; x < length; x++)
+            row[x] = T.Zero;
+        row += left;
+        source += (nint)left * stride;
+        if (stride == 1)
+        {
+            CopyRow(source, row, width);
+            return;
+        }
+
+        if (stride == 2 && width > TSimd.Count)
+        {
+            for (var x = 0; x + TSimd.Count < width; x += TSimd.Count)
+            {
+                TSimd.Deinterleave(
+                    TSimd.Load(source + 2 * x), TSimd.Load(source + 2 * x + TSimd.Count), out var even, out _);
+                TSimd.Store(even, row + x);
+            }
+
+            // The last element's neighbour may lie outside the source, so the last register ends with that element.
+            var last = width - TSimd.Count;
+            var end = source + 2 * last - 1;
+            TSimd.Deinterleave(TSimd.Load(end), TSimd.Load(end + TSimd.Count), out _, out var odd);
+            TSimd.Store(odd, row + last);
+            return;
+        }
+
+        for (var x = 0; x < width; x++)
+            row[x] = source[(nint)x * stride];
+    }
+
     private static void Clear(T* elements, int count) => new Span<T>(elements, count).Clear();
 }
