@@ -20,7 +20,7 @@ public partial class Conv2dBenchmarks : OperatorBenchmarks<Conv2dShape>
     {
         Tensor input = Normal(InputShape), weight = Normal(WeightShape), output = Empty(OutputShape);
         return new(
-            () => Backend.Conv2dForward(new Conv2dForwardArgs(Shape.Geometry, input, weight, Bias: null, output)),
+            () => Backend.ConvForward(new ConvForwardArgs(Shape.Geometry, input, weight, Bias: null, output)),
             () => Conv2dCheck.Forward(Shape.Geometry, input, weight, output));
     });
 
@@ -47,7 +47,7 @@ public partial class Conv2dBenchmarks : OperatorBenchmarks<Conv2dShape>
         // Read by the weight's gradient alone.
         var input = gradInput;
         return new(
-            () => Backend.Conv2dBackward(new Conv2dBackwardArgs(
+            () => Backend.ConvBackward(new ConvBackwardArgs(
                 Shape.Geometry, input, weight, gradOutput, gradInput, GradWeight: null, GradBias: null)),
             () => Conv2dCheck.InputGradient(Shape.Geometry, weight, gradOutput, gradInput));
     });
@@ -61,7 +61,7 @@ public partial class Conv2dBenchmarks : OperatorBenchmarks<Conv2dShape>
         Tensor input = Normal(InputShape), weight = Normal(WeightShape), gradOutput = Normal(OutputShape);
         var gradWeight = Empty(WeightShape);
         return new(
-            () => Backend.Conv2dBackward(new Conv2dBackwardArgs(
+            () => Backend.ConvBackward(new ConvBackwardArgs(
                 Shape.Geometry, input, weight, gradOutput, GradInput: null, gradWeight, GradBias: null)),
             () => Conv2dCheck.WeightGradient(Shape.Geometry, input, gradOutput, gradWeight));
     });

@@ -9,7 +9,7 @@ public static class Conv2dCheck
     private const int WeightSamples = 24;
 
     /// <summary>output[n, o, y, x] = sum of input[n, c, y*s + i - p, x*s + j - p] * weight[o, c, i, j].</summary>
-    public static void Forward(Conv2dGeometry g, Tensor input, Tensor weight, Tensor output)
+    public static void Forward(ConvGeometry g, Tensor input, Tensor weight, Tensor output)
     {
         using HostValues x = new(input), w = new(weight), y = new(output);
         foreach (var index in Check.Samples(y.Count))
@@ -41,7 +41,7 @@ public static class Conv2dCheck
 
     /// <summary>gradInput[n, c, r, q] = sum of gradOutput[n, o, y, x] * weight[o, c, i, j] where y*s + i - p = r and
     /// x*s + j - p = q.</summary>
-    public static void InputGradient(Conv2dGeometry g, Tensor weight, Tensor gradOutput, Tensor gradInput)
+    public static void InputGradient(ConvGeometry g, Tensor weight, Tensor gradOutput, Tensor gradInput)
     {
         using HostValues w = new(weight), dy = new(gradOutput), dx = new(gradInput);
         foreach (var index in Check.Samples(dx.Count))
@@ -74,7 +74,7 @@ public static class Conv2dCheck
     }
 
     /// <summary>gradWeight[o, c, i, j] = sum of gradOutput[n, o, y, x] * input[n, c, y*s + i - p, x*s + j - p].</summary>
-    public static void WeightGradient(Conv2dGeometry g, Tensor input, Tensor gradOutput, Tensor gradWeight)
+    public static void WeightGradient(ConvGeometry g, Tensor input, Tensor gradOutput, Tensor gradWeight)
     {
         using HostValues x = new(input), dy = new(gradOutput), dw = new(gradWeight);
         long[] ends = [0, dw.Count - 1];

@@ -44,7 +44,7 @@ public static class NetworkCheck
 
     private static Values Convolve(Conv2d conv, Values x)
     {
-        var size = (x.Size + 2 * conv.Padding.Height - conv.Kernel.Height) / conv.Stride.Height + 1;
+        var size = (x.Size + conv.Padding.Top + conv.Padding.Bottom - conv.Kernel.Height) / conv.Stride.Height + 1;
         using HostValues weight = new(conv.Weight!.Value);
         using var bias = conv.Bias is null ? null : new HostValues(conv.Bias.Value);
         var y = Values.Of(conv.OutChannels, size);
@@ -56,8 +56,8 @@ public static class NetworkCheck
             {
                 var (rest, right) = Math.DivRem((int)tap, conv.Kernel.Width);
                 var (from, down) = Math.DivRem(rest, conv.Kernel.Height);
-                var inRow = row * conv.Stride.Height + down - conv.Padding.Height;
-                var inColumn = column * conv.Stride.Width + right - conv.Padding.Width;
+                var inRow = row * conv.Stride.Height + down - conv.Padding.Top;
+                var inColumn = column * conv.Stride.Width + right - conv.Padding.Left;
                 if (inRow < 0 || inRow >= x.Size || inColumn < 0 || inColumn >= x.Size)
                     continue;
                 sum.Add(

@@ -55,7 +55,7 @@ public sealed class OnnxModel
                 case Conv2d conv:
                     model.Convolve(
                         conv.Weight!.Value, conv.Bias?.Value, (conv.Kernel.Height, conv.Kernel.Width), conv.Stride.Height,
-                        conv.Padding.Height);
+                        conv.Padding.Top);
                     break;
                 case BatchNorm norm:
                     model.Normalize(

@@ -40,7 +40,7 @@ public sealed record Conv2dShape(
         2 * OutputElements * InChannels * Kernel * Kernel,
         sizeof(float) * (InputElements + WeightElements + OutputElements));
 
-    public Conv2dGeometry Geometry => new(
+    public ConvGeometry Geometry => new(
         Batch, InChannels, Size, Size, OutChannels, OutSize, OutSize, Kernel, Kernel, Stride, Stride, Padding, Padding);
 
     public override string ToString() =>

@@ -66,13 +66,13 @@ public abstract class Backend : IDisposable
     /// <param name="args">The data set and the batch.</param>
     public abstract void GatherBatch(in GatherBatchArgs args);
 
-    /// <summary>Convolution.</summary>
+    /// <summary>Convolution of signals, images or volumes.</summary>
     /// <param name="args">Sizes and tensors.</param>
-    public abstract void Conv2dForward(in Conv2dForwardArgs args);
+    public abstract void ConvForward(in ConvForwardArgs args);
 
     /// <summary>The gradients of convolution.</summary>
     /// <param name="args">Sizes and tensors.</param>
-    public abstract void Conv2dBackward(in Conv2dBackwardArgs args);
+    public abstract void ConvBackward(in ConvBackwardArgs args);
 
     /// <summary>Batch normalization with the statistics of the batch.</summary>
     /// <param name="args">Sizes and tensors.</param>

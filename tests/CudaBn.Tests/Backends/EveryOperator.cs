@@ -19,6 +19,12 @@ public sealed class EveryOperator : IDisposable
         run.RunLayer("conv", new Conv2d(3, 13, 3, padding: 1), [65, 3, 14, 14]);
         run.RunLayer("conv strided", new Conv2d(20, 50, (3, 2), stride: 2), [33, 20, 9, 8]);
         run.RunLayer("conv one channel", new Conv2d(1, 20, 5), [33, 1, 28, 28]);
+        run.RunLayer("conv groups", new Conv2d(8, 12, 3, padding: 1, groups: 2), [33, 8, 9, 14]);
+        run.RunLayer("conv depthwise", new Conv2d(5, 10, 3, stride: 2, padding: 1, groups: 5), [33, 5, 31, 30]);
+        run.RunLayer("conv dilated", new Conv2d(4, 6, 3, padding: 2, dilation: 2), [3, 4, 21, 40]);
+        run.RunLayer("conv signal", new Conv1d(6, 9, 5, stride: 2, padding: (4, 0)), [20, 6, 100]);
+        run.RunLayer("conv volume", new Conv3d(3, 7, 3, padding: 1), [4, 3, 6, 9, 11]);
+        run.RunLayer("conv volume depthwise", new Conv3d(3, 3, 3, padding: 1, groups: 3), [4, 3, 6, 9, 11]);
         run.RunLayer("linear", new Linear(257, 100), [300, 257]);
         run.RunLayer("batch norm", new BatchNorm(5), [40, 5, 33, 33]);
         run.RunLayer("batch norm matrix", new BatchNorm(7), [20000, 7]);

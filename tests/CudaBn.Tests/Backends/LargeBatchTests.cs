@@ -74,7 +74,7 @@ public class LargeBatchTests(TestBackend backend, DType dtype) : BackendFixture(
     public void Conv2d_ForwardAndBackward()
     {
         // Integers so small that even the sums over the whole batch stay below 2^24.
-        var c = new Conv2dCase(Batch, 1, 2, 2, 2, 2, 1, 0, true);
+        var c = new ConvCase(Batch, 1, 2, 2, 2, 2, 1, 0, true);
         var layer = OnDevice(c.CreateLayer());
         var x = RandomVector.Integers(1, 4 * Batch, 2);
         var weight = RandomVector.Integers(2, 8, 3);

@@ -23,7 +23,7 @@ public class WorkTests
         int batch, int inChannels, int outChannels, int size, int kernel, int stride, int padding)
     {
         var shape = new Conv2dShape(batch, inChannels, outChannels, size, kernel, stride, padding);
-        var outSize = ReferenceConv2d.OutputSize(size, kernel, stride, padding);
+        var outSize = new ReferenceAxis(size, kernel, stride, padding, padding).OutputSize;
         Assert.That(shape.OutSize, Is.EqualTo(outSize));
         Assert.That(
             shape.Work.Flops,

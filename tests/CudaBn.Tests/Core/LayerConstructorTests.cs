@@ -21,6 +21,39 @@ public class LayerConstructorTests
             () => _ = new Conv2d(1, 1, (height, width)), "Conv2d", $"kernel {height}x{width}");
         ErrorAssert.Throws<ArgumentException>(
             () => _ = new Conv2d(1, 1, 3, stride: (height, width)), "Conv2d", $"stride {height}x{width}");
+        ErrorAssert.Throws<ArgumentException>(
+            () => _ = new Conv2d(1, 1, 3, dilation: (height, width)), "Conv2d", $"dilation {height}x{width}");
+    }
+
+    [TestCase(0)]
+    [TestCase(-2)]
+    public void Conv2d_GroupsNotPositive_NamesThem(int groups) => ErrorAssert.Throws<ArgumentException>(
+        () => _ = new Conv2d(4, 4, 3, groups: groups), "Conv2d", $"not {groups}");
+
+    [TestCase(4, 6, 4)]
+    [TestCase(3, 6, 2)]
+    [TestCase(4, 4, 8)]
+    public void Conv2d_ChannelsThatGroupsDoNotDivide_NamesThem(int inChannels, int outChannels, int groups) =>
+        ErrorAssert.Throws<ArgumentException>(
+            () => _ = new Conv2d(inChannels, outChannels, 3, groups: groups), "Conv2d", $"{inChannels} channels in",
+            $"{outChannels} out", $"{groups} equal groups");
+
+    [Test]
+    public void Conv2d_NegativePaddingOfOneSide_NamesBoth() => ErrorAssert.Throws<ArgumentException>(
+        () => _ = new Conv2d(1, 1, 3, padding: new Padding2d(0, 0, 1, -2)), "Conv2d", "padding 0x1+-2");
+
+    [Test]
+    public void Conv1dAndConv3d_SizesOutsideTheirRange_NameThem()
+    {
+        ErrorAssert.Throws<ArgumentException>(() => _ = new Conv1d(0, 1, 3), "Conv1d", "0 in");
+        ErrorAssert.Throws<ArgumentException>(() => _ = new Conv1d(1, 1, 0), "Conv1d", "kernel 0 ");
+        ErrorAssert.Throws<ArgumentException>(() => _ = new Conv1d(1, 1, 3, stride: -1), "Conv1d", "stride -1 ");
+        ErrorAssert.Throws<ArgumentException>(() => _ = new Conv1d(1, 1, 3, dilation: 0), "Conv1d", "dilation 0 ");
+        ErrorAssert.Throws<ArgumentException>(() => _ = new Conv1d(1, 1, 3, padding: (2, -1)), "Conv1d", "padding 2+-1");
+        ErrorAssert.Throws<ArgumentException>(() => _ = new Conv1d(3, 3, 3, groups: 2), "Conv1d", "2 equal groups");
+        ErrorAssert.Throws<ArgumentException>(() => _ = new Conv3d(1, 1, (3, 0, 2)), "Conv3d", "kernel 3x0x2");
+        ErrorAssert.Throws<ArgumentException>(
+            () => _ = new Conv3d(1, 1, 3, padding: new Padding3d(0, -1, 0, 0, 0, 0)), "Conv3d", "padding 0+-1x0x0");
     }
 
     [TestCase(-1, 0)]
@@ -97,9 +130,20 @@ public class LayerConstructorTests
         Assert.That((conv.InChannels, conv.OutChannels, conv.HasBias), Is.EqualTo((2, 3, false)));
         Assert.That(
             (conv.Kernel, conv.Stride, conv.Padding),
-            Is.EqualTo((new Size2d(4, 5), new Size2d(6, 7), new Size2d(8, 9))));
+            Is.EqualTo((new Size2d(4, 5), new Size2d(6, 7), new Padding2d(8, 8, 9, 9))));
+        Assert.That((conv.Dilation, conv.Groups), Is.EqualTo((new Size2d(1, 1), 1)));
         var plain = new Conv2d(2, 3, 4);
-        Assert.That((plain.Stride, plain.Padding, plain.HasBias), Is.EqualTo((new Size2d(1, 1), new Size2d(0, 0), true)));
+        Assert.That((plain.Stride, plain.Padding, plain.HasBias), Is.EqualTo((new Size2d(1, 1), new Padding2d(0, 0, 0, 0), true)));
+        var grouped = new Conv2d(4, 6, 3, padding: new Size2d(1, 2), dilation: (2, 3), groups: 2);
+        Assert.That(
+            (grouped.Padding, grouped.Dilation, grouped.Groups), Is.EqualTo((new Padding2d(1, 1, 2, 2), new Size2d(2, 3), 2)));
+        var signal = new Conv1d(1, 2, 3, 4, (5, 6), 7);
+        Assert.That(
+            (signal.Kernel, signal.Stride, signal.Padding, signal.Dilation), Is.EqualTo((3, 4, new Padding1d(5, 6), 7)));
+        var volume = new Conv3d(1, 2, (3, 4, 5), 2, (1, 2, 3));
+        Assert.That(
+            (volume.Kernel, volume.Stride, volume.Padding, volume.Dilation),
+            Is.EqualTo((new Size3d(3, 4, 5), new Size3d(2, 2, 2), new Padding3d(1, 1, 2, 2, 3, 3), new Size3d(1, 1, 1))));
         var pool = new MaxPool2d((3, 2));
         Assert.That((pool.Window, pool.Stride, pool.Padding), Is.EqualTo(((Size2d)(3, 2), (Size2d)(3, 2), (Size2d)0)));
         var linear = new Linear(5, 6);

@@ -21,6 +21,37 @@ public class LayerInputTests(Device device)
         new Conv2d(3, 4, (5, 4), padding: 1), [2, 3, 3, 2], shape, "Conv2d 'it'", "kernel 5x4", padded,
         $"{new Shape(shape)}");
 
+    [Test]
+    public void Conv2d_DilatedKernelLargerThanThePaddedInput_NamesWhatItSpans() => Refuses(
+        new Conv2d(3, 4, (3, 2), padding: new Padding2d(1, 0, 0, 2), dilation: (4, 3)), [2, 3, 8, 2], [2, 3, 7, 2],
+        "Conv2d 'it'", "kernel 3x2, 9x4 with dilation 4x3,", "8x4", "[2, 3, 7, 2]");
+
+    [Test]
+    public void Conv2d_PaddedInputBeyondInt_NamesIt() => Refuses(
+        new Conv2d(1, 1, 1, stride: int.MaxValue, padding: new Padding2d(0, int.MaxValue - 1, 0, 0)), [1, 1, 1, 2],
+        [1, 1, 2, 2], "Conv2d 'it'", "2147483648x2", "[1, 1, 2, 2]");
+
+    [TestCase(new[] { 2, 3 })]
+    [TestCase(new[] { 2, 2, 8 })]
+    [TestCase(new[] { 2, 3, 8, 8 })]
+    public void Conv1d_OtherShape_NamesIt(int[] shape) =>
+        Refuses(new Conv1d(3, 4, 3), [2, 3, 8], shape, "Conv1d 'it'", "[N, 3, L]", $"{new Shape(shape)}");
+
+    [Test]
+    public void Conv1d_KernelLargerThanThePaddedInput_NamesBoth() => Refuses(
+        new Conv1d(3, 4, 5, padding: (0, 1)), [2, 3, 4], [2, 3, 3], "Conv1d 'it'", "kernel 5 ", "input 4 of", "[2, 3, 3]");
+
+    [TestCase(new[] { 2, 3, 8, 8 })]
+    [TestCase(new[] { 2, 4, 8, 8, 8 })]
+    public void Conv3d_OtherShape_NamesIt(int[] shape) => Refuses(
+        new Conv3d(3, 4, 3), [2, 3, 4, 4, 4], shape, "Conv3d 'it'", "[N, 3, D, H, W]", $"{new Shape(shape)}");
+
+    [TestCase(new[] { 2, 3, 1, 8, 8 }, "2x8x8")]
+    [TestCase(new[] { 2, 3, 3, 8, 1 }, "4x8x1")]
+    public void Conv3d_KernelLargerThanThePaddedInput_NamesBoth(int[] shape, string padded) => Refuses(
+        new Conv3d(3, 4, (3, 1, 2), padding: new Padding3d(1, 0, 0, 0, 0, 0)), [2, 3, 2, 1, 2], shape, "Conv3d 'it'",
+        "kernel 3x1x2", padded, $"{new Shape(shape)}");
+
     [TestCase(new[] { 2, 3 })]
     [TestCase(new[] { 2, 8, 8 })]
     [TestCase(new[] { 2, 3, 8, 8, 1 })]
@@ -162,7 +193,9 @@ public class LayerInputTests(Device device)
 
     private static IEnumerable<(Layer Layer, Shape Shape)> OneOfEach() =>
     [
+        (new Conv1d(3, 4, 3), [2, 3, 8]),
         (new Conv2d(3, 4, 3), [2, 3, 8, 8]),
+        (new Conv3d(3, 4, 3), [2, 3, 4, 4, 4]),
         (new MaxPool2d(2), [2, 3, 8, 8]),
         (new BatchNorm(3), [2, 3, 8]),
         (new ReLU(), [2, 3]),

@@ -7,7 +7,9 @@ public class LayerLifeCycleTests(Device device)
 {
     private static IEnumerable<(Layer Layer, Shape Input)> OneOfEach() =>
     [
+        (new Conv1d(3, 4, 3), [2, 3, 8]),
         (new Conv2d(3, 4, 3), [2, 3, 8, 8]),
+        (new Conv3d(3, 4, 3), [2, 3, 4, 4, 4]),
         (new MaxPool2d(2), [2, 3, 8, 8]),
         (new BatchNorm(3), [2, 3, 8]),
         (new ReLU(), [2, 3]),

@@ -14,6 +14,13 @@ public class LayerGradientTests(TestBackend backend, DType dtype) : BackendFixtu
         Case("conv", () => new Conv2d(2, 3, 3), [3, 2, 5, 6]),
         Case("conv stride padding", () => new Conv2d(3, 5, (3, 2), stride: (2, 1), padding: (1, 2)), [2, 3, 5, 4]),
         Case("conv without bias", () => new Conv2d(1, 13, 2, stride: 3, bias: false), [17, 1, 6, 5]),
+        Case("conv groups", () => new Conv2d(4, 6, (3, 2), padding: (1, 0), groups: 2), [2, 4, 4, 5]),
+        Case(
+            "conv depthwise", () => new Conv2d(3, 6, 3, stride: 2, padding: new Padding2d(0, 1, 2, 0), groups: 3), [2, 3, 5, 6]),
+        Case("conv dilated", () => new Conv2d(3, 4, (2, 3), stride: (1, 2), padding: 2, dilation: (3, 2)), [2, 3, 5, 6]),
+        Case("conv signal", () => new Conv1d(3, 4, 3, stride: 2, padding: (2, 1), dilation: 2), [3, 3, 9]),
+        Case("conv volume", () => new Conv3d(2, 3, (2, 3, 2), stride: (2, 1, 1), padding: (1, 1, 0)), [2, 2, 4, 3, 4]),
+        Case("conv volume depthwise", () => new Conv3d(2, 2, 2, dilation: (2, 1, 2), groups: 2), [2, 2, 4, 3, 4]),
         Case("linear", () => new Linear(7, 5), [4, 7]),
         Case("linear without bias", () => new Linear(13, 17, bias: false), [3, 13]),
         Case("flatten", () => new Flatten(), [3, 2, 2, 2]),

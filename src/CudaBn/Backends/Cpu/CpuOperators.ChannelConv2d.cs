@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Backends.Cpu;
 
@@ -32,18 +31,17 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         return channels > (block > SecondLevelBytes ? images / 2 : images);
     }
 
-    private void ChannelConv2dWeightGradient(in Conv2dBackwardArgs args, Tensor gradWeight)
+    private void ChannelConv2dWeightGradient(in Conv2dBackwardCall<T> call)
     {
-        var g = args.Geometry;
-        var job = new ChannelConv2dWeightGradientJob(
-            this, g, Data(args.Input), Data(args.GradOutput), partials: null);
+        var g = call.Geometry;
+        var job = new ChannelConv2dWeightGradientJob(this, g, call.Input, call.GradOutput, partials: null);
         var partials = _shared.Get<T>(job.Shares * job.ElementsPerShare);
-        job = new ChannelConv2dWeightGradientJob(this, g, Data(args.Input), Data(args.GradOutput), partials);
+        job = new ChannelConv2dWeightGradientJob(this, g, call.Input, call.GradOutput, partials);
         _pool.Run(ref job, job.Chunks);
 
         // Share by share, in order: the same sum for any number of threads.
         SumRows(partials, job.Shares, job.ElementsPerShare, job.ElementsPerShare, partials);
-        job.Store(partials, Data(gradWeight), DataOrNull(args.GradBias));
+        job.Store(partials, call.GradWeight, call.GradBias);
     }
 
     /// <summary>A chunk is a share of the images and a part of the panels of output channels. Its sums, [panel][kernel
@@ -160,7 +158,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             for (var image = band.FirstImage; image < band.EndImage; image++)
             {
                 var view = new MatrixView<T>(
-                    input + image * g.InChannels * plane + band.Top * g.InWidth, band.InPlaces, g.InChannels, 1, plane);
+                    input + image * g.InImage + band.Top * g.InWidth, band.InPlaces, g.InChannels, 1, plane);
                 PackJob.Pack(view, _tiles.Start(tile), _tiles.Size(tile), inputs);
                 inputs += band.InPlaces * _tiles.Size(tile);
             }
@@ -173,7 +171,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             for (var image = band.FirstImage; image < band.EndImage; image++)
             {
                 var view = new MatrixView<T>(
-                    gradOutput + image * g.OutChannels * plane + band.FirstRow * g.OutWidth, band.OutPlaces, g.OutChannels,
+                    gradOutput + image * g.OutImage + band.FirstRow * g.OutWidth, band.OutPlaces, g.OutChannels,
                     1, plane);
                 PackJob.Pack(view, panel * BlockLanes, BlockLanes, gradients);
                 gradients += band.OutPlaces * BlockLanes;
@@ -197,7 +195,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void RunPlace(int place, int tile, T* gradients, T* inputs, in Band band, T* sums)
         {
-            int shiftY = place / g.KernelWidth - g.PaddingY, shiftX = place % g.KernelWidth - g.PaddingX;
+            var shiftY = place / g.KernelWidth * g.DilationY - g.PaddingY;
+            var shiftX = place % g.KernelWidth * g.DilationX - g.PaddingX;
             var (y, rowCount) = OutputRange(shiftY, g.StrideY, g.InHeight, g.OutHeight);
             var (x, columns) = OutputRange(shiftX, g.StrideX, g.InWidth, g.OutWidth);
             var endY = Math.Min(band.EndRow, y + rowCount);
@@ -225,7 +224,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             {
                 (FirstImage, EndImage, FirstRow, EndRow) = (firstImage, endImage, firstRow, endRow);
                 Top = Math.Max(0, firstRow * g.StrideY - g.PaddingY);
-                var bottom = Math.Min(g.InHeight, (endRow - 1) * g.StrideY - g.PaddingY + g.KernelHeight);
+                var bottom = Math.Min(g.InHeight, (endRow - 1) * g.StrideY - g.PaddingY + g.SpanY);
                 OutPlaces = (endRow - firstRow) * g.OutWidth;
                 InPlaces = Math.Max(0, bottom - Top) * g.InWidth;
             }

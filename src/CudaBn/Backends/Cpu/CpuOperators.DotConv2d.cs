@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Backends.Cpu;
 
@@ -34,19 +33,19 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         IsPlain(in g) && g.KernelHeight == 1 && g.KernelWidth == 1
         && g.OutHeight * g.OutWidth % BlockLanes == 0 && g.OutHeight * g.OutWidth >= PixelsPerPointwiseBand;
 
-    private void DotConv2dWeightGradient(in Conv2dBackwardArgs args, Tensor gradWeight)
+    private void DotConv2dWeightGradient(in Conv2dBackwardCall<T> call)
     {
-        var g = args.Geometry;
-        var hasBias = args.GradBias is not null;
-        var job = new DotWeightGradientJob(this, g, Data(args.Input), Data(args.GradOutput), hasBias, partials: null);
+        var g = call.Geometry;
+        var hasBias = call.GradBias != null;
+        var job = new DotWeightGradientJob(this, g, call.Input, call.GradOutput, hasBias, partials: null);
         var partials = _shared.Get<T>((long)job.Shares * job.ElementsPerShare);
-        job = new DotWeightGradientJob(this, g, Data(args.Input), Data(args.GradOutput), hasBias, partials);
+        job = new DotWeightGradientJob(this, g, call.Input, call.GradOutput, hasBias, partials);
         _pool.Run(ref job, job.Chunks);
 
         // Share by share, in order: the same sum for any number of threads.
-        SumRows(partials, job.Shares, job.Weights, job.ElementsPerShare, Data(gradWeight));
-        if (args.GradBias is { } gradBias)
-            SumRows(partials + job.Weights, job.Shares, g.OutChannels, job.ElementsPerShare, Data(gradBias));
+        SumRows(partials, job.Shares, job.Weights, job.ElementsPerShare, call.GradWeight);
+        if (hasBias)
+            SumRows(partials + job.Weights, job.Shares, g.OutChannels, job.ElementsPerShare, call.GradBias);
     }
 
     /// <summary>A chunk is a share of the images and a part of the sums. Those of the weights, and those of the biases
@@ -81,7 +80,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 // Rows do not matter: a block of pixels is one.
                 var rows = g.OutHeight * g.OutWidth / BlockLanes;
                 g = new Conv2dGeometry(
-                    g.Batch, g.InChannels, rows, BlockLanes, g.OutChannels, rows, BlockLanes, 1, 1, 1, 1, 0, 0);
+                    g.Batch, g.InChannels, rows, BlockLanes, g.OutChannels, rows, BlockLanes, 1, 1, 1, 1, 0, 0, 1, 1,
+                    g.InImage, g.OutImage);
             }
 
             (_operators, _g, _hasBias) = (operators, g, hasBias);
@@ -144,11 +144,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
             var (first, images) = Share(_g.Batch, share, Shares);
             var end = first + images;
-            var inPlane = (nint)_g.InHeight * _g.InWidth;
             for (var image = first; image < end; image++)
             {
-                var gradients = _gradOutput + image * _g.OutChannels * Plane;
-                var input = _input + image * _g.InChannels * inPlane;
+                var gradients = _gradOutput + image * _g.OutImage;
+                var input = _input + image * _g.InImage;
                 for (var row = 0; row < _g.OutHeight; row += _bandRows)
                 {
                     int rows = Math.Min(_bandRows, _g.OutHeight - row), pixels = rows * _g.OutWidth;
@@ -162,8 +161,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                     }
                     else if (image + 1 < end)
                     {
-                        next = gradients + _g.OutChannels * Plane;
-                        nextInput = input + _g.InChannels * inPlane;
+                        next = gradients + _g.OutImage;
+                        nextInput = input + _g.InImage;
                     }
 
                     if (_inPlace)

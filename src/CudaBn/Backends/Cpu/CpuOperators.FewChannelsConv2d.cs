@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Backends.Cpu;
 
@@ -27,12 +26,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         return (double)pixels / (CeilDiv(pixels, BlockLanes) * BlockLanes);
     }
 
-    private void FewChannelsForward(in Conv2dForwardArgs args)
+    private void FewChannelsForward(in Conv2dForwardCall<T> call)
     {
-        var g = args.Geometry;
+        var g = call.Geometry;
         var tiles = new RowTiles(g.OutChannels, TSimd.MaxRows);
-        var packed = PackKernel(in args, tiles, tapsInside: true, out var bias);
-        var job = new FewChannelsForwardJob(this, g, Data(args.Input), packed, bias, Data(args.Output), tiles);
+        var packed = PackKernel(in call, tiles, tapsInside: true, out var bias);
+        var job = new FewChannelsForwardJob(this, g, call.Input, packed, bias, call.Output, tiles);
         _pool.Run(ref job, job.Chunks);
     }
 
@@ -74,8 +73,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var (image, band) = Math.DivRem(chunk, _bands);
             int row = band * _bandRows, rows = Math.Min(_bandRows, _g.OutHeight - row), pixels = rows * _g.OutWidth;
             var inputs = _operators._perWorker[worker].Get<T>(_columns.Elements);
-            _columns.Copy(_input + (nint)image * _g.InChannels * _g.InHeight * _g.InWidth, row, rows, inputs);
-            var output = _output + image * _g.OutChannels * Plane + row * _g.OutWidth;
+            _columns.Copy(_input + image * _g.InImage, row, rows, inputs);
+            var output = _output + image * _g.OutImage + row * _g.OutWidth;
             for (var tile = 0; tile < _tiles.Count; tile++)
                 RunTile(inputs, tile, output + _tiles.Start(tile) * Plane, pixels);
         }
@@ -88,7 +87,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var weights = _packed + (nint)start * _g.InChannels * places;
             var window = new TapWindow(
                 _g.InChannels, _g.KernelHeight, _g.KernelWidth,
-                _g.KernelWidth * _columns.ColumnStep, _g.OutWidth, _columns.ColumnStep,
+                _g.KernelWidth * _columns.ColumnStep, _g.DilationY * _g.OutWidth, _columns.ColumnStep,
                 places * rows, _g.KernelWidth * rows, rows);
             var registers = stackalloc TVector[2 * TSimd.MaxRows];
             var results = (T*)registers;

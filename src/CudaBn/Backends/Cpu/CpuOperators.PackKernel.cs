@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Backends.Cpu;
 
@@ -8,17 +7,17 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
     /// <summary>packed[tile][tap][input channel][output channel of tile], or [tile][input channel][tap][output channel of
     /// tile]; a padded output channel is 0. The biases come behind.</summary>
-    private T* PackKernel(in Conv2dForwardArgs args, RowTiles tiles, bool tapsInside, out T* bias)
+    private T* PackKernel(in Conv2dForwardCall<T> call, RowTiles tiles, bool tapsInside, out T* bias)
     {
-        var g = args.Geometry;
+        var g = call.Geometry;
         var places = g.KernelHeight * g.KernelWidth;
         var elements = (long)tiles.PaddedRows * g.InChannels * places;
         var packed = _packed.Get<T>(elements + tiles.PaddedRows + TSimd.MaxRows);
         bias = packed + elements;
-        PackBias(DataOrNull(args.Bias), bias, tiles);
+        PackBias(call.Bias, bias, tiles);
         var taps = new KernelTaps(0, 1, g.KernelHeight, 0, 1, g.KernelWidth);
         var job = new PackKernelJob(
-            Data(args.Weight), (nint)g.InChannels * places, places, g.InChannels, g.KernelWidth, taps, packed, tiles,
+            call.Weight, (nint)g.InChannels * places, places, g.InChannels, g.KernelWidth, taps, packed, tiles,
             rowsPerChannel: 1, tapsInside);
         _pool.Run(ref job, tiles.Count);
         return packed;

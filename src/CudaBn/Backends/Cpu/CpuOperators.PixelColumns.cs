@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Backends.Cpu;
 
@@ -21,7 +20,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         public PixelColumns(in Conv2dGeometry g, int maxRows)
         {
             _g = g;
-            _phases = Math.Min(g.StrideY, g.KernelHeight);
+            _phases = Math.Min(g.StrideY, g.SpanY);
             _step = PixelPlanes<TSimd, TVector, T>.Step(InRows(maxRows) * g.OutWidth + BlockLanes);
         }
 
@@ -38,41 +37,45 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var (channel, place) = Math.DivRem(tap, _g.KernelHeight * _g.KernelWidth);
             var (y, x) = Math.DivRem(place, _g.KernelWidth);
             return ((nint)channel * _g.KernelWidth + x) * ColumnStep
-                + y % _g.StrideY * (nint)_step + y / _g.StrideY * (nint)_g.OutWidth;
+                + y * _g.DilationY % _g.StrideY * (nint)_step + y * _g.DilationY / _g.StrideY * (nint)_g.OutWidth;
         }
 
         /// <summary>Copies what output rows [first, first + rows) meet, with zeros behind up to the end of a
         /// block.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Copy(T* image, int first, int rows, T* planes)
         {
-            var inRows = InRows(rows);
             for (var channel = 0; channel < _g.InChannels; channel++, image += (nint)_g.InHeight * _g.InWidth)
-            {
-                for (var column = 0; column < _g.KernelWidth; column++)
-                {
-                    var shift = column - _g.PaddingX;
-                    var inside = OutputRange(shift, _g.StrideX, _g.InWidth, _g.OutWidth);
-                    for (var phase = 0; phase < _phases; phase++, planes += _step)
-                    {
-                        var row = planes;
-                        var y = first * _g.StrideY + phase - _g.PaddingY;
-                        for (var i = 0; i < inRows; i++, y += _g.StrideY, row += _g.OutWidth)
-                        {
-                            if (y >= 0 && y < _g.InHeight)
-                                PixelPlanes<TSimd, TVector, T>.CopyStrided(
-                                    image + (nint)y * _g.InWidth + shift, _g.StrideX, row, inside, _g.OutWidth);
-                            else
-                                new Span<T>(row, _g.OutWidth).Clear();
-                        }
+                CopyChannel(image, first, rows, planes + channel * _g.KernelWidth * ColumnStep);
+        }
 
-                        new Span<T>(row, BlockLanes).Clear();
+        /// <summary>The same for one channel.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void CopyChannel(T* channel, int first, int rows, T* planes)
+        {
+            var inRows = InRows(rows);
+            for (var column = 0; column < _g.KernelWidth; column++)
+            {
+                var shift = column * _g.DilationX - _g.PaddingX;
+                var inside = OutputRange(shift, _g.StrideX, _g.InWidth, _g.OutWidth);
+                for (var phase = 0; phase < _phases; phase++, planes += _step)
+                {
+                    var row = planes;
+                    var y = first * _g.StrideY + phase - _g.PaddingY;
+                    for (var i = 0; i < inRows; i++, y += _g.StrideY, row += _g.OutWidth)
+                    {
+                        if (y >= 0 && y < _g.InHeight)
+                            PixelPlanes<TSimd, TVector, T>.CopyStrided(
+                                channel + (nint)y * _g.InWidth + shift, _g.StrideX, row, inside, _g.OutWidth);
+                        else
+                            new Span<T>(row, _g.OutWidth).Clear();
                     }
+
+                    new Span<T>(row, BlockLanes).Clear();
                 }
             }
         }
 
         /// <summary>Rows of a phase that output rows meet.</summary>
-        private int InRows(int outRows) => outRows + CeilDiv(_g.KernelHeight, _g.StrideY) - 1;
+        private int InRows(int outRows) => outRows + CeilDiv(_g.SpanY, _g.StrideY) - 1;
     }
 }

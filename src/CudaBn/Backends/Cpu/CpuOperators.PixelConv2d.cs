@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Backends.Cpu;
 
@@ -36,15 +35,18 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// wholly.</summary>
     private static bool IsPlain(in Conv2dGeometry g) =>
         TSimd.Count > 1 && g.StrideY == 1 && g.StrideX == 1
-        && g.PaddingY < g.KernelHeight && g.PaddingX < g.KernelWidth;
+        && Math.Max(g.PaddingY, g.PaddingBelow) < g.SpanY && Math.Max(g.PaddingX, g.PaddingRight) < g.SpanX;
 
     /// <summary>Whether the input is taken apart into phases.</summary>
-    private static bool HasPhases(in Conv2dGeometry g) => TSimd.Count > 1 && g.StrideY == 2 && g.StrideX == 2;
+    private static bool HasPhases(in Conv2dGeometry g) =>
+        TSimd.Count > 1 && g.StrideY == 2 && g.StrideX == 2 && !g.IsDilated;
 
-    /// <summary>Elements from one row of pixels to the next. At stride 1 the zeros right of a row are those left of the
-    /// next one.</summary>
+    /// <summary>The zeros between rows of pixels at stride 1: those right of a row are those left of the next one.</summary>
+    private static int PixelZeros(in Conv2dGeometry g) => Math.Max(g.PaddingX, g.PaddingRight);
+
+    /// <summary>Elements from one row of pixels to the next.</summary>
     private static int PixelPitch(in Conv2dGeometry g) =>
-        g.StrideX == 1 ? g.InWidth + g.PaddingX : g.OutWidth + CeilDiv(g.KernelWidth, g.StrideX) - 1;
+        g.StrideX == 1 ? g.InWidth + PixelZeros(in g) : g.OutWidth + CeilDiv(g.KernelWidth, g.StrideX) - 1;
 
     /// <summary>Whether lanes of pixels beat lanes of images, which want full blocks of images, and those in the cache, but
     /// skip what lies outside the input.</summary>
@@ -77,9 +79,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         long rows = 0, columns = 0;
         for (var k = 0; k < g.KernelHeight; k++)
-            rows += OutputRange(k - g.PaddingY, g.StrideY, g.InHeight, g.OutHeight).Count;
+            rows += OutputRange(k * g.DilationY - g.PaddingY, g.StrideY, g.InHeight, g.OutHeight).Count;
         for (var k = 0; k < g.KernelWidth; k++)
-            columns += OutputRange(k - g.PaddingX, g.StrideX, g.InWidth, g.OutWidth).Count;
+            columns += OutputRange(k * g.DilationX - g.PaddingX, g.StrideX, g.InWidth, g.OutWidth).Count;
         return (double)rows * columns / ((double)g.OutHeight * g.KernelHeight * g.OutWidth * g.KernelWidth);
     }
 
@@ -93,13 +95,13 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// <summary>Whether so many taps side by side make an inner loop by themselves. Else the channels do.</summary>
     private static bool MakeAnInnerLoop(int columns) => columns > 2;
 
-    private void PixelConv2dForward(in Conv2dForwardArgs args)
+    private void PixelConv2dForward(in Conv2dForwardCall<T> call)
     {
-        var g = args.Geometry;
+        var g = call.Geometry;
         var tiles = new RowTiles(g.OutChannels, TSimd.MaxRows);
         var packed = PackKernel(
-            in args, tiles, MakeAnInnerLoop(CeilDiv(g.KernelWidth, g.StrideX)), out var bias);
-        var job = new PixelConv2dJob(this, g, Data(args.Input), packed, bias, Data(args.Output), tiles);
+            in call, tiles, MakeAnInnerLoop(CeilDiv(g.KernelWidth, g.StrideX)), out var bias);
+        var job = new PixelConv2dJob(this, g, call.Input, packed, bias, call.Output, tiles);
         _pool.Run(ref job, job.Chunks);
     }
 
@@ -122,7 +124,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// kernel turned by 180 degrees and its channels exchanged.</summary>
     private static Conv2dGeometry Turned(in Conv2dGeometry g) => new(
         g.Batch, g.OutChannels, g.OutHeight, g.OutWidth, g.InChannels, g.InHeight, g.InWidth, g.KernelHeight,
-        g.KernelWidth, 1, 1, g.KernelHeight - 1 - g.PaddingY, g.KernelWidth - 1 - g.PaddingX);
+        g.KernelWidth, 1, 1, g.SpanY - 1 - g.PaddingY, g.SpanX - 1 - g.PaddingX, g.DilationY, g.DilationX,
+        InImage: g.OutImage, OutImage: g.InImage);
 
     /// <summary>Into how many parts channels are cut, so that the lines of pixels that registers slide over, and the weights
     /// of a tile, stay in the first-level cache.</summary>
@@ -135,10 +138,11 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// <summary>The products of a register of pixels. Neighbouring columns share their cache lines, but few of them make no
     /// inner loop.</summary>
     private static TapWindow PixelWindow(
-        int rows, int columns, int channels, int pitch, int step, int rowTap, int columnTap, int channelTap) =>
+        int rows, int columns, int channels, int rowStep, int columnStep, int step, int rowTap, int columnTap,
+        int channelTap) =>
         MakeAnInnerLoop(columns)
-            ? new(channels, rows, columns, step, pitch, 1, channelTap, rowTap, columnTap)
-            : new(rows, columns, channels, pitch, 1, step, rowTap, columnTap, channelTap);
+            ? new(channels, rows, columns, step, rowStep, columnStep, channelTap, rowTap, columnTap)
+            : new(rows, columns, channels, rowStep, columnStep, step, rowTap, columnTap, channelTap);
 
     /// <summary>A chunk is a band of output rows of an image.</summary>
     private readonly struct PixelConv2dJob : IChunkJob
@@ -169,7 +173,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
             // A kernel of one weight has so little to compute that the outputs want their share of the cache.
             var bandBytes = IsPointwise ? BandBytes / 2 : BandBytes;
-            var cached = bandBytes / (g.InChannels * Phases * Pitch * sizeof(T)) - (KernelRows(0) - 1);
+            var cached = bandBytes / (g.InChannels * Phases * Pitch * sizeof(T)) - Halo;
             _bands = CeilDiv(g.OutHeight, Math.Max(1, Math.Min(cached, PixelsPerBand / Pitch)));
         }
 
@@ -179,6 +183,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         private int Phases => _rowPhases * _columnPhases;
 
+        /// <summary>Zeros before the first row of a plane.</summary>
+        private int Zeros => _g.StrideX == 1 ? PixelZeros(in _g) : 0;
+
+        /// <summary>Rows of a phase that a band meets beyond as many as it has outputs.</summary>
+        private int Halo => CeilDiv(_g.SpanY, _g.StrideY) - 1;
+
         /// <summary>One weight per pair of channels. There is no padding then, see <see cref="IsPlain"/>.</summary>
         private bool IsPointwise => _g.KernelHeight == 1 && _g.KernelWidth == 1;
 
@@ -186,20 +196,20 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         {
             var (image, band) = Math.DivRem(chunk, _bands);
             var (firstRow, outRows) = Share(_g.OutHeight, band, _bands);
-            var rows = outRows + KernelRows(0) - 1;
-            var step = PixelPlanes<TSimd, TVector, T>.Step(rows * Pitch + _g.PaddingX);
+            var rows = outRows + Halo;
+            var step = PixelPlanes<TSimd, TVector, T>.Step(rows * Pitch + Zeros);
             var pixels = CeilDiv(outRows * Pitch, BlockLanes) * BlockLanes;
 
             // The last register of pixels reads past the end of the last plane.
             var planes = (long)_g.InChannels * Phases * step;
-            var slack = BlockLanes + _g.KernelWidth;
+            var slack = BlockLanes + _g.SpanX;
             var copy = _operators._perWorker[worker].Get<T>(planes + slack + (long)TSimd.MaxRows * pixels + BlockLanes);
             var results = copy + CeilDiv(planes + slack, BlockLanes) * BlockLanes;
-            var source = _input + (long)image * _g.InChannels * _g.InHeight * _g.InWidth;
+            var source = _input + image * _g.InImage;
             if (_g.StrideX == 1)
             {
                 PixelPlanes<TSimd, TVector, T>.Copy(
-                    source, _g.InHeight, _g.InWidth, _g.InChannels, firstRow - _g.PaddingY, rows, _g.PaddingX, copy, step);
+                    source, _g.InHeight, _g.InWidth, _g.InChannels, firstRow - _g.PaddingY, rows, Zeros, copy, step);
             }
             else
             {
@@ -209,7 +219,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             new Span<T>(copy + planes, slack).Clear();
 
             long plane = (long)_g.OutHeight * _g.OutWidth;
-            var output = _output + image * _g.OutChannels * plane + firstRow * _g.OutWidth;
+            var output = _output + image * _g.OutImage + firstRow * _g.OutWidth;
             if (IsPointwise)
             {
                 RunPointwise(copy, step, results, output, outRows * _g.OutWidth);
@@ -291,6 +301,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 : (_g.InChannels * rows, rows);
             var weights = _packed + (long)_tiles.Start(tile) * _g.InChannels * _g.KernelHeight * _g.KernelWidth;
             var channels = Math.Min(rows, _g.OutChannels - _tiles.Start(tile));
+            // At stride 1 the zeros between rows may be more than there are left of the first pixel.
+            var corner = copy + (_g.StrideX == 1 ? Zeros - _g.PaddingX : 0);
             var stored = 0;
             int phase = 0, channelBlock = 0;
             while (phase < Phases)
@@ -300,11 +312,11 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 var channelBlocks = PixelChannelBlocks(_g.InChannels, kernelRows, kernelColumns);
                 var (first, inChannels) = Share(_g.InChannels, channelBlock, channelBlocks);
                 var window = PixelWindow(
-                    kernelRows, kernelColumns, inChannels, Pitch, Phases * step,
+                    kernelRows, kernelColumns, inChannels, _g.DilationY * Pitch, _g.DilationX, Phases * step,
                     _g.StrideY * _g.KernelWidth * tap, _g.StrideX * tap, channelTap);
                 var starts = phase == 0 && channelBlock == 0;
                 var initial = _bias + (starts ? _tiles.Start(tile) : _tiles.PaddedRows);
-                var vectors = copy + ((nint)first * Phases + phase) * step;
+                var vectors = corner + ((nint)first * Phases + phase) * step;
                 var scalars = weights + (nint)(rowPhase * _g.KernelWidth + columnPhase) * tap + (nint)first * channelTap;
                 if (++channelBlock == channelBlocks)
                     (phase, channelBlock) = (phase + 1, 0);

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Backends.Cpu;
 
@@ -79,27 +78,27 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         public void Run(int chunk, int worker)
         {
             // Sums of row y of the padded input start at y * OutWidth.
-            int above = (g.KernelHeight - 1) * g.OutWidth, plane = g.OutHeight * g.OutWidth;
+            int above = (g.SpanY - 1) * g.OutWidth, plane = g.OutHeight * g.OutWidth;
             var step = PixelPlanes<TSimd, TVector, T>.Step(plane + above);
             var pixels = CeilDiv(plane + above, BlockLanes) * BlockLanes;
             long planes = CeilDiv((long)g.OutChannels * step + above + BlockLanes, BlockLanes) * BlockLanes;
-            long inElements = (long)g.InChannels * g.InHeight * g.InWidth, outElements = (long)g.OutChannels * plane;
+            var inElements = (long)g.InChannels * g.InHeight * g.InWidth;
             var copy = operators._perWorker[worker].Get<T>(planes + (long)TSimd.MaxRows * pixels + inElements + TSimd.Count);
             var sums = copy + planes;
             var sum = sums + (long)TSimd.MaxRows * pixels;
             int first = (int)((long)chunk * g.Batch / Shares), end = (int)((chunk + 1L) * g.Batch / Shares);
             for (var image = first; image < end; image++)
             {
-                var gradients = gradOutput + image * outElements;
+                var gradients = gradOutput + image * g.OutImage;
                 CopyGradients(gradients, copy, above, plane, step, planes);
                 new Span<T>(sum, checked((int)inElements)).Clear();
                 for (var tile = 0; tile < tiles.Count; tile++)
                 {
-                    RunTile(copy + above, step, tile, sums, pixels, image + 1 < end ? gradients + outElements : null);
+                    RunTile(copy + above, step, tile, sums, pixels, image + 1 < end ? gradients + g.OutImage : null);
                     AddColumns(sums, pixels, tile, sum);
                 }
 
-                new Span<T>(sum, (int)inElements).CopyTo(new Span<T>(gradInput + image * inElements, (int)inElements));
+                new Span<T>(sum, (int)inElements).CopyTo(new Span<T>(gradInput + image * g.InImage, (int)inElements));
             }
         }
 
@@ -129,7 +128,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             new Span<T>(zeros, TSimd.MaxRows).Clear();
             var window = new TapWindow(
                 1, g.OutChannels, g.KernelHeight,
-                0, step, -g.OutWidth,
+                0, step, -g.DilationY * g.OutWidth,
                 0, g.KernelHeight * rows, rows);
             for (var pixel = 0; pixel < pixels; pixel += BlockLanes)
             {
@@ -141,7 +140,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
-        /// <summary>Output place o takes part in input place o + k - padding through kernel place k.</summary>
+        /// <summary>Output place o takes part in input place o + k * dilation - padding through kernel place k.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void AddColumns(T* sums, int pixels, int tile, T* image)
         {
@@ -149,9 +148,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             for (var i = 0; i < lastRow; i++)
             {
                 var (channel, k) = Math.DivRem(tiles.Start(tile) + i, g.KernelWidth);
-                int first = Math.Max(0, g.PaddingX - k), width = Math.Min(g.OutWidth, g.InWidth + g.PaddingX - k) - first;
+                var shift = k * g.DilationX - g.PaddingX;
+                int first = Math.Max(0, -shift), width = Math.Min(g.OutWidth, g.InWidth - shift) - first;
                 var source = sums + (long)i * pixels + g.PaddingY * g.OutWidth + first;
-                var destination = image + (long)channel * g.InHeight * g.InWidth + first + k - g.PaddingX;
+                var destination = image + (long)channel * g.InHeight * g.InWidth + first + shift;
                 var whole = Math.Max(0, width / TSimd.Count * TSimd.Count);
                 var mask = FirstLanes(width - whole);
                 for (var y = 0; y < g.InHeight; y++, source += g.OutWidth, destination += g.InWidth)

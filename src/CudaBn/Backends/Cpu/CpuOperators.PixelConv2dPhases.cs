@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Backends.Cpu;
 
@@ -111,7 +110,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var sums = (long)Stride * Stride * TSimd.MaxRows * pixels;
             var copy = _operators._perWorker[worker].Get<T>(planes + sums + BlockLanes);
             var results = copy + planes;
-            var source = _gradOutput + (long)image * _g.OutChannels * _g.OutHeight * _g.OutWidth;
+            var source = _gradOutput + image * _g.OutImage;
             PixelPlanes<TSimd, TVector, T>.Copy(
                 source, _g.OutHeight, _g.OutWidth, _g.OutChannels, first - above, rows, _zeros, copy, step);
             new Span<T>(copy + (long)_g.OutChannels * step, (int)(planes - (long)_g.OutChannels * step)).Clear();
@@ -171,7 +170,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             for (var block = 0; block < blocks; block++)
             {
                 var (first, channels) = Share(_g.OutChannels, block, blocks);
-                var window = PixelWindow(kernelRows, kernelColumns, channels, Pitch, step, kernelColumns * tap, tap, channelTap);
+                var window = PixelWindow(
+                    kernelRows, kernelColumns, channels, Pitch, 1, step, kernelColumns * tap, tap, channelTap);
                 var vectors = corner + (nint)first * step;
                 var scalars = weights + (nint)first * channelTap;
                 for (var pixel = 0; pixel < pixels; pixel += BlockLanes)
@@ -196,8 +196,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             for (var channel = 0; channel < channels; channel++)
             {
                 var sums = results + (nint)channel * _rowsPerChannel * pixels;
-                var output = _gradInput
-                    + (((long)image * _g.InChannels + firstChannel + channel) * _g.InHeight + firstY) * _g.InWidth;
+                var output = _gradInput + image * _g.InImage
+                    + ((nint)(firstChannel + channel) * _g.InHeight + firstY) * _g.InWidth;
                 for (var y = firstY; y < endY; y++, output += _g.InWidth)
                 {
                     var (u, phase) = Math.DivRem(y + _g.PaddingY, Stride);

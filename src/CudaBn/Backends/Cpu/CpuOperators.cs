@@ -30,6 +30,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T> : CpuOperat
     private readonly ScratchMemory _shared = new();
     private readonly ScratchMemory _packed = new();
     private readonly ScratchMemory _constants = new();
+    private readonly ScratchMemory _unfolded = new();
     private readonly ScratchMemory[] _perWorker;
 
     public CpuOperators(WorkerPool pool)
@@ -46,6 +47,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T> : CpuOperat
         _shared.Dispose();
         _packed.Dispose();
         _constants.Dispose();
+        _unfolded.Dispose();
         foreach (var scratch in _perWorker)
             scratch.Dispose();
     }

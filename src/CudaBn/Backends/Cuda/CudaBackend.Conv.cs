@@ -4,34 +4,34 @@ namespace CudaBn.Backends.Cuda;
 
 public sealed unsafe partial class CudaBackend
 {
-    // As in tile_product.cuh and conv2d.cu.
+    // As in tile_product.cuh and conv.cu.
     private const int TileThreads = 128;
     private const int TileColumns = 64;
     private const int TileSteps = 16;
 
-    internal static readonly KernelFile Conv2dFile = new("conv2d.cu");
+    internal static readonly KernelFile ConvFile = new("conv.cu");
 
     /// <inheritdoc/>
-    public override void Conv2dForward(in Conv2dForwardArgs args)
+    public override void ConvForward(in ConvForwardArgs args)
     {
         using var scope = Enter();
-        if (TryConv2dForwardOneChannel(in args))
+        if (TryConvForwardOneChannel(in args) || TryConvForwardSmallGroups(in args))
             return;
         var g = args.Geometry;
-        var rows = TileRows(g.OutChannels);
-        Kernel(Conv2dFile, rows == 32 ? "conv2d_forward_32" : "conv2d_forward_64", args.Input.DType).Launch(
-            Blocks(CeilDiv(g.OutChannels, rows) * CeilDiv((long)g.Batch * g.OutHeight * g.OutWidth, TileColumns)),
+        var rows = TileRows(g.GroupOutChannels);
+        Kernel(ConvFile, rows == 32 ? "conv_forward_32" : "conv_forward_64", args.Input.DType).Launch(
+            Blocks(g.Groups * CeilDiv(g.GroupOutChannels, rows) * CeilDiv((long)g.Batch * g.OutPlaces, TileColumns)),
             TileThreads, [KernelArgument.Struct(&g), args.Input, args.Weight, args.Bias, args.Output]);
     }
 
     /// <inheritdoc/>
-    public override void Conv2dBackward(in Conv2dBackwardArgs args)
+    public override void ConvBackward(in ConvBackwardArgs args)
     {
         using var scope = Enter();
         if (args.GradInput is not null)
-            Conv2dBackwardInput(in args);
+            ConvBackwardInput(in args);
         if (args.GradWeight is not null)
-            Conv2dBackwardWeight(in args);
+            ConvBackwardWeight(in args);
     }
 
     /// <summary>The smaller tile wastes less where there are few channels.</summary>
@@ -41,24 +41,26 @@ public sealed unsafe partial class CudaBackend
 
     private static int Blocks(long blocks) => checked((int)blocks);
 
-    private void Conv2dBackwardInput(in Conv2dBackwardArgs args)
+    private void ConvBackwardInput(in ConvBackwardArgs args)
     {
+        if (TryConvBackwardInputSmallGroups(in args))
+            return;
         var g = args.Geometry;
-        var rows = TileRows(g.InChannels);
-        Kernel(Conv2dFile, rows == 32 ? "conv2d_backward_input_32" : "conv2d_backward_input_64", args.Input.DType).Launch(
-            Blocks(CeilDiv(g.InChannels, rows) * CeilDiv((long)g.Batch * g.InHeight * g.InWidth, TileColumns)),
+        var rows = TileRows(g.GroupInChannels);
+        Kernel(ConvFile, rows == 32 ? "conv_backward_input_32" : "conv_backward_input_64", args.Input.DType).Launch(
+            Blocks(g.Groups * CeilDiv(g.GroupInChannels, rows) * CeilDiv((long)g.Batch * g.InPlaces, TileColumns)),
             TileThreads, [KernelArgument.Struct(&g), args.Weight, args.GradOutput, args.GradInput]);
     }
 
-    private void Conv2dBackwardWeight(in Conv2dBackwardArgs args)
+    private void ConvBackwardWeight(in ConvBackwardArgs args)
     {
         var g = args.Geometry;
-        var columns = checked(g.InChannels * g.KernelHeight * g.KernelWidth + (args.GradBias is null ? 0 : 1));
-        if (TryConv2dBackwardWeightOneChannel(in args, columns))
+        var columns = checked(g.GroupInChannels * g.Taps + (args.GradBias is null ? 0 : 1));
+        if (TryConvBackwardWeightOneChannel(in args, columns) || TryConvBackwardWeightSmallGroups(in args, columns))
             return;
-        var rows = TileRows(g.OutChannels);
-        var tiles = CeilDiv(g.OutChannels, rows) * CeilDiv(columns, TileColumns);
-        var positions = (long)g.Batch * g.OutHeight * g.OutWidth;
+        var rows = TileRows(g.GroupOutChannels);
+        var tiles = g.Groups * CeilDiv(g.GroupOutChannels, rows) * CeilDiv(columns, TileColumns);
+        var positions = (long)g.Batch * g.OutPlaces;
         // Blocks for all multiprocessors, but no split shorter than a few steps.
         var wanted = Math.Clamp(4L * MultiprocessorCount / tiles, 1, CeilDiv(positions, 8 * TileSteps));
         var perSplit = CeilDiv(CeilDiv(positions, wanted), TileSteps) * TileSteps;
@@ -66,16 +68,16 @@ public sealed unsafe partial class CudaBackend
 
         var dtype = args.Input.DType;
         var partials = Scratch((long)splits * g.OutChannels * columns * dtype.Size());
-        Kernel(Conv2dFile, rows == 32 ? "conv2d_backward_weight_32" : "conv2d_backward_weight_64", dtype).Launch(
+        Kernel(ConvFile, rows == 32 ? "conv_backward_weight_32" : "conv_backward_weight_64", dtype).Launch(
             Blocks(tiles * splits), TileThreads,
             [KernelArgument.Struct(&g), args.Input, args.GradOutput, columns, perSplit, partials]);
         SumSplits(in args, columns, partials, splits);
     }
 
-    private void SumSplits(in Conv2dBackwardArgs args, int columns, nint partials, int splits)
+    private void SumSplits(in ConvBackwardArgs args, int columns, nint partials, int splits)
     {
         var channels = args.Geometry.OutChannels;
-        Kernel(Conv2dFile, "conv2d_sum_splits", args.Input.DType).Launch(
+        Kernel(ConvFile, "conv_sum_splits", args.Input.DType).Launch(
             BlocksFor((long)channels * columns, TileThreads), TileThreads,
             [partials, splits, channels, columns, args.GradWeight, args.GradBias]);
     }

@@ -4,7 +4,7 @@ namespace CudaBn.Backends.Cuda;
 
 public sealed unsafe partial class CudaBackend
 {
-    // As in conv2d_one_channel.cu.
+    // As in conv_one_channel.cu.
     private const int OneChannelThreads = 128;
     private const int OneChannelBand = 256;
     private const int OneChannelGroup = 10;
@@ -15,19 +15,23 @@ public sealed unsafe partial class CudaBackend
     // What every block of every GPU can have without asking, less what the kernels declare themselves.
     private const int MaxOneChannelShared = 36 * 1024;
 
-    internal static readonly KernelFile Conv2dOneChannelFile = new("conv2d_one_channel.cu");
+    internal static readonly KernelFile ConvOneChannelFile = new("conv_one_channel.cu");
+
+    /// <summary>Whether the input is one channel of images, and windows have no gaps.</summary>
+    private static bool HasOneChannel(in ConvGeometry g) =>
+        g.InChannels == 1 && g.IsFlat && g.DilationY == 1 && g.DilationX == 1;
 
     /// <summary>Runs the direct kernel for one input channel, if weights and a band of the image fit in shared memory.</summary>
     /// <returns>Whether it ran.</returns>
-    private bool TryConv2dForwardOneChannel(in Conv2dForwardArgs args)
+    private bool TryConvForwardOneChannel(in ConvForwardArgs args)
     {
         var g = args.Geometry;
         var dtype = args.Input.DType;
         var weights = CeilDiv(g.OutChannels, OneChannelGroup) * OneChannelGroup * g.KernelHeight * g.KernelWidth;
         var shared = (weights + BandElements(g, OneChannelBand)) * dtype.Size();
-        if (g.InChannels != 1 || shared > MaxOneChannelShared)
+        if (!HasOneChannel(in g) || shared > MaxOneChannelShared)
             return false;
-        Kernel(Conv2dOneChannelFile, "conv2d_one_channel_forward", dtype).Launch(
+        Kernel(ConvOneChannelFile, "conv_one_channel_forward", dtype).Launch(
             Blocks(g.Batch * CeilDiv((long)g.OutHeight * g.OutWidth, OneChannelBand)), OneChannelThreads,
             [KernelArgument.Struct(&g), args.Input, args.Weight, args.Bias, args.Output], (int)shared);
         return true;
@@ -36,18 +40,18 @@ public sealed unsafe partial class CudaBackend
     /// <summary>Runs the direct kernel of the weight gradient for one input channel, if a band of the image fits in shared
     /// memory.</summary>
     /// <returns>Whether it ran.</returns>
-    private bool TryConv2dBackwardWeightOneChannel(in Conv2dBackwardArgs args, int columns)
+    private bool TryConvBackwardWeightOneChannel(in ConvBackwardArgs args, int columns)
     {
         var g = args.Geometry;
         var dtype = args.Input.DType;
         var shared = BandElements(g, OneChannelGradientBand) * dtype.Size();
-        if (g.InChannels != 1 || shared > MaxOneChannelShared)
+        if (!HasOneChannel(in g) || shared > MaxOneChannelShared)
             return false;
         var tiles = CeilDiv(g.OutChannels, OneChannelGradientGroup) * CeilDiv(columns, OneChannelColumns);
         var bands = g.Batch * CeilDiv((long)g.OutHeight * g.OutWidth, OneChannelGradientBand);
         var splits = (int)Math.Clamp(8L * MultiprocessorCount / tiles, 1, CeilDiv(bands, 2));
         var partials = Scratch((long)splits * g.OutChannels * columns * dtype.Size());
-        Kernel(Conv2dOneChannelFile, "conv2d_one_channel_backward_weight", dtype).Launch(
+        Kernel(ConvOneChannelFile, "conv_one_channel_backward_weight", dtype).Launch(
             Blocks(tiles * splits), OneChannelThreads,
             [KernelArgument.Struct(&g), args.Input, args.GradOutput, columns, splits, partials], (int)shared);
         SumSplits(in args, columns, partials, splits);
@@ -55,7 +59,7 @@ public sealed unsafe partial class CudaBackend
     }
 
     /// <summary>The elements of the rows that so many outputs one after the other see, wherever in a row they begin.</summary>
-    private static long BandElements(Conv2dGeometry g, int positions)
+    private static long BandElements(ConvGeometry g, int positions)
     {
         var rows = Math.Min(g.OutHeight, (positions + 2L * g.OutWidth - 2) / g.OutWidth);
         return ((rows - 1) * g.StrideY + g.KernelHeight) * ((g.OutWidth - 1L) * g.StrideX + g.KernelWidth);

@@ -11,11 +11,11 @@ namespace CudaBn.Tests.Backends.Cuda;
 /// whose sums are exact, so that nothing is forgiven.</summary>
 [Parallelizable(ParallelScope.Self)]
 [TestFixtureSource(typeof(TestBackends), nameof(TestBackends.CudaInEveryType))]
-public class Conv2dKernelTests(TestBackend backend, DType dtype) : KernelFixture(backend, dtype)
+public class ConvKernelTests(TestBackend backend, DType dtype) : KernelFixture(backend, dtype)
 {
     private const int Threads = 128;
 
-    private static IEnumerable<Conv2dCase> Cases() =>
+    private static IEnumerable<ConvCase> Cases() =>
     [
         new(1, 1, 1, 1, 1, 1, 1, 0, false),
         // 63, 64 and 65 positions, and channels just past a tile.
@@ -30,9 +30,30 @@ public class Conv2dKernelTests(TestBackend backend, DType dtype) : KernelFixture
         new(3, 3, 7, 6, 5, 4, (3, 1), (2, 3), true),
         // Patches that lie in the padding altogether.
         new(2, 2, 2, 3, 4, 2, 1, 3, true),
+        // Groups of a tile and one, dilation, other padding at the end, volumes.
+        new(1, 6, 9, 7, 99, 3, 1, 1, true) { Groups = 3 },
+        new(2, 66, 5, 4, 4, 2, 2, new Padding2d(0, 1, 2, 0), true) { Groups = 2, Dilation = (2, 3) },
+        new(1, 4, 5, 6, 66, (3, 2), (2, 1), new Padding2d(2, 0, 0, 3), false) { Dilation = (1, 2), Depth = new(5, 3, 2, 1, 2) },
+        new(2, 6, 3, 5, 34, 2, 1, 0, true) { Groups = 2, Depth = new(4, 2, 3, 2, 1, 3) },
     ];
 
-    private static IEnumerable<Conv2dCase> OneChannelCases() =>
+    private static IEnumerable<ConvCase> SmallGroupCases() =>
+    [
+        // 9, 10, 11 and 20 columns of the weight gradient, the bias among them.
+        new(2, 3, 6, 7, 3, 3, 1, 1, false) { Groups = 3 },
+        new(2, 3, 6, 7, 3, 3, 1, 1, true) { Groups = 3 },
+        new(2, 4, 6, 7, 6, (1, 5), 1, 0, true) { Groups = 2 },
+        new(2, 2, 5, 7, 6, (4, 5), 1, 2, false) { Groups = 2 },
+        // 127, 128 and 129 positions.
+        new(1, 2, 1, 127, 2, 1, 1, 0, true) { Groups = 2 },
+        new(2, 2, 8, 8, 2, 3, 1, 1, true) { Groups = 2 },
+        new(3, 2, 1, 43, 4, (1, 3), 1, (0, 1), true) { Groups = 2 },
+        new(2, 6, 9, 7, 9, (3, 2), (2, 3), new Padding2d(0, 3, 2, 1), true) { Groups = 3, Dilation = (2, 3) },
+        new(2, 4, 5, 6, 4, 3, 2, 1, true) { Groups = 2, Depth = new(5, 3, 2, 1, 2) },
+        new(1, 2, 3, 4, 2, 2, 1, 3, true) { Groups = 2, Depth = new(2, 2, 1, 2, 3, 2) },
+    ];
+
+    private static IEnumerable<ConvCase> OneChannelCases() =>
     [
         new(1, 1, 1, 1, 1, 1, 1, 0, true),
         // 255, 256 and 257 positions in an image; bands that begin in the middle of a row.
@@ -51,37 +72,37 @@ public class Conv2dKernelTests(TestBackend backend, DType dtype) : KernelFixture
     ];
 
     [TestCaseSource(nameof(Cases))]
-    public void Forward_WithEveryTile_GivesTheReference(Conv2dCase c)
+    public void Forward_WithEveryTile_GivesTheReference(ConvCase c)
     {
         var data = new Data(this, c);
         foreach (var rows in new[] { 32, 64 })
         {
             var y = Poison(c.OutputShape);
             Launch(
-                CudaBackend.Conv2dFile, $"conv2d_forward_{rows}",
-                Tiles(c.OutChannels, rows) * Tiles(data.OutPositions, 64), data.Geometry,
+                CudaBackend.ConvFile, $"conv_forward_{rows}",
+                c.Groups * Tiles(data.Geometry.GroupOutChannels, rows) * Tiles(data.OutPositions, 64), data.Geometry,
                 [data.X, data.Weight, data.Bias, y]);
             ErrorBound.AssertEqual($"{rows} rows", Read(y), data.Expected.Output);
         }
     }
 
     [TestCaseSource(nameof(Cases))]
-    public void InputGradient_WithEveryTile_GivesTheReference(Conv2dCase c)
+    public void InputGradient_WithEveryTile_GivesTheReference(ConvCase c)
     {
         var data = new Data(this, c);
         foreach (var rows in new[] { 32, 64 })
         {
             var gradInput = Poison(c.InputShape);
             Launch(
-                CudaBackend.Conv2dFile, $"conv2d_backward_input_{rows}",
-                Tiles(c.InChannels, rows) * Tiles(c.Batch * c.Height * c.Width, 64), data.Geometry,
+                CudaBackend.ConvFile, $"conv_backward_input_{rows}",
+                c.Groups * Tiles(data.Geometry.GroupInChannels, rows) * Tiles(c.Batch * data.Geometry.InPlaces, 64), data.Geometry,
                 [data.Weight, data.GradOutput, gradInput]);
             ErrorBound.AssertEqual($"{rows} rows", Read(gradInput), data.Expected.GradInput!);
         }
     }
 
     [TestCaseSource(nameof(Cases))]
-    public void WeightGradient_WithEveryTileAndSplit_GivesTheReference(Conv2dCase c)
+    public void WeightGradient_WithEveryTileAndSplit_GivesTheReference(ConvCase c)
     {
         var data = new Data(this, c);
         foreach (var rows in new[] { 32, 64 })
@@ -91,8 +112,8 @@ public class Conv2dKernelTests(TestBackend backend, DType dtype) : KernelFixture
                 var splits = Tiles(data.OutPositions, perSplit);
                 var partials = Poison([splits, c.OutChannels, data.Columns]);
                 Launch(
-                    CudaBackend.Conv2dFile, $"conv2d_backward_weight_{rows}",
-                    Tiles(c.OutChannels, rows) * Tiles(data.Columns, 64) * splits, data.Geometry,
+                    CudaBackend.ConvFile, $"conv_backward_weight_{rows}",
+                    c.Groups * Tiles(data.Geometry.GroupOutChannels, rows) * Tiles(data.Columns, 64) * splits, data.Geometry,
                     [data.X, data.GradOutput, data.Columns, (long)perSplit, partials]);
                 AssertGradients(data, c, partials, splits, $"{rows} rows, {splits} splits");
             }
@@ -100,7 +121,7 @@ public class Conv2dKernelTests(TestBackend backend, DType dtype) : KernelFixture
     }
 
     [TestCaseSource(nameof(OneChannelCases))]
-    public void OneChannel_Forward_GivesTheReference(Conv2dCase c)
+    public void OneChannel_Forward_GivesTheReference(ConvCase c)
     {
         var data = new Data(this, c);
         var y = Poison(c.OutputShape);
@@ -108,13 +129,13 @@ public class Conv2dKernelTests(TestBackend backend, DType dtype) : KernelFixture
         var channels = Tiles(c.OutChannels, 10) * 10;
         var shared = channels * c.Kernel.Height * c.Kernel.Width + BandElements(data.Geometry, 256);
         Launch(
-            CudaBackend.Conv2dOneChannelFile, "conv2d_one_channel_forward", c.Batch * Tiles(plane, 256), data.Geometry,
+            CudaBackend.ConvOneChannelFile, "conv_one_channel_forward", c.Batch * Tiles(plane, 256), data.Geometry,
             [data.X, data.Weight, data.Bias, y], shared * DType.Size());
         ErrorBound.AssertEqual("output", Read(y), data.Expected.Output);
     }
 
     [TestCaseSource(nameof(OneChannelCases))]
-    public void OneChannel_WeightGradientWithEverySplit_GivesTheReference(Conv2dCase c)
+    public void OneChannel_WeightGradientWithEverySplit_GivesTheReference(ConvCase c)
     {
         var data = new Data(this, c);
         // The last has splits without a band.
@@ -122,7 +143,7 @@ public class Conv2dKernelTests(TestBackend backend, DType dtype) : KernelFixture
         {
             var partials = Poison([splits, c.OutChannels, data.Columns]);
             Launch(
-                CudaBackend.Conv2dOneChannelFile, "conv2d_one_channel_backward_weight",
+                CudaBackend.ConvOneChannelFile, "conv_one_channel_backward_weight",
                 Tiles(c.OutChannels, 16) * Tiles(data.Columns, 32) * splits, data.Geometry,
                 [data.X, data.GradOutput, data.Columns, splits, partials],
                 BandElements(data.Geometry, 64) * DType.Size());
@@ -130,10 +151,55 @@ public class Conv2dKernelTests(TestBackend backend, DType dtype) : KernelFixture
         }
     }
 
+    [TestCaseSource(nameof(SmallGroupCases))]
+    public void SmallGroups_Forward_GivesTheReference(ConvCase c)
+    {
+        var data = new Data(this, c);
+        // A thread per output, and fewer threads than outputs.
+        foreach (var blocks in new[] { Tiles((int)c.OutputShape.ElementCount, Threads), 1 })
+        {
+            var y = Poison(c.OutputShape);
+            Launch(
+                CudaBackend.ConvSmallGroupsFile, "conv_small_groups_forward", blocks, data.Geometry,
+                [data.X, data.Weight, data.Bias, y]);
+            ErrorBound.AssertEqual($"output, {blocks} blocks", Read(y), data.Expected.Output);
+        }
+    }
+
+    [TestCaseSource(nameof(SmallGroupCases))]
+    public void SmallGroups_InputGradient_GivesTheReference(ConvCase c)
+    {
+        var data = new Data(this, c);
+        foreach (var blocks in new[] { Tiles((int)c.InputShape.ElementCount, Threads), 1 })
+        {
+            var gradInput = Poison(c.InputShape);
+            Launch(
+                CudaBackend.ConvSmallGroupsFile, "conv_small_groups_backward_input", blocks, data.Geometry,
+                [data.Weight, data.GradOutput, gradInput]);
+            ErrorBound.AssertEqual($"input gradient, {blocks} blocks", Read(gradInput), data.Expected.GradInput!);
+        }
+    }
+
+    [TestCaseSource(nameof(SmallGroupCases))]
+    public void SmallGroups_WeightGradientWithEverySplit_GivesTheReference(ConvCase c)
+    {
+        var data = new Data(this, c);
+        foreach (var perSplit in new[] { 1000, 129, 50 })
+        {
+            var splits = Tiles(data.OutPositions, perSplit);
+            var partials = Poison([splits, c.OutChannels, data.Columns]);
+            Launch(
+                CudaBackend.ConvSmallGroupsFile, "conv_small_groups_backward_weight",
+                c.OutChannels * Tiles(data.Columns, 10) * splits, data.Geometry,
+                [data.X, data.GradOutput, data.Columns, (long)perSplit, partials]);
+            AssertGradients(data, c, partials, splits, $"{splits} splits");
+        }
+    }
+
     private static int Tiles(int count, int tile) => (count + tile - 1) / tile;
 
     // Counted here on its own: the rows of every band, and the greatest of them.
-    private static int BandElements(Conv2dGeometry g, int positions)
+    private static int BandElements(ConvGeometry g, int positions)
     {
         var plane = g.OutHeight * g.OutWidth;
         var rows = 0;
@@ -146,12 +212,12 @@ public class Conv2dKernelTests(TestBackend backend, DType dtype) : KernelFixture
         return (rows * g.StrideY + g.KernelHeight) * ((g.OutWidth - 1) * g.StrideX + g.KernelWidth);
     }
 
-    private void AssertGradients(Data data, Conv2dCase c, Tensor partials, int splits, string launch)
+    private void AssertGradients(Data data, ConvCase c, Tensor partials, int splits, string launch)
     {
         var gradWeight = Poison(c.WeightShape);
         var gradBias = c.Bias ? Poison([c.OutChannels]) : null;
         using (Backend.Enter())
-            Backend.Kernel(CudaBackend.Conv2dFile, "conv2d_sum_splits", DType).Launch(
+            Backend.Kernel(CudaBackend.ConvFile, "conv_sum_splits", DType).Launch(
                 2, 96, [partials, splits, c.OutChannels, data.Columns, gradWeight, gradBias]);
         ErrorBound.AssertEqual($"weight gradient, {launch}", Read(gradWeight), data.Expected.GradWeight);
         if (gradBias is not null)
@@ -159,7 +225,7 @@ public class Conv2dKernelTests(TestBackend backend, DType dtype) : KernelFixture
     }
 
     private unsafe void Launch(
-        KernelFile file, string kernel, int blocks, Conv2dGeometry geometry, ReadOnlySpan<KernelArgument> others,
+        KernelFile file, string kernel, int blocks, ConvGeometry geometry, ReadOnlySpan<KernelArgument> others,
         int sharedBytes = 0)
     {
         using var scope = Backend.Enter();
@@ -170,7 +236,7 @@ public class Conv2dKernelTests(TestBackend backend, DType dtype) : KernelFixture
     /// <summary>Tensors of one case, and what the reference makes of them.</summary>
     private sealed class Data
     {
-        public Data(Conv2dKernelTests test, Conv2dCase c)
+        public Data(ConvKernelTests test, ConvCase c)
         {
             var x = RandomVector.Integers(1, (int)c.InputShape.ElementCount, 4);
             var weight = RandomVector.Integers(2, (int)c.WeightShape.ElementCount, 4);
@@ -181,11 +247,9 @@ public class Conv2dKernelTests(TestBackend backend, DType dtype) : KernelFixture
             Weight = test.TensorOf(weight, c.WeightShape);
             Bias = c.Bias ? test.TensorOf(bias, [c.OutChannels]) : null;
             GradOutput = test.TensorOf(gradOutput, c.OutputShape);
-            Geometry = new Conv2dGeometry(
-                c.Batch, c.InChannels, c.Height, c.Width, c.OutChannels, c.OutputShape[2], c.OutputShape[3],
-                c.Kernel.Height, c.Kernel.Width, c.Stride.Height, c.Stride.Width, c.Padding.Height, c.Padding.Width);
-            Columns = c.InChannels * c.Kernel.Height * c.Kernel.Width + (c.Bias ? 1 : 0);
-            OutPositions = c.Batch * Geometry.OutHeight * Geometry.OutWidth;
+            Geometry = c.Geometry;
+            Columns = Geometry.GroupInChannels * Geometry.Taps + (c.Bias ? 1 : 0);
+            OutPositions = c.Batch * Geometry.OutPlaces;
         }
 
         public AffineResult Expected { get; }
@@ -198,7 +262,7 @@ public class Conv2dKernelTests(TestBackend backend, DType dtype) : KernelFixture
 
         public Tensor GradOutput { get; }
 
-        public Conv2dGeometry Geometry { get; }
+        public ConvGeometry Geometry { get; }
 
         public int Columns { get; }
 

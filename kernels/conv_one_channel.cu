@@ -1,8 +1,8 @@
-#include "conv2d_geometry.cuh"
+#include "conv_geometry.cuh"
 
-// Convolution of images with one channel, such as the first layer's. A product of matrices would have as few terms as the
-// kernel has taps and gain nothing from its tiles; here a block keeps a band of the image and the weights in shared memory,
-// and every value loaded from there is used by several outputs in registers.
+// Convolution of images with one channel, without dilation, such as the first layer's. A product of matrices would have as
+// few terms as the kernel has taps and gain nothing from its tiles; here a block keeps a band of the image and the weights in
+// shared memory, and every value loaded from there is used by several outputs in registers.
 
 constexpr int THREADS = 128;
 
@@ -21,15 +21,15 @@ struct Band
     int first_row; // of outputs
     int width;
 
-    __device__ Band(const Conv2dGeometry& g, int band, int positions)
+    __device__ Band(const ConvGeometry& g, int band, int positions)
     {
         first_position = band * positions;
-        end_position = min(first_position + positions, g.out_plane());
+        end_position = min(first_position + positions, g.out_places());
         first_row = first_position / g.out_width;
         width = (g.out_width - 1) * g.stride_x + g.kernel_width;
     }
 
-    __device__ void load(const Conv2dGeometry& g, const real* image, real* pixels) const
+    __device__ void load(const ConvGeometry& g, const real* image, real* pixels) const
     {
         const int last_row = (end_position - 1) / g.out_width;
         const int rows = (last_row - first_row) * g.stride_y + g.kernel_height;
@@ -44,24 +44,24 @@ struct Band
     }
 
     // Where in the band the patch of a position begins.
-    __device__ int patch(const Conv2dGeometry& g, int position) const
+    __device__ int patch(const ConvGeometry& g, int position) const
     {
         const int row = position / g.out_width, column = position - row * g.out_width;
         return (row - first_row) * g.stride_y * width + column * g.stride_x;
     }
 };
 
-// conv2d_one_channel_forward: blockDim.x 128; a block per band of 256 positions of an image. Dynamic shared memory: the
+// conv_one_channel_forward: blockDim.x 128; a block per band of 256 positions of an image. Dynamic shared memory: the
 // weights, filled up to a multiple of 10 channels, and a band.
 // Reads x[batch, 1, in_height, in_width], weight[out_channels, 1, kernel_height, kernel_width] and bias[out_channels], which
 // may be null. Writes y[batch, out_channels, out_height, out_width].
-extern "C" __global__ void __launch_bounds__(THREADS) conv2d_one_channel_forward(
-    Conv2dGeometry geometry, const real* __restrict__ x, const real* __restrict__ weight, const real* __restrict__ bias,
+extern "C" __global__ void __launch_bounds__(THREADS) conv_one_channel_forward(
+    ConvGeometry geometry, const real* __restrict__ x, const real* __restrict__ weight, const real* __restrict__ bias,
     real* __restrict__ y)
 {
     extern __shared__ real shared[];
-    const Conv2dGeometry& g = geometry;
-    const int bands = (int)ceil_div(g.out_plane(), BAND_POSITIONS);
+    const ConvGeometry& g = geometry;
+    const int bands = (int)ceil_div(g.out_places(), BAND_POSITIONS);
     const int64 image = blockIdx.x / bands;
     const Band band(g, blockIdx.x % bands, BAND_POSITIONS);
     const int taps = g.taps(), channels = (int)ceil_div(g.out_channels, CHANNELS) * CHANNELS;
@@ -73,7 +73,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) conv2d_one_channel_forward
         weights[i] = channel < g.out_channels ? weight[channel * taps + tap] : 0;
     }
 
-    band.load(g, x + image * g.in_plane(), pixels);
+    band.load(g, x + image * g.in_places(), pixels);
     __syncthreads();
 
     const real* patches[POSITIONS];
@@ -112,7 +112,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) conv2d_one_channel_forward
             {
                 const int channel = first_channel + c;
                 const real sum = sums[c][p];
-                y[(image * g.out_channels + channel) * g.out_plane() + position] =
+                y[(image * g.out_channels + channel) * g.out_places() + position] =
                     bias != nullptr ? sum + bias[channel] : sum;
             }
         }
@@ -130,24 +130,24 @@ struct alignas(CHANNELS_PER_WARP * sizeof(real)) Gradients
     real of_channel[CHANNELS_PER_WARP];
 };
 
-// conv2d_one_channel_backward_weight: blockDim.x 128; for every split, a block per 16 channels and 32 columns: the taps and,
+// conv_one_channel_backward_weight: blockDim.x 128; for every split, a block per 16 channels and 32 columns: the taps and,
 // if columns counts it, the bias. Dynamic shared memory: a band of 64 positions.
 // Reads x and grad_y. A split takes every splits-th band of all images. Writes partials[splits, out_channels, columns],
-// which conv2d_sum_splits adds up in a fixed order.
-extern "C" __global__ void __launch_bounds__(THREADS) conv2d_one_channel_backward_weight(
-    Conv2dGeometry geometry, const real* __restrict__ x, const real* __restrict__ grad_y, int columns, int splits,
+// which conv_sum_splits adds up in a fixed order.
+extern "C" __global__ void __launch_bounds__(THREADS) conv_one_channel_backward_weight(
+    ConvGeometry geometry, const real* __restrict__ x, const real* __restrict__ grad_y, int columns, int splits,
     real* __restrict__ partials)
 {
     extern __shared__ real pixels[];
     __shared__ Gradients gradients[STAGED_POSITIONS][THREADS / LANES];
     __shared__ int patches[STAGED_POSITIONS];
-    const Conv2dGeometry& g = geometry;
+    const ConvGeometry& g = geometry;
     const int groups = (int)ceil_div(g.out_channels, GROUP_CHANNELS);
     const int column_tiles = (int)ceil_div(columns, LANES);
     const int first_channel = (int)(blockIdx.x % groups) * GROUP_CHANNELS;
     const int column = (int)(blockIdx.x / groups % column_tiles) * LANES + threadIdx.x % LANES;
     const int split = (int)(blockIdx.x / groups / column_tiles), warp = threadIdx.x / LANES;
-    const int bands = (int)ceil_div(g.out_plane(), STAGED_POSITIONS);
+    const int bands = (int)ceil_div(g.out_places(), STAGED_POSITIONS);
     const Band first_band(g, 0, STAGED_POSITIONS);
     const bool is_tap = column < g.taps();
     const int tap = is_tap ? column / g.kernel_width * first_band.width + column % g.kernel_width : 0;
@@ -158,7 +158,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) conv2d_one_channel_backwar
         const int64 image = i / bands;
         const Band band(g, (int)(i - image * bands), STAGED_POSITIONS);
         const int staged = band.end_position - band.first_position;
-        band.load(g, x + image * g.in_plane(), pixels);
+        band.load(g, x + image * g.in_places(), pixels);
         if (threadIdx.x < staged)
             patches[threadIdx.x] = band.patch(g, band.first_position + threadIdx.x);
         for (int element = threadIdx.x; element < GROUP_CHANNELS * STAGED_POSITIONS; element += THREADS)
@@ -167,7 +167,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) conv2d_one_channel_backwar
             const int channel = first_channel + group_channel;
             const bool is_inside = channel < g.out_channels && position < staged;
             gradients[position][group_channel / CHANNELS_PER_WARP].of_channel[group_channel % CHANNELS_PER_WARP] =
-                is_inside ? grad_y[(image * g.out_channels + channel) * g.out_plane() + band.first_position + position]
+                is_inside ? grad_y[(image * g.out_channels + channel) * g.out_places() + band.first_position + position]
                           : 0;
         }
 

@@ -1,125 +1,51 @@
 using System.Runtime.CompilerServices;
-using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Backends.Cpu;
 
-public sealed partial class CpuBackend
-{
-    /// <inheritdoc/>
-    public override void Conv2dForward(in Conv2dForwardArgs args)
-    {
-        lock (_gate)
-            For(args.Input.DType).Conv2dForward(in args);
-    }
-
-    /// <inheritdoc/>
-    public override void Conv2dBackward(in Conv2dBackwardArgs args)
-    {
-        lock (_gate)
-            For(args.Input.DType).Conv2dBackward(in args);
-    }
-}
-
-internal abstract partial class CpuOperators
-{
-    public abstract void Conv2dForward(in Conv2dForwardArgs args);
-
-    public abstract void Conv2dBackward(in Conv2dBackwardArgs args);
-}
-
 // Direct convolution over blocks of images (ImageBlocks): a place of the output is a sum over its window of a weight
 // times a register of images. Places at the border sum over the part of the window inside the input, so padding costs
-// nothing, and no stride needs a gather.
+// nothing, and no stride or dilation needs a gather.
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
-    public override void Conv2dForward(in Conv2dForwardArgs args)
+    private void ImageConv2dForward(in Conv2dForwardCall<T> call)
     {
-        var g = args.Geometry;
-        if (PrefersPixelColumns(in g))
-        {
-            FewChannelsForward(in args);
-            return;
-        }
-
-        if ((IsPlain(in g) || HasPhases(in g)) && PrefersPixelLanes(in g))
-        {
-            PixelConv2dForward(in args);
-            return;
-        }
-
+        var g = call.Geometry;
         var tiles = new RowTiles(g.OutChannels, TSimd.MaxRows);
-        var packed = PackKernel(in args, tiles, tapsInside: false, out var bias);
-        var job = new Conv2dForwardJob(this, g, Data(args.Input), packed, bias, Data(args.Output), tiles);
+        var packed = PackKernel(in call, tiles, tapsInside: false, out var bias);
+        var job = new ImageConv2dForwardJob(this, g, call.Input, packed, bias, call.Output, tiles);
         _pool.Run(ref job, job.Chunks);
     }
 
-    public override void Conv2dBackward(in Conv2dBackwardArgs args)
+    private void ImageConv2dBackward(in Conv2dBackwardCall<T> call)
     {
-        var g = args.Geometry;
-        var fewChannels = HasFewChannels(in g);
-        var gradInput = args.GradInput;
-        if (gradInput is not null && fewChannels)
-        {
-            FewChannelsInputGradient(in g, Data(args.Weight), Data(args.GradOutput), Data(gradInput));
-            gradInput = null;
-        }
-        else if (gradInput is not null && IsPlain(in g) && PrefersPixelLanes(Turned(in g)))
-        {
-            PixelConv2dInputGradient(in g, Data(args.Weight), Data(args.GradOutput), Data(gradInput));
-            gradInput = null;
-        }
-        else if (gradInput is not null && HasGradientPhases(in g) && PrefersGradientPhases(in g))
-        {
-            PhasedInputGradient(in g, Data(args.Weight), Data(args.GradOutput), Data(gradInput));
-            gradInput = null;
-        }
-
-        var gradWeight = args.GradWeight;
-        if (gradWeight is not null && PrefersDotProducts(in g))
-        {
-            DotConv2dWeightGradient(in args, gradWeight);
-            gradWeight = null;
-        }
-        else if (gradWeight is not null && PrefersChannelLanes(in g))
-        {
-            ChannelConv2dWeightGradient(in args, gradWeight);
-            gradWeight = null;
-        }
-
-        if (gradInput is not null || gradWeight is not null)
-            ImageConv2dBackward(args with { GradInput = gradInput, GradWeight = gradWeight });
-    }
-
-    private void ImageConv2dBackward(in Conv2dBackwardArgs args)
-    {
-        var g = args.Geometry;
+        var g = call.Geometry;
         var tiles = new RowTiles(g.InChannels, TSimd.MaxRows);
         var taps = (long)g.OutChannels * g.KernelHeight * g.KernelWidth;
         T* packed = null, zeros = null;
-        if (args.GradInput is not null)
+        if (call.GradInput != null)
         {
             packed = _packed.Get<T>(tiles.PaddedRows * (taps + 1) + TSimd.MaxRows);
             zeros = packed + tiles.PaddedRows * taps;
             PackTransposedKernel(
-                Data(args.Weight), packed, tiles, in g, new(0, 1, g.KernelHeight, 0, 1, g.KernelWidth),
+                call.Weight, packed, tiles, in g, new(0, 1, g.KernelHeight, 0, 1, g.KernelWidth),
                 tapsInside: false);
             PackBias(null, zeros, tiles);
         }
 
         var sums = g.InChannels * taps;
         var blocks = CeilDiv(g.Batch, BlockLanes);
-        var partials = args.GradWeight is null ? null : _shared.Get<T>(blocks * (sums + g.OutChannels));
-        var job = new Conv2dBackwardJob(
-            this, g, Data(args.Input), Data(args.GradOutput), packed, zeros, DataOrNull(args.GradInput), tiles,
+        var partials = call.GradWeight == null ? null : _shared.Get<T>(blocks * (sums + g.OutChannels));
+        var job = new ImageConv2dBackwardJob(
+            this, g, call.Input, call.GradOutput, packed, zeros, call.GradInput, tiles,
             partials);
         _pool.Run(ref job, job.Chunks);
-        if (args.GradWeight is not { } gradWeight)
+        if (call.GradWeight == null)
             return;
 
         // Block by block, in order: the same sum for any number of threads.
-        SumRows(partials, blocks, sums, sums + g.OutChannels, Data(gradWeight));
-        if (args.GradBias is { } gradBias)
-            SumRows(partials + sums, blocks, g.OutChannels, sums + g.OutChannels, Data(gradBias));
+        SumRows(partials, blocks, sums, sums + g.OutChannels, call.GradWeight);
+        if (call.GradBias != null)
+            SumRows(partials + sums, blocks, g.OutChannels, sums + g.OutChannels, call.GradBias);
     }
 
     // Output place o meets input place o * stride + offset, where that is inside the input.
@@ -129,6 +55,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var last = offset >= inputs ? -1 : Math.Min(outputs - 1, (inputs - 1 - offset) / stride);
         return (first, Math.Max(0, last - first + 1));
     }
+
+    /// <summary>The kernel places of a window that are inside the input: from the first, and up to the end, which may lie
+    /// before it.</summary>
+    private static (int First, int End) TapsInside(int begin, int dilation, int kernel, int inputs) => dilation == 1
+        ? (Math.Max(0, -begin), Math.Min(kernel, inputs - begin))
+        : (CeilDiv(Math.Max(0, -begin), dilation), Math.Min(kernel, CeilDiv(Math.Max(0, inputs - begin), dilation)));
 
     /// <summary>sums[i] = rows[0][i] + rows[1][i] + ...</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -172,16 +104,14 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         return (first, end - first);
     }
 
-    private static void InterleavePlanes(T* tensor, int firstImage, int images, int channels, int places, T* block)
+    private static void InterleavePlanes(T* first, nint imageStep, int images, int channels, int places, T* block)
     {
-        var elements = (nint)channels * places;
-        var source = tensor + firstImage * elements;
-        for (var channel = 0; channel < channels; channel++, source += places, block += ImagePlane(places))
-            ImageBlocks<TSimd, TVector, T>.Interleave(source, elements, images, block, places);
+        for (var channel = 0; channel < channels; channel++, first += places, block += ImagePlane(places))
+            ImageBlocks<TSimd, TVector, T>.Interleave(first, imageStep, images, block, places);
     }
 
     /// <summary>A chunk is a block of images and a share of the tiles of output channels.</summary>
-    private readonly struct Conv2dForwardJob(
+    private readonly struct ImageConv2dForwardJob(
         CpuOperators<TSimd, TVector, T> operators, Conv2dGeometry g, T* input, T* packed, T* bias, T* output,
         RowTiles tiles) : IChunkJob
     {
@@ -202,14 +132,15 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             long places = (long)g.OutHeight * g.OutWidth, blockElements = (long)g.InChannels * InPlane;
             var block = operators._perWorker[worker].Get<T>(blockElements + TSimd.MaxRows * places * lanes);
             var results = block + blockElements;
-            InterleavePlanes(input, firstImage, images, g.InChannels, g.InHeight * g.InWidth, block);
+            InterleavePlanes(
+                input + firstImage * g.InImage, g.InImage, images, g.InChannels, g.InHeight * g.InWidth, block);
             for (var tile = part; tile < tiles.Count; tile += _parts)
             {
                 RunTile(block, results, tile);
                 var channels = Math.Min(tiles.Size(tile), g.OutChannels - tiles.Start(tile));
                 ImageBlocks<TSimd, TVector, T>.Deinterleave(
-                    results, output + (firstImage * (long)g.OutChannels + tiles.Start(tile)) * places,
-                    (nint)(g.OutChannels * places), images, channels * places);
+                    results, output + firstImage * g.OutImage + tiles.Start(tile) * places, g.OutImage, images,
+                    channels * places);
             }
         }
 
@@ -225,7 +156,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 var (first, channels) = Share(g.InChannels, channelBlock, _channelBlocks);
                 var window = new TapWindow(
                     0, 0, channels,
-                    g.InWidth * lanes, lanes, InPlane,
+                    g.DilationY * g.InWidth * lanes, g.DilationX * lanes, InPlane,
                     g.KernelWidth * tap, tap, rows);
                 var vectors = block + first * InPlane;
                 var scalars = weights + (nint)first * rows;
@@ -233,16 +164,16 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 for (var y = 0; y < g.OutHeight; y++)
                 {
                     var top = y * g.StrideY - g.PaddingY;
-                    int rowStart = Math.Max(0, -top), rowEnd = Math.Min(g.KernelHeight, g.InHeight - top);
+                    var (rowStart, rowEnd) = TapsInside(top, g.DilationY, g.KernelHeight, g.InHeight);
                     for (var x = 0; x < g.OutWidth; x++)
                     {
                         var left = x * g.StrideX - g.PaddingX;
-                        int columnStart = Math.Max(0, -left), columnEnd = Math.Min(g.KernelWidth, g.InWidth - left);
+                        var (columnStart, columnEnd) = TapsInside(left, g.DilationX, g.KernelWidth, g.InWidth);
                         if (window.Outer != rowEnd - rowStart || window.Middle != columnEnd - columnStart)
                             window = window with { Outer = rowEnd - rowStart, Middle = columnEnd - columnStart };
                         MicroKernel<TSimd, TVector, T>.Run(
                             rows,
-                            vectors + ((top + rowStart) * g.InWidth + left + columnStart) * lanes,
+                            vectors + ((top + rowStart * g.DilationY) * g.InWidth + left + columnStart * g.DilationX) * lanes,
                             scalars + (rowStart * g.KernelWidth + columnStart) * tap,
                             initial,
                             results + (y * g.OutWidth + x) * lanes,
@@ -258,7 +189,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// <summary>A chunk is a block of images, a share of the tiles of input channels, whose gradients it computes, and a
     /// share of the output channels, four at a time, for the weights. The weights' sums go to the block's row of
     /// partials, if there are any, and those of the biases behind them.</summary>
-    private readonly struct Conv2dBackwardJob(
+    private readonly struct ImageConv2dBackwardJob(
         CpuOperators<TSimd, TVector, T> operators, Conv2dGeometry g, T* input, T* gradOutput, T* packed, T* zeros,
         T* gradInput, RowTiles tiles, T* partials) : IChunkJob
     {
@@ -266,6 +197,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         private readonly int _parts =
             operators.PartsPerBlock(CeilDiv(g.Batch, BlockLanes), CeilDiv(g.OutChannels, TileRows));
+
+        // What the output place moves by when the kernel place moves by the stride, both without common divisor.
+        private readonly int _outStepY = g.DilationY / CommonDivisor(g.DilationY, g.StrideY);
+        private readonly int _outStepX = g.DilationX / CommonDivisor(g.DilationX, g.StrideX);
 
         private readonly int _channelBlocks = ImageChannelBlocks(
             g.OutChannels, g.KernelHeight * g.KernelWidth, g.KernelHeight * (g.KernelWidth + 1));
@@ -285,25 +220,27 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var results = gradInput == null ? 0 : TSimd.MaxRows * inPlaces * lanes;
             var gradients = operators._perWorker[worker].Get<T>(gradElements + Math.Max(inElements, results));
             var rest = gradients + gradElements;
-            InterleavePlanes(gradOutput, firstImage, images, g.OutChannels, g.OutHeight * g.OutWidth, gradients);
+            InterleavePlanes(
+                gradOutput + firstImage * g.OutImage, g.OutImage, images, g.OutChannels, g.OutHeight * g.OutWidth, gradients);
 
             for (var tile = part; gradInput != null && tile < tiles.Count; tile += _parts)
             {
                 RunInputTile(gradients, rest, tile);
                 var channels = Math.Min(tiles.Size(tile), g.InChannels - tiles.Start(tile));
                 ImageBlocks<TSimd, TVector, T>.Deinterleave(
-                    rest, gradInput + (firstImage * (long)g.InChannels + tiles.Start(tile)) * inPlaces,
-                    (nint)(g.InChannels * inPlaces), images, channels * inPlaces);
+                    rest, gradInput + firstImage * g.InImage + tiles.Start(tile) * inPlaces, g.InImage, images,
+                    channels * inPlaces);
             }
 
             if (partials == null)
                 return;
-            InterleavePlanes(input, firstImage, images, g.InChannels, g.InHeight * g.InWidth, rest);
+            InterleavePlanes(
+                input + firstImage * g.InImage, g.InImage, images, g.InChannels, g.InHeight * g.InWidth, rest);
             RunWeights(rest, gradients, block, part);
         }
 
-        // Input place i takes part in output place o through kernel place k where o * stride = i + padding - k: so k runs
-        // up in steps of the stride while o runs down.
+        // Input place i takes part in output place o through kernel place k where o * stride = i + padding - k * dilation:
+        // so k runs up while o runs down, both in steps without the common divisor of stride and dilation.
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void RunInputTile(T* block, T* results, int tile)
         {
@@ -316,21 +253,23 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 var (first, channels) = Share(g.OutChannels, channelBlock, _channelBlocks);
                 var window = new TapWindow(
                     0, 0, channels,
-                    -g.OutWidth * lanes, -lanes, OutPlane,
-                    g.StrideY * g.KernelWidth * tap, g.StrideX * tap, rows);
+                    -_outStepY * g.OutWidth * lanes, -_outStepX * lanes, OutPlane,
+                    g.StrideY / (g.DilationY / _outStepY) * g.KernelWidth * tap, g.StrideX / (g.DilationX / _outStepX) * tap,
+                    rows);
                 var vectors = block + first * OutPlane;
                 var scalars = weights + (nint)first * rows;
                 for (var y = 0; y < g.InHeight; y++)
                 {
-                    var (firstRow, rowCount) = KernelRange(y + g.PaddingY, g.StrideY, g.KernelHeight, g.OutHeight);
+                    var (firstRow, rowCount) = KernelRange(
+                        y + g.PaddingY, g.StrideY, g.DilationY, g.KernelHeight, g.OutHeight);
                     for (var x = 0; x < g.InWidth; x++)
                     {
                         var (firstColumn, columnCount) = KernelRange(
-                            x + g.PaddingX, g.StrideX, g.KernelWidth, g.OutWidth);
+                            x + g.PaddingX, g.StrideX, g.DilationX, g.KernelWidth, g.OutWidth);
                         if (window.Outer != rowCount || window.Middle != columnCount)
                             window = window with { Outer = rowCount, Middle = columnCount };
-                        var outY = (y + g.PaddingY - firstRow) / g.StrideY;
-                        var outX = (x + g.PaddingX - firstColumn) / g.StrideX;
+                        var outY = (y + g.PaddingY - firstRow * g.DilationY) / g.StrideY;
+                        var outX = (x + g.PaddingX - firstColumn * g.DilationX) / g.StrideX;
                         MicroKernel<TSimd, TVector, T>.Run(
                             rows,
                             vectors + (outY * g.OutWidth + outX) * lanes,
@@ -345,12 +284,31 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
-        private static (int First, int Count) KernelRange(int place, int stride, int kernel, int outputs)
+        private static (int First, int Count) KernelRange(int place, int stride, int dilation, int kernel, int outputs)
         {
             var lowest = Math.Max(0, place - (outputs - 1) * stride);
-            var first = lowest + (place - lowest) % stride;
-            var last = Math.Min(kernel - 1, place);
-            return first > last ? (first, 0) : (first, (last - first) / stride + 1);
+            if (dilation == 1)
+            {
+                var nearest = lowest + (place - lowest) % stride;
+                var highest = Math.Min(kernel - 1, place);
+                return nearest > highest ? (nearest, 0) : (nearest, (highest - nearest) / stride + 1);
+            }
+
+            var first = CeilDiv(lowest, dilation);
+            var last = Math.Min(kernel - 1, place / dilation);
+            var divisor = CommonDivisor(dilation, stride);
+            if (place % divisor != 0)
+                return (0, 0);
+            while (first <= last && (place - first * dilation) % stride != 0)
+                first++;
+            return first > last ? (0, 0) : (first, (last - first) / (stride / divisor) + 1);
+        }
+
+        private static int CommonDivisor(int a, int b)
+        {
+            while (b != 0)
+                (a, b) = (b, a % b);
+            return a;
         }
 
         private void RunWeights(T* inputs, T* gradients, int block, int part)
@@ -363,7 +321,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var sums = partials + block * (weights + g.OutChannels);
             for (var channel = firstChannel; channel < endChannel; channel++)
                 sums[weights + channel] = Total(gradients + channel * OutPlane, places);
-            if (g.PaddingY == 0 && g.PaddingX == 0)
+            if (g.PaddingY == 0 && g.PaddingX == 0 && g.PaddingBelow <= 0 && g.PaddingRight <= 0)
             {
                 // Every kernel place meets every output place, so tiles may run across places and channels.
                 RunTiles(inputs, gradients, sums, firstChannel, endChannel, place: -1);
@@ -398,10 +356,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var columns = place < 0 ? taps : g.InChannels;
             var (firstY, rows) = place < 0
                 ? (0, g.OutHeight)
-                : OutputRange(place / g.KernelWidth - g.PaddingY, g.StrideY, g.InHeight, g.OutHeight);
+                : OutputRange(place / g.KernelWidth * g.DilationY - g.PaddingY, g.StrideY, g.InHeight, g.OutHeight);
             var (firstX, width) = place < 0
                 ? (0, g.OutWidth)
-                : OutputRange(place % g.KernelWidth - g.PaddingX, g.StrideX, g.InWidth, g.OutWidth);
+                : OutputRange(place % g.KernelWidth * g.DilationX - g.PaddingX, g.StrideX, g.InWidth, g.OutWidth);
             var rectangle = new PositionRectangle(
                 rows, width,
                 g.OutWidth * lanes, lanes,
@@ -435,7 +393,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                         var column = Math.Min(start + i, end - 1);
                         var tap = tapOf[i] = place < 0 ? column : column * places + place;
                         inputColumns[i] = inputs + firstInput + tap / places * InPlane
-                            + (tap % places / g.KernelWidth * g.InWidth + tap % g.KernelWidth) * lanes;
+                            + (tap % places / g.KernelWidth * g.DilationY * g.InWidth + tap % g.KernelWidth * g.DilationX)
+                                * lanes;
                     }
 
                     new Span<TVector>(registers, TileRows * size).Clear();

@@ -1,0 +1,166 @@
+using CudaBn.Backends.OpArgs;
+
+namespace CudaBn.Backends.Cpu;
+
+public sealed partial class CpuBackend
+{
+    /// <inheritdoc/>
+    public override void ConvForward(in ConvForwardArgs args)
+    {
+        lock (_gate)
+            For(args.Input.DType).ConvForward(in args);
+    }
+
+    /// <inheritdoc/>
+    public override void ConvBackward(in ConvBackwardArgs args)
+    {
+        lock (_gate)
+            For(args.Input.DType).ConvBackward(in args);
+    }
+}
+
+internal abstract partial class CpuOperators
+{
+    public abstract void ConvForward(in ConvForwardArgs args);
+
+    public abstract void ConvBackward(in ConvBackwardArgs args);
+}
+
+// A convolution is one of two dimensions for each of its groups of channels, and volumes are unfolded to images first. Those
+// of two dimensions choose what lies side by side in the lanes of registers: pixels, images or channels. Depthwise
+// convolutions have a way of their own.
+internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
+{
+    public override void ConvForward(in ConvForwardArgs args)
+    {
+        var g = WithoutSlices(args.Geometry);
+        T* input = Data(args.Input), weight = Data(args.Weight), bias = DataOrNull(args.Bias), output = Data(args.Output);
+        if (IsDepthwise(in g))
+            DepthwiseForward(in g, input, weight, bias, output);
+        else if (g.IsFlat)
+            GroupedConv2dForward(in g, input, weight, bias, output);
+        else
+            UnfoldedConvForward(in g, input, weight, bias, output);
+    }
+
+    public override void ConvBackward(in ConvBackwardArgs args)
+    {
+        var g = WithoutSlices(args.Geometry);
+        T* input = Data(args.Input), weight = Data(args.Weight), gradOutput = Data(args.GradOutput);
+        T* gradInput = DataOrNull(args.GradInput), gradWeight = DataOrNull(args.GradWeight), gradBias = DataOrNull(args.GradBias);
+        if (IsDepthwise(in g))
+        {
+            if (gradInput != null)
+                DepthwiseInputGradient(in g, weight, gradOutput, gradInput);
+            if (gradWeight != null)
+                DepthwiseWeightGradient(in g, input, gradOutput, gradWeight, gradBias);
+        }
+        else if (g.IsFlat)
+        {
+            GroupedConv2dBackward(in g, input, weight, gradOutput, gradInput, gradWeight, gradBias);
+        }
+        else
+        {
+            UnfoldedConvBackward(in g, input, weight, gradOutput, gradInput, gradWeight, gradBias);
+        }
+    }
+
+    /// <summary>A kernel of one slice and row that steps by one sees no slices: the rows of all are those of one image.</summary>
+    private static ConvGeometry WithoutSlices(in ConvGeometry g) =>
+        g.KernelDepth == 1 && g.KernelHeight == 1 && g.StrideZ == 1 && g.StrideY == 1 && g.InDepth == g.OutDepth
+        && g.InHeight == g.OutHeight && g.PaddingZ == 0 && g.PaddingY == 0
+            ? g with
+            {
+                InDepth = 1,
+                OutDepth = 1,
+                InHeight = g.InDepth * g.InHeight,
+                OutHeight = g.OutDepth * g.OutHeight,
+            }
+            : g;
+
+    /// <summary>Images, group after group.</summary>
+    private void GroupedConv2dForward(in ConvGeometry g, T* input, T* weight, T* bias, T* output)
+    {
+        var steps = new GroupSteps(in g);
+        for (var group = 0; group < g.Groups; group++)
+        {
+            Conv2dForward(new(
+                Conv2dGeometry.OfGroup(in g), input + group * steps.Input, weight + group * steps.Weight,
+                steps.Bias(bias, group), output + group * steps.Output));
+        }
+    }
+
+    private void GroupedConv2dBackward(
+        in ConvGeometry g, T* input, T* weight, T* gradOutput, T* gradInput, T* gradWeight, T* gradBias)
+    {
+        var steps = new GroupSteps(in g);
+        for (var group = 0; group < g.Groups; group++)
+        {
+            Conv2dBackward(new(
+                Conv2dGeometry.OfGroup(in g), input + group * steps.Input, weight + group * steps.Weight,
+                gradOutput + group * steps.Output, gradInput == null ? null : gradInput + group * steps.Input,
+                gradWeight == null ? null : gradWeight + group * steps.Weight, steps.Bias(gradBias, group)));
+        }
+    }
+
+    private void Conv2dForward(in Conv2dForwardCall<T> call)
+    {
+        var g = call.Geometry;
+        if (PrefersPixelColumns(in g))
+            FewChannelsForward(in call);
+        else if ((IsPlain(in g) || HasPhases(in g)) && PrefersPixelLanes(in g))
+            PixelConv2dForward(in call);
+        else
+            ImageConv2dForward(in call);
+    }
+
+    private void Conv2dBackward(in Conv2dBackwardCall<T> call)
+    {
+        var g = call.Geometry;
+        var gradInput = call.GradInput;
+        if (gradInput != null && HasFewChannels(in g))
+        {
+            FewChannelsInputGradient(in g, call.Weight, call.GradOutput, gradInput);
+            gradInput = null;
+        }
+        else if (gradInput != null && IsPlain(in g) && PrefersPixelLanes(Turned(in g)))
+        {
+            PixelConv2dInputGradient(in g, call.Weight, call.GradOutput, gradInput);
+            gradInput = null;
+        }
+        else if (gradInput != null && HasGradientPhases(in g) && PrefersGradientPhases(in g))
+        {
+            PhasedInputGradient(in g, call.Weight, call.GradOutput, gradInput);
+            gradInput = null;
+        }
+
+        var gradWeight = call.GradWeight;
+        if (gradWeight != null && PrefersDotProducts(in g))
+        {
+            DotConv2dWeightGradient(in call);
+            gradWeight = null;
+        }
+        else if (gradWeight != null && PrefersChannelLanes(in g))
+        {
+            ChannelConv2dWeightGradient(in call);
+            gradWeight = null;
+        }
+
+        if (gradInput != null || gradWeight != null)
+            ImageConv2dBackward(call with { GradInput = gradInput, GradWeight = gradWeight });
+    }
+
+    /// <summary>Elements from one group of channels to the next, within an image.</summary>
+    private readonly struct GroupSteps(in ConvGeometry g)
+    {
+        private readonly int _outChannels = g.GroupOutChannels;
+
+        public nint Input { get; } = (nint)g.GroupInChannels * g.InPlaces;
+
+        public nint Weight { get; } = (nint)g.GroupOutChannels * g.GroupInChannels * g.Taps;
+
+        public nint Output { get; } = (nint)g.GroupOutChannels * g.OutPlaces;
+
+        public T* Bias(T* bias, int group) => bias == null ? null : bias + (nint)group * _outChannels;
+    }
+}
