@@ -16,16 +16,21 @@ public sealed unsafe partial class CudaBackend
         var vector = 16 / dtype.Size();
         (KernelFile File, KernelConstant[] Constants)[] variants =
         [
+            (ActivationFile, []),
+            (AdamFile, []),
             (BatchNormFile, [new("PACK", 1)]),
             (BatchNormFile, [new("PACK", vector)]),
             (BatchNormReLUMaxPoolFile, []),
             (Conv2dFile, []),
             (Conv2dOneChannelFile, []),
+            (DropoutFile, []),
             (FillFile, []),
             (GatherBatchFile, []),
             (GemmFile, []),
+            (GradientNormFile, []),
             (LinearFile, []),
             (MaxPool2dFile, []),
+            (MeanSquaredErrorFile, []),
             (RandomFillFile, []),
             (ReLUFile, []),
             (SgdFile, []),
