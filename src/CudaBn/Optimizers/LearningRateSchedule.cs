@@ -84,13 +84,10 @@ public sealed class LearningRateSchedule
         // Both ends count from 0: PyTorch's first phase ends where number + 1 is the share of the total.
         double peak = riseShare * total - 1, end = total - 1;
         return new LearningRateSchedule(number =>
-        {
-            if (number >= end && (number > peak || end > peak))
-                return last;
-            if (number < peak)
-                return AlongCosine(initial, maximum, number / peak);
-            return number == peak ? maximum : AlongCosine(maximum, last, (number - peak) / (end - peak));
-        });
+            number < peak ? AlongCosine(initial, maximum, number / peak)
+            : number == peak ? maximum
+            : number >= end ? last
+            : AlongCosine(maximum, last, (number - peak) / (end - peak)));
     }
 
     /// <summary>Rises linearly to the first rate of this schedule, which then begins: as PyTorch's LinearLR followed by another

@@ -136,12 +136,12 @@ public class ActivationTests(TestBackend backend, DType dtype) : BackendFixture(
             var slope = Rounded([negativeSlope])[0];
             ErrorBound.AssertWithin(
                 "output", y, Array.ConvertAll(x, v => ReferenceActivation.Of(kind, v, slope)),
-                Array.ConvertAll(x, v => Bound(ReferenceActivation.Magnitude(kind, v), v)));
+                Array.ConvertAll(x, v => Bound(ReferenceActivation.Magnitude(kind, v, slope), v)));
             ErrorBound.AssertWithin(
                 "input gradient", gradInput,
                 [.. x.Zip(gradOutput, (v, g) => g * ReferenceActivation.Derivative(kind, v, slope))],
-                [.. x.Zip(gradOutput, (v, g) => Math.Abs(g) * Bound(ReferenceActivation.DerivativeMagnitude(kind, v), v)
-                    + SmallestNormal)]);
+                [.. x.Zip(gradOutput, (v, g) => SmallestNormal
+                    + Math.Abs(g) * Bound(ReferenceActivation.DerivativeMagnitude(kind, v, slope), v))]);
         }
         finally
         {

@@ -1,4 +1,3 @@
-using CudaBn.Backends.OpArgs;
 using CudaBn.Tests.Backends;
 using CudaBn.Tests.Reference;
 using CudaBn.Tests.Support;

@@ -36,12 +36,13 @@ public static class ReferenceActivation
 
     /// <summary>How much the output moves, relatively to the unit roundoff, when each step of its computation is off by a
     /// rounding: the exponential is off by that part of its argument.</summary>
-    public static double Magnitude(ActivationKind kind, double x) => Math.Abs(Of(kind, x)) * (1 + Argument(kind, x));
+    public static double Magnitude(ActivationKind kind, double x, double negativeSlope) =>
+        Math.Abs(Of(kind, x, negativeSlope)) * (1 + Argument(kind, x));
 
     /// <summary>The same of the derivative, whose terms may cancel.</summary>
-    public static double DerivativeMagnitude(ActivationKind kind, double x) => (1 + Argument(kind, x)) * kind switch
+    public static double DerivativeMagnitude(ActivationKind kind, double x, double negativeSlope) => (1 + Argument(kind, x)) * kind switch
     {
-        ActivationKind.LeakyReLU => 1,
+        ActivationKind.LeakyReLU => Math.Abs(Derivative(kind, x, negativeSlope)),
         ActivationKind.Gelu => NormalDistribution(x) + Math.Abs(x) * Density(x),
         ActivationKind.GeluTanh => Sigmoid(2 * TanhArgument(x))
             + 2 * Math.Abs(x) * SigmoidSlope(2 * TanhArgument(x)) * TanhArgumentSlope(x),
@@ -58,10 +59,10 @@ public static class ReferenceActivation
         var a = Math.Abs(x);
         if (a > 40)
             return x > 0 ? 1 : 0;
-        if (a > 3)
+        if (a > 0.7)
         {
             var fraction = 0.0;
-            for (var k = 200; k >= 1; k--)
+            for (var k = 500; k >= 1; k--)
                 fraction = k / (a + fraction);
             var tail = Density(a) / (a + fraction);
             return x > 0 ? 1 - tail : tail;
