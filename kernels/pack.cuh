@@ -14,3 +14,8 @@ struct alignas(2 * sizeof(real)) Pair
     real left;
     real right;
 };
+
+__device__ inline bool is_aligned(const void* address)
+{
+    return (size_t)address % sizeof(Pack) == 0;
+}

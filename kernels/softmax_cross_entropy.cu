@@ -51,14 +51,15 @@ static __device__ inline LossSums sum_of_block(const LossSums& sums)
 
 // softmax_cross_entropy_forward: blockDim.x 32, 64, 128 or 256; any grid size of one dimension; lanes, the threads that
 // share a row, a power of two up to 32.
-// Reads logits[batch, classes] and labels[batch]. Writes probabilities[batch, classes], loss = scale * the sum of the
-// rows' losses, and adds that sum and the number of rows whose first greatest logit is at the label to totals[2], which
+// Reads logits[batch, classes] and labels[batch]. The loss of a row is log(sum of exp(logits)) - label_weight * the label's
+// logit - class_weight * the sum of its logits; label smoothing e makes the weights 1 - e and e / classes.
+// Writes probabilities[batch, classes], loss = scale * the sum of the rows' losses, and adds that sum and the number of rows whose first greatest logit is at the label to totals[2], which
 // may be null. Where a label is no class, loss and totals stay as they were, and refused holds the first such row
 // unless it holds an earlier one. partials has room for one LossSums per block; counter is zero before and after.
 // Sums of blocks are merged by the block that finishes last, in the order of the blocks.
 extern "C" __global__ void softmax_cross_entropy_forward(
     const real* __restrict__ logits, const int* __restrict__ labels, int batch, int classes, int lanes, double scale,
-    real* __restrict__ probabilities, real* __restrict__ loss, double* __restrict__ totals, LossSums* partials,
+    real label_weight, real class_weight, real* __restrict__ probabilities, real* __restrict__ loss, double* __restrict__ totals, LossSums* partials,
     unsigned* counter, RefusedLabel* refused)
 {
     const int lane = threadIdx.x % lanes;
@@ -95,15 +96,22 @@ extern "C" __global__ void softmax_cross_entropy_forward(
             }
         }
 
-        real sum = 0;
+        real sum = 0, sum_behind = 0;
         for (int column = lane; column < columns; column += lanes)
         {
-            p[column] = exp(x[column] - greatest);
+            const real behind = x[column] - greatest;
+            p[column] = exp(behind);
             sum += p[column];
+            if (class_weight != 0)
+                sum_behind += behind;
         }
 
         for (int distance = lanes / 2; distance > 0; distance /= 2)
+        {
             sum += __shfl_xor_sync(0xFFFFFFFF, sum, distance);
+            sum_behind += __shfl_xor_sync(0xFFFFFFFF, sum_behind, distance);
+        }
+
         for (int column = lane; column < columns; column += lanes)
             p[column] /= sum;
 
@@ -111,7 +119,10 @@ extern "C" __global__ void softmax_cross_entropy_forward(
         {
             const int label = labels[row];
             if (is_class(label, classes))
-                add(sums, {(double)(log(sum) - (x[label] - greatest)), label == greatest_column, NO_ROW});
+            {
+                const real expected = label_weight * (x[label] - greatest) + class_weight * sum_behind;
+                add(sums, {(double)(log(sum) - expected), label == greatest_column, NO_ROW});
+            }
             else
                 add(sums, {0, 0, (int)row});
         }
@@ -147,11 +158,11 @@ extern "C" __global__ void softmax_cross_entropy_forward(
 }
 
 // softmax_cross_entropy_backward: any block and grid size of one dimension.
-// grad_logits[batch, classes] = (probabilities - one-hot labels) * scale. A row whose label is no class has gradient 0: the
+// grad_logits[batch, classes] = (probabilities - label_weight * one-hot labels - class_weight) * scale. A row whose label is no class has gradient 0: the
 // host is told of it when it waits, and finds no NaN in the parameters then.
 extern "C" __global__ void softmax_cross_entropy_backward(
     const real* __restrict__ probabilities, const int* __restrict__ labels, int batch, int classes, real scale,
-    real* __restrict__ grad_logits)
+    real label_weight, real class_weight, real* __restrict__ grad_logits)
 {
     constexpr int TILE = 1024;
     const int64 elements = (int64)batch * classes;
@@ -162,8 +173,8 @@ extern "C" __global__ void softmax_cross_entropy_backward(
         {
             const Place place = place_after(first_place, i, classes);
             const int label = labels[place.row];
-            const real one_hot = label == place.column ? 1 : 0;
-            grad_logits[first + i] = is_class(label, classes) ? (probabilities[first + i] - one_hot) * scale : 0;
+            const real target = label == place.column ? label_weight + class_weight : class_weight;
+            grad_logits[first + i] = is_class(label, classes) ? (probabilities[first + i] - target) * scale : 0;
         }
     }
 }

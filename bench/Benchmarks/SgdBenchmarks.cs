@@ -29,7 +29,8 @@ public class SgdBenchmarks : OperatorBenchmarks<SgdShape>
         double[] before = Numbers(largest.Value), bufferBefore = buffer is null ? [] : Numbers(buffer);
         return new(
             () => Backend.SgdStep(new SgdArgs(
-                parameters, buffers, FirstStep: false, rate, Shape.Momentum, Dampening: 0, decay, Nesterov: false)),
+                parameters, buffers, FirstStep: false, rate, LearningRateFactor: 1, GradientScale: null, Shape.Momentum,
+                Dampening: 0, decay, Nesterov: false)),
             () => SgdCheck.Step(
                 before, bufferBefore, largest.Gradient, largest.Value, buffer, Rate, Shape.Momentum, decay));
     });

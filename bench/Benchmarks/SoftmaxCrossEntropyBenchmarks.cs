@@ -16,7 +16,8 @@ public class SoftmaxCrossEntropyBenchmarks : OperatorBenchmarks<ClassificationSh
         Tensor labels = Labels(), loss = Empty([1]);
         return new(
             () => Backend.SoftmaxCrossEntropyForward(new SoftmaxCrossEntropyForwardArgs(
-                Shape.Batch, Shape.Classes, logits, labels, 1.0 / Shape.Batch, probabilities, loss, Totals: null)),
+                Shape.Batch, Shape.Classes, logits, labels, 1.0 / Shape.Batch, LabelSmoothing: 0, probabilities, loss,
+                Totals: null)),
             () => SoftmaxCrossEntropyCheck.Forward(Shape.Batch, Shape.Classes, logits, labels, probabilities, loss));
     });
 
@@ -29,10 +30,11 @@ public class SoftmaxCrossEntropyBenchmarks : OperatorBenchmarks<ClassificationSh
         Tensor logits = Normal([Shape.Batch, Shape.Classes]), probabilities = Empty(logits.Shape);
         Tensor labels = Labels(), loss = Empty([1]), gradLogits = Empty(logits.Shape);
         Backend.SoftmaxCrossEntropyForward(new SoftmaxCrossEntropyForwardArgs(
-            Shape.Batch, Shape.Classes, logits, labels, 1.0 / Shape.Batch, probabilities, loss, Totals: null));
+            Shape.Batch, Shape.Classes, logits, labels, 1.0 / Shape.Batch, LabelSmoothing: 0, probabilities, loss,
+            Totals: null));
         return new(
             () => Backend.SoftmaxCrossEntropyBackward(new SoftmaxCrossEntropyBackwardArgs(
-                Shape.Batch, Shape.Classes, probabilities, labels, 1.0 / Shape.Batch, gradLogits)),
+                Shape.Batch, Shape.Classes, probabilities, labels, 1.0 / Shape.Batch, LabelSmoothing: 0, gradLogits)),
             () => SoftmaxCrossEntropyCheck.Backward(Shape.Batch, Shape.Classes, probabilities, labels, gradLogits));
     });
 

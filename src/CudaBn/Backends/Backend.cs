@@ -98,6 +98,22 @@ public abstract class Backend : IDisposable
     /// <param name="args">Tensors.</param>
     public abstract void ReLUBackward(in ReLUBackwardArgs args);
 
+    /// <summary>A function of every element.</summary>
+    /// <param name="args">Which function, and tensors.</param>
+    public abstract void ActivationForward(in ActivationForwardArgs args);
+
+    /// <summary>The gradient of a function of every element.</summary>
+    /// <param name="args">Which function, and tensors.</param>
+    public abstract void ActivationBackward(in ActivationBackwardArgs args);
+
+    /// <summary>Dropout with the mask of the next step.</summary>
+    /// <param name="args">The mask, whose step is added to, and tensors.</param>
+    public abstract void DropoutForward(in DropoutForwardArgs args);
+
+    /// <summary>The gradient of dropout, with the mask of the last step.</summary>
+    /// <param name="args">The mask and tensors.</param>
+    public abstract void DropoutBackward(in DropoutBackwardArgs args);
+
     /// <summary>Max-pooling.</summary>
     /// <param name="args">Sizes and tensors.</param>
     public abstract void MaxPool2dForward(in MaxPool2dForwardArgs args);
@@ -137,9 +153,25 @@ public abstract class Backend : IDisposable
     /// <param name="args">Sizes and tensors.</param>
     public abstract void SoftmaxCrossEntropyBackward(in SoftmaxCrossEntropyBackwardArgs args);
 
-    /// <summary>One step of stochastic gradient descent on all parameters.</summary>
+    /// <summary>The sum of squared differences.</summary>
+    /// <param name="args">Tensors.</param>
+    public abstract void MeanSquaredErrorForward(in MeanSquaredErrorForwardArgs args);
+
+    /// <summary>The gradient of the sum of squared differences.</summary>
+    /// <param name="args">Tensors.</param>
+    public abstract void MeanSquaredErrorBackward(in MeanSquaredErrorBackwardArgs args);
+
+    /// <summary>The norm of the gradients of many parameters, and what keeps it within bounds.</summary>
+    /// <param name="args">The parameters, the bound and tensors.</param>
+    public abstract void GradientNorm(in GradientNormArgs args);
+
+    /// <summary>One step of stochastic gradient descent on many parameters.</summary>
     /// <param name="args">The parameters and the constants.</param>
     public abstract void SgdStep(in SgdArgs args);
+
+    /// <summary>One step of Adam on many parameters.</summary>
+    /// <param name="args">The parameters and the constants.</param>
+    public abstract void AdamStep(in AdamArgs args);
 
     /// <summary>Releases what the backend holds; tensors of it must not be used afterwards.</summary>
     public void Dispose()

@@ -5,10 +5,11 @@ namespace CudaBn;
 /// <remarks>Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.</remarks>
 internal static class Philox
 {
-    private const uint Multiplier0 = 0xD2511F53;
-    private const uint Multiplier1 = 0xCD9E8D57;
-    private const uint Weyl0 = 0x9E3779B9;
-    private const uint Weyl1 = 0xBB67AE85;
+    internal const int Rounds = 10;
+    internal const uint Multiplier0 = 0xD2511F53;
+    internal const uint Multiplier1 = 0xCD9E8D57;
+    internal const uint Weyl0 = 0x9E3779B9;
+    internal const uint Weyl1 = 0xBB67AE85;
 
     /// <summary>The 64 random bits of an element: half a block each.</summary>
     public static ulong Bits(ulong seed, uint stream, ulong element)
@@ -38,7 +39,7 @@ internal static class Philox
     internal static (uint W0, uint W1, uint W2, uint W3) Block(
         uint c0, uint c1, uint c2, uint c3, uint key0, uint key1)
     {
-        for (var round = 0; round < 10; round++)
+        for (var round = 0; round < Rounds; round++)
         {
             var product0 = (ulong)Multiplier0 * c0;
             var product1 = (ulong)Multiplier1 * c2;

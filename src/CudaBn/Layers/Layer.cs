@@ -184,7 +184,13 @@ public abstract class Layer : IDisposable
     internal virtual void ForgetForward() => (_lastInput, _lastOutput) = (null, null);
 
     /// <summary>Mixes into a hash whatever decides which operators a pass consists of, apart from shapes.</summary>
-    internal virtual ulong AddMode(ulong hash) => Mix(hash, IsTraining);
+    internal virtual ulong AddMode(ulong hash)
+    {
+        hash = Mix(hash, IsTraining);
+        foreach (var parameter in OwnParameters)
+            hash = Mix(hash, parameter.RequiresGradient);
+        return hash;
+    }
 
     private protected static ulong Mix(ulong hash, bool value) => (hash ^ (value ? 2ul : 1ul)) * 0x100000001b3;
 

@@ -4,8 +4,12 @@ namespace CudaBn;
 
 /// <summary>Softmax followed by cross-entropy against class labels: -log(softmax(logits)[label]), by log-sum-exp with
 /// the maximum subtracted, so that no logit overflows.</summary>
+/// <remarks>With label smoothing e the loss of a row is (1 - e) * its cross-entropy + e * the mean of
+/// -log(softmax(logits)) over all classes, as in PyTorch; Szegedy et al., "Rethinking the Inception Architecture for
+/// Computer Vision", 2016.</remarks>
 /// <param name="reduction">Mean over the batch, or sum.</param>
-public sealed class SoftmaxCrossEntropy(Reduction reduction = Reduction.Mean) : IDisposable
+/// <param name="labelSmoothing">The share of the target that is spread over all classes, in [0, 1).</param>
+public sealed class SoftmaxCrossEntropy(Reduction reduction = Reduction.Mean, double labelSmoothing = 0) : IDisposable
 {
     private readonly Workspace _probabilities = new();
     private readonly Workspace _gradLogits = new();
@@ -19,6 +23,12 @@ public sealed class SoftmaxCrossEntropy(Reduction reduction = Reduction.Mean) : 
     public Reduction Reduction { get; } = Enum.IsDefined(reduction)
         ? reduction
         : throw new ArgumentException($"SoftmaxCrossEntropy: {reduction} is no reduction.", nameof(reduction));
+
+    /// <summary>The share of the target that is spread over all classes.</summary>
+    public double LabelSmoothing { get; } = labelSmoothing is >= 0 and < 1
+        ? labelSmoothing
+        : throw new ArgumentException(
+            $"SoftmaxCrossEntropy: label smoothing {labelSmoothing} is outside [0, 1).", nameof(labelSmoothing));
 
     /// <summary>Computes the loss, and adds to the totals.</summary>
     /// <param name="logits">[N, C], Float32 or Float64.</param>
@@ -48,7 +58,7 @@ public sealed class SoftmaxCrossEntropy(Reduction reduction = Reduction.Mean) : 
         // A label that is refused leaves no forward pass behind that backward could take for a good one.
         ForgetForward();
         device.Backend.SoftmaxCrossEntropyForward(new SoftmaxCrossEntropyForwardArgs(
-            batch, logits.Shape[1], logits, labels, Scale(batch), probabilities, loss, totals));
+            batch, logits.Shape[1], logits, labels, Scale(batch), LabelSmoothing, probabilities, loss, totals));
         (_lastProbabilities, _lastLabels) = (probabilities, labels);
         return loss;
     }
@@ -63,7 +73,7 @@ public sealed class SoftmaxCrossEntropy(Reduction reduction = Reduction.Mean) : 
         var p = _lastProbabilities;
         var gradLogits = _gradLogits.Get(p.Shape, p.DType, p.Device);
         p.Device.Backend.SoftmaxCrossEntropyBackward(new SoftmaxCrossEntropyBackwardArgs(
-            p.Shape[0], p.Shape[1], p, _lastLabels, Scale(p.Shape[0]), gradLogits));
+            p.Shape[0], p.Shape[1], p, _lastLabels, Scale(p.Shape[0]), LabelSmoothing, gradLogits));
         return gradLogits;
     }
 

@@ -12,7 +12,9 @@ public sealed class Trainer : IDisposable
 
     private readonly Layer _model;
     private readonly SoftmaxCrossEntropy _loss;
-    private readonly Sgd _optimizer;
+    private readonly Optimizer _optimizer;
+    private readonly LearningRateSchedule? _schedule;
+    private readonly ScheduleInterval _interval;
     private readonly RecordedSteps _steps = new();
     private readonly Action _train;
     private readonly Action _evaluate;
@@ -23,15 +25,33 @@ public sealed class Trainer : IDisposable
     /// <param name="model">An initialized model from images to logits.</param>
     /// <param name="loss">The loss.</param>
     /// <param name="optimizer">The optimizer of the model's parameters.</param>
-    public Trainer(Layer model, SoftmaxCrossEntropy loss, Sgd optimizer)
+    /// <param name="schedule">What sets the optimizer's learning rate; null to leave it alone.</param>
+    /// <param name="interval">Whether the schedule counts steps or epochs.</param>
+    /// <exception cref="ArgumentException">The interval is none.</exception>
+    public Trainer(
+        Layer model,
+        SoftmaxCrossEntropy loss,
+        Optimizer optimizer,
+        LearningRateSchedule? schedule = null,
+        ScheduleInterval interval = ScheduleInterval.Step)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(loss);
         ArgumentNullException.ThrowIfNull(optimizer);
-        (_model, _loss, _optimizer) = (model, loss, optimizer);
+        if (!Enum.IsDefined(interval))
+            throw new ArgumentException($"Trainer: {interval} is no interval of a schedule.", nameof(interval));
+        (_model, _loss, _optimizer, _schedule, _interval) = (model, loss, optimizer, schedule, interval);
         // Made once: a step allocates nothing.
         (_train, _evaluate) = (TrainOnBatch, ForwardBatch);
     }
+
+    /// <summary>How many steps were made: the number that a schedule takes for the next one. Set it when training goes on
+    /// from a checkpoint.</summary>
+    public long StepsDone { get; set; }
+
+    /// <summary>How many epochs of <see cref="Fit"/> were begun and ended: the number that a schedule takes for the next one.
+    /// Set it when training goes on from a checkpoint.</summary>
+    public int EpochsDone { get; set; }
 
     /// <summary>Trains, and evaluates after every epoch.</summary>
     /// <param name="train">The batches to train on.</param>
@@ -74,7 +94,7 @@ public sealed class Trainer : IDisposable
 
     /// <summary>One step: forward, loss, backward, update.</summary>
     /// <param name="batch">What to train on. It must stay alive as long as the trainer uses it.</param>
-    public void Step(Batch batch) => Run(_train, loader: null, batch);
+    public void Step(Batch batch) => Train(loader: null, batch);
 
     /// <summary>Loss and accuracy of the model in evaluation.</summary>
     /// <param name="data">The batches to evaluate on.</param>
@@ -112,15 +132,33 @@ public sealed class Trainer : IDisposable
     {
         _model.IsTraining = true;
         _loss.ResetTotals();
+        if (_interval == ScheduleInterval.Epoch)
+            SetLearningRate(EpochsDone);
         var started = train.StartEpoch();
         for (var i = 0; i < train.BatchCount; i++)
         {
             cancellation.ThrowIfCancellationRequested();
-            Run(_train, train, train.Claim(started, i));
+            Train(train, train.Claim(started, i));
             progress?.Report(new TrainingProgress(epoch, i + 1, train.BatchCount));
         }
 
+        EpochsDone++;
         return MeanOver(train.ImageCount);
+    }
+
+    private void Train(DataLoader? loader, Batch batch)
+    {
+        // Before the step, so that a recorded one finds it on the device.
+        if (_interval == ScheduleInterval.Step)
+            SetLearningRate(StepsDone);
+        Run(_train, loader, batch);
+        StepsDone++;
+    }
+
+    private void SetLearningRate(long number)
+    {
+        if (_schedule is not null)
+            _optimizer.LearningRate = _schedule.At(number);
     }
 
     private void Run(Action work, DataLoader? loader, Batch batch)

@@ -30,12 +30,23 @@ public sealed class EveryOperator : IDisposable
         run.RunLayer("batch norm matrix", new BatchNorm(7), [20000, 7]);
         run.RunLayer("batch norm frozen", new BatchNorm(5) { FreezeStatistics = true }, [40, 5, 33, 33]);
         run.RunLayer("relu", new ReLU(), [100, 1001]);
+        run.RunLayer("leaky relu", new LeakyReLU(), [100, 1001]);
+        run.RunLayer("gelu", new GELU(), [100, 1001]);
+        run.RunLayer("gelu, tanh", new GELU(tanhApproximation: true), [100, 1001]);
+        run.RunLayer("silu", new SiLU(), [100, 1001]);
+        run.RunLayer("sigmoid", new Sigmoid(), [100, 1001]);
+        run.RunLayer("tanh", new Tanh(), [100, 1001]);
+        run.RunLayer("dropout", new Dropout(0.3), [100, 1001]);
         run.RunLayer("pool", new MaxPool2d(3, stride: 2, padding: 1), [40, 5, 31, 30]);
         run.RunLayer("pool pairs", new MaxPool2d(2), [40, 5, 40, 40]);
         run.RunLayer(
             "batch norm, relu, pool", new Sequential(new BatchNorm(5), new ReLU(), new MaxPool2d(2)), [40, 5, 40, 40]);
         run.RunLoss();
-        run.RunSgd();
+        run.RunMeanSquaredError();
+        run.RunOptimizer("sgd", parameters => new Sgd(parameters, 0.1, momentum: 0.9, weightDecay: 0.01));
+        run.RunOptimizer("sgd clipped", parameters => new Sgd(parameters, 0.1, maxGradientNorm: 0.5));
+        run.RunOptimizer("adam", parameters => new Adam(parameters, weightDecay: 0.01));
+        run.RunOptimizer("adamw", parameters => new AdamW(parameters));
         run.RunInitializers();
         return run._results;
     }
@@ -64,20 +75,30 @@ public sealed class EveryOperator : IDisposable
         var labels = Own(Tensor.From([.. Enumerable.Range(0, 5000).Select(i => i * 7 % 10)], [5000], _device));
         Keep("loss", loss.Forward(Normal(3, [5000, 10]), labels));
         Keep("loss gradient", loss.Backward());
+        var smoothed = Own(new SoftmaxCrossEntropy(labelSmoothing: 0.1));
+        Keep("smoothed loss", smoothed.Forward(Normal(3, [5000, 10]), labels));
+        Keep("smoothed loss gradient", smoothed.Backward());
         var totals = loss.ReadTotals();
         _results.Add(("totals", [.. BitConverter.GetBytes(totals.Loss), .. BitConverter.GetBytes(totals.Correct)]));
     }
 
-    private void RunSgd()
+    private void RunMeanSquaredError()
+    {
+        var loss = Own(new MeanSquaredError());
+        Keep("squared error", loss.Forward(Normal(6, [400, 301]), Normal(7, [400, 301])));
+        Keep("squared error gradient", loss.Backward());
+    }
+
+    private void RunOptimizer(string name, Func<IReadOnlyList<Parameter>, Optimizer> create)
     {
         var layer = Own(new Linear(300, 257));
         layer.Initialize(_device, _dtype, seed: 6);
-        var optimizer = Own(new Sgd(layer.Parameters, 0.1, momentum: 0.9, weightDecay: 0.01));
+        var optimizer = Own(create(layer.Parameters));
         layer.Forward(Normal(4, [33, 300]));
         layer.Backward(Normal(5, [33, 257]));
         optimizer.Step();
         optimizer.Step();
-        Keep("sgd", layer.Weight!.Value);
+        Keep(name, layer.Weight!.Value);
     }
 
     private void RunInitializers()

@@ -123,9 +123,23 @@ public class LayerConstructorTests
             Assert.That(new BatchNorm(1, double.Epsilon, momentum).Momentum, Is.EqualTo(momentum));
     }
 
+    [TestCase(double.NaN)]
+    [TestCase(double.PositiveInfinity)]
+    public void LeakyReLU_SlopeNotFinite_IsNamed(double slope) => ErrorAssert.Throws<ArgumentException>(
+        () => _ = new LeakyReLU(slope), "LeakyReLU", $"negative slope {slope} ");
+
+    [TestCase(-0.01)]
+    [TestCase(1.01)]
+    [TestCase(double.NaN)]
+    public void Dropout_ProbabilityOutsideItsRange_IsNamed(double p) => ErrorAssert.Throws<ArgumentException>(
+        () => _ = new Dropout(p), "Dropout", $"probability {p} ");
+
     [Test]
     public void Properties_AreWhatWasGiven()
     {
+        Assert.That((new LeakyReLU(0.3).NegativeSlope, new LeakyReLU().NegativeSlope), Is.EqualTo((0.3, 0.01)));
+        Assert.That((new GELU().IsTanhApproximation, new GELU(true).IsTanhApproximation), Is.EqualTo((false, true)));
+        Assert.That((new Dropout(0.25).P, new Dropout().P), Is.EqualTo((0.25, 0.5)));
         var conv = new Conv2d(2, 3, (4, 5), (6, 7), (8, 9), bias: false);
         Assert.That((conv.InChannels, conv.OutChannels, conv.HasBias), Is.EqualTo((2, 3, false)));
         Assert.That(

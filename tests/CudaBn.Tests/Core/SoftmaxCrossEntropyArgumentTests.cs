@@ -64,6 +64,10 @@ public class SoftmaxCrossEntropyArgumentTests(Device device)
         Assert.That(() => loss.Forward(logits, null!), Throws.ArgumentNullException);
         Assert.That(loss.Forward(logits, labels).ElementCount, Is.EqualTo(1));
         ErrorAssert.Throws<ArgumentException>(() => _ = new SoftmaxCrossEntropy((Reduction)5), "5 is no reduction");
+        foreach (var smoothing in new[] { -0.1, 1, double.NaN })
+            ErrorAssert.Throws<ArgumentException>(
+                () => _ = new SoftmaxCrossEntropy(labelSmoothing: smoothing), "SoftmaxCrossEntropy",
+                $"label smoothing {smoothing} ");
     }
 
     [Test]

@@ -25,6 +25,13 @@ public class LayerGradientTests(TestBackend backend, DType dtype) : BackendFixtu
         Case("linear without bias", () => new Linear(13, 17, bias: false), [3, 13]),
         Case("flatten", () => new Flatten(), [3, 2, 2, 2]),
         Case("relu", () => new ReLU(), [3, 5, 7]),
+        Case("leaky relu", () => new LeakyReLU(0.2), [3, 5, 7]),
+        Case("gelu", () => new GELU(), [3, 5, 7]),
+        Case("gelu, tanh", () => new GELU(tanhApproximation: true), [3, 5, 7]),
+        Case("silu", () => new SiLU(), [3, 5, 7]),
+        Case("sigmoid", () => new Sigmoid(), [3, 5, 7]),
+        Case("tanh", () => new Tanh(), [3, 5, 7]),
+        Case("dropout evaluation", () => new Dropout { IsTraining = false }, [3, 5]),
         Case("pool", () => new MaxPool2d(2), [2, 3, 6, 5]),
         Case("pool overlapping padded", () => new MaxPool2d(3, stride: (2, 1), padding: 1), [2, 2, 5, 6]),
         Case("batch norm", () => new BatchNorm(3), [5, 3]),
@@ -71,9 +78,10 @@ public class LayerGradientTests(TestBackend backend, DType dtype) : BackendFixtu
     }
 
     [Test]
-    public void SoftmaxCrossEntropy_AgainstFiniteDifferences([Values] Reduction reduction)
+    public void SoftmaxCrossEntropy_AgainstFiniteDifferences(
+        [Values] Reduction reduction, [Values(0, 0.2)] double smoothing)
     {
-        var loss = Own(new SoftmaxCrossEntropy(reduction));
+        var loss = Own(new SoftmaxCrossEntropy(reduction, smoothing));
         var labels = LabelsOf(2, 0, 3, 3, 1);
         var logits = RandomVector.Normal(1, 20);
         var input = TensorOf(logits, [5, 4]);
@@ -86,6 +94,23 @@ public class LayerGradientTests(TestBackend backend, DType dtype) : BackendFixtu
                 Write(at, input);
                 return Read(loss.Forward(input, labels))[0];
             }, logits));
+    }
+
+    [Test]
+    public void MeanSquaredError_AgainstFiniteDifferences([Values] Reduction reduction)
+    {
+        var loss = Own(new MeanSquaredError(reduction));
+        var prediction = RandomVector.Normal(1, 20);
+        var (input, target) = (TensorOf(prediction, [5, 4]), TensorOf(RandomVector.Normal(2, 20), [5, 4]));
+        loss.Forward(input, target);
+        var gradient = Read(loss.Backward());
+
+        GradientAssert.Matches("prediction", gradient, FiniteDifference.Gradient(
+            at =>
+            {
+                Write(at, input);
+                return Read(loss.Forward(input, target))[0];
+            }, prediction));
     }
 
     private static TestCaseData Case(string name, Func<Layer> create, Shape shape) =>

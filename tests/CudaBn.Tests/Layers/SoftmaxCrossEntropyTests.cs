@@ -1,5 +1,7 @@
 using CudaBn.Tests.Reference;
 using CudaBn.Tests.Support;
+using FsCheck;
+using FsCheck.Fluent;
 using NUnit.Framework;
 
 namespace CudaBn.Tests.Layers;
@@ -26,6 +28,36 @@ public class SoftmaxCrossEntropyTests(TestBackend backend, DType dtype) : Backen
     [Test]
     public void ForwardAndBackward_LogitsFarFromZero_AreWithinRounding([Values(1e4, -1e4)] double offset) =>
         Check(Array.ConvertAll(RandomVector.Normal(3, 33 * 10), value => offset + value), 33, 10, Reduction.Mean);
+
+    [Test]
+    public void ForwardAndBackward_SmoothedLabels_AreWithinRounding(
+        [Values(1, 17, 100)] int batch, [ValueSource(nameof(Classes))] int classes, [Values(0.1, 0.75)] double smoothing) =>
+        Check(RandomVector.Normal(6, batch * classes), batch, classes, Reduction.Mean, smoothing);
+
+    [FsCheck.NUnit.Property(MaxTest = 200)]
+    public Property ForwardAndBackward_RandomCases_AreWithinRounding() => Prop.ForAll(RandomCases, c =>
+    {
+        try
+        {
+            Check(
+                Array.ConvertAll(RandomVector.Normal(c.Seed, c.Batch * c.Classes), value => c.Scale * value), c.Batch,
+                c.Classes, c.Reduction, c.Smoothing);
+        }
+        finally
+        {
+            DisposeOwned();
+        }
+    });
+
+    [Test]
+    public void ForwardAndBackward_SmoothingZero_GivesTheBitsOfNone()
+    {
+        var logits = TensorOf(RandomVector.Normal(7, 40 * 13), [40, 13]);
+        var labels = LabelsOf(LabelsFor(40, 13));
+        SoftmaxCrossEntropy plain = Own(new SoftmaxCrossEntropy()), zero = Own(new SoftmaxCrossEntropy(labelSmoothing: 0));
+        Assert.That(Read(zero.Forward(logits, labels)), Is.EqualTo(Read(plain.Forward(logits, labels))));
+        Assert.That(Read(zero.Backward()), Is.EqualTo(Read(plain.Backward())));
+    }
 
     [Test]
     public void ForwardAndBackward_LabelHopelesslyBehind_GivesTheDistance()
@@ -151,45 +183,56 @@ public class SoftmaxCrossEntropyTests(TestBackend backend, DType dtype) : Backen
         Assert.That(totals.Correct, Is.EqualTo(correct));
     }
 
+    private static Arbitrary<(int Batch, int Classes, double Scale, double Smoothing, Reduction Reduction, int Seed)>
+        RandomCases => Arb.From(
+            from batch in Gen.Choose(1, 40)
+            from classes in Gen.Choose(1, 150)
+            from scale in Gen.Elements(0.1, 1, 10, 1000)
+            from smoothing in Gen.Elements(0, 0.05, 0.1, 0.5, 0.99)
+            from reduction in Gen.Elements(Reduction.Mean, Reduction.Sum)
+            from seed in Gen.Choose(0, 1_000_000)
+            select (batch, classes, scale, smoothing, reduction, seed));
+
     private static int[] LabelsFor(int batch, int classes)
     {
         var random = new Random(batch);
         return [.. Enumerable.Range(0, batch).Select(_ => random.Next(classes))];
     }
 
-    private void Check(double[] values, int batch, int classes, Reduction reduction)
+    private void Check(double[] values, int batch, int classes, Reduction reduction, double smoothing = 0)
     {
         var logits = Rounded(values);
         var labels = LabelsFor(batch, classes);
         var isMean = reduction == Reduction.Mean;
-        var loss = Own(new SoftmaxCrossEntropy(reduction));
+        var loss = Own(new SoftmaxCrossEntropy(reduction, smoothing));
         loss.Forward(Poison([batch, classes]), LabelsOf(labels));
         loss.Backward();
 
         var value = Read(loss.Forward(TensorOf(logits, [batch, classes]), LabelsOf(labels)));
         var gradient = Read(loss.Backward());
 
-        var expected = ReferenceSoftmaxCrossEntropy.Forward(logits, labels, batch, classes, isMean);
+        var expected = ReferenceSoftmaxCrossEntropy.Forward(logits, labels, batch, classes, isMean, smoothing);
         var scale = isMean ? 1.0 / batch : 1;
         ErrorBound.AssertWithin("loss", value, [expected],
-            [scale * RowBounds(logits, labels, batch, classes).Sum() + 2 * UnitRoundoff * Math.Abs(expected)]);
+            [scale * RowBounds(logits, labels, batch, classes, smoothing).Sum() + 2 * UnitRoundoff * Math.Abs(expected)]);
         ErrorBound.AssertWithin("gradient", gradient,
-            ReferenceSoftmaxCrossEntropy.Backward(logits, labels, batch, classes, isMean),
+            ReferenceSoftmaxCrossEntropy.Backward(logits, labels, batch, classes, isMean, smoothing),
             GradientBounds(logits, labels, batch, classes, scale));
     }
 
     // A row's loss is log(sum of exp(-d)) + d[label], d being the distances below the maximum. A distance is off by
     // u * d, so its exponential by that part of itself, and the logarithm of their sum by the average of it under the
     // probabilities p; each sum of C terms has 8 * sqrt(C) * u of itself, as sums of products do. Logits so far behind
-    // that their exponential underflows weigh nothing.
-    private double[] RowBounds(double[] logits, int[] labels, int batch, int classes)
+    // that their exponential underflows weigh nothing. Smoothing adds e / C of every distance.
+    private double[] RowBounds(double[] logits, int[] labels, int batch, int classes, double smoothing = 0)
     {
         var bounds = new double[batch];
         for (var row = 0; row < batch; row++)
         {
             var (distances, probabilities, logSum) = Softmax(logits, row, classes);
             bounds[row] = 8 * Math.Sqrt(classes) * UnitRoundoff
-                * (1 + logSum + distances.Zip(probabilities, (d, p) => d * p).Sum() + distances[labels[row]]);
+                * (1 + logSum + distances.Zip(probabilities, (d, p) => d * p).Sum() + distances[labels[row]]
+                    + smoothing * distances.Average());
         }
 
         return bounds;

@@ -28,6 +28,48 @@ public class RecordedStepsTests(TestBackend backend, DType dtype) : BackendFixtu
     }
 
     [Test]
+    public void Epochs_WithDropoutAdamClippingAndSchedule_EqualOperatorsCalledByHand()
+    {
+        var recorded = Own(Run.WithDropoutAndAdam(Device));
+        var byHand = Own(Run.WithDropoutAndAdam(Device));
+        for (var epoch = 0; epoch < 4; epoch++)
+        {
+            var metrics = recorded.Fit(epochs: 1)[0];
+            var (train, test) = (byHand.TrainByHand(), byHand.EvaluateByHand());
+            Assert.That((metrics.TrainLoss, metrics.TrainAccuracy), Is.EqualTo(train), $"training epoch {epoch}");
+            Assert.That((metrics.TestLoss, metrics.TestAccuracy), Is.EqualTo(test), $"evaluation {epoch}");
+            AssertSameState(recorded, byHand, $"epoch {epoch}");
+        }
+
+        // Twelve steps, each with a mask of its own and a step count of its own.
+        foreach (var run in new[] { recorded, byHand })
+        {
+            Assert.That(run.Dropout!.Step!.ToArray<long>(), Is.EqualTo(new long[] { 12 }));
+            Assert.That(((AdamOptimizer)run.Optimizer).Steps.ToArray<long>(), Is.All.EqualTo(12));
+        }
+    }
+
+    [Test]
+    public void Parameters_FrozenAndThawed_AreFollowed()
+    {
+        var recorded = Own(Run.WithDropoutAndAdam(Device));
+        var byHand = Own(Run.WithDropoutAndAdam(Device));
+        foreach (var isFrozen in new[] { false, true, false, true })
+        {
+            foreach (var run in new[] { recorded, byHand })
+                run.Model.Parameters[0].RequiresGradient = !isFrozen;
+            for (var i = 0; i < 2; i++)
+            {
+                recorded.Fit(epochs: 1);
+                byHand.TrainByHand();
+                byHand.EvaluateByHand();
+            }
+
+            AssertSameState(recorded, byHand, $"frozen {isFrozen}");
+        }
+    }
+
+    [Test]
     public void Modes_ChangedBetweenEpochs_AreFollowed()
     {
         var recorded = Own(new Run(Device));
@@ -145,26 +187,46 @@ public class RecordedStepsTests(TestBackend backend, DType dtype) : BackendFixtu
 
     private sealed class Run : IDisposable
     {
+        private readonly LearningRateSchedule? _schedule;
+        private int _stepsByHand;
+
         public Run(Device device, double momentum = 0)
+            : this(device, dropout: null, parameters => new Sgd(parameters, 0.1, momentum), schedule: null)
+        {
+        }
+
+        private Run(
+            Device device, Dropout? dropout, Func<IReadOnlyList<Parameter>, Optimizer> optimizer,
+            LearningRateSchedule? schedule)
         {
             BatchNorm = new BatchNorm(4);
-            Model = new Sequential(
+            Layer[] layers =
+            [
                 new Conv2d(1, 4, kernel: 5, stride: 2, padding: 2), BatchNorm, new ReLU(), new MaxPool2d(2),
-                new Flatten(), new Linear(196, 10));
+                new Flatten(), new Linear(196, 10),
+            ];
+            (Dropout, _schedule) = (dropout, schedule);
+            Model = new Sequential(dropout is null ? layers : [.. layers[..^1], new GELU(), dropout, layers[^1]]);
             Model.Initialize(device, seed: 1);
-            Optimizer = new Sgd(Model.Parameters, 0.1, momentum);
-            Trainer = new Trainer(Model, Loss, Optimizer);
+            Optimizer = optimizer(Model.Parameters);
+            Trainer = new Trainer(Model, Loss, Optimizer, schedule);
             Train = new DataLoader(_garments.Train, 16, device, shuffle: true, seed: 3);
             Test = new DataLoader(_garments.Test, 16, device);
         }
 
+        public static Run WithDropoutAndAdam(Device device) => new(
+            device, new Dropout(0.3), parameters => new AdamW(parameters, maxGradientNorm: 0.5),
+            LearningRateSchedule.OneCycle(0.01, 12).WithWarmUp(3));
+
         public BatchNorm BatchNorm { get; }
+
+        public Dropout? Dropout { get; }
 
         public Sequential Model { get; }
 
         public SoftmaxCrossEntropy Loss { get; } = new();
 
-        public Sgd Optimizer { get; }
+        public Optimizer Optimizer { get; }
 
         public Trainer Trainer { get; }
 
@@ -194,6 +256,8 @@ public class RecordedStepsTests(TestBackend backend, DType dtype) : BackendFixtu
             Loss.ResetTotals();
             foreach (var batch in loader)
             {
+                if (training && _schedule is not null)
+                    Optimizer.LearningRate = _schedule.At(_stepsByHand++);
                 Loss.Forward(Model.Forward(batch.Images), batch.Labels);
                 if (!training)
                     continue;

@@ -61,6 +61,47 @@ public class TrainerTests(Device device)
                        select new TrainingProgress(epoch, step, 4)));
     }
 
+    [TestCase(ScheduleInterval.Step)]
+    [TestCase(ScheduleInterval.Epoch)]
+    public void Fit_WithASchedule_SetsTheRateBeforeEveryStepOrEpoch(ScheduleInterval interval)
+    {
+        // 50 images in batches of 16: four steps an epoch, of which the last is smaller.
+        using var train = new DataLoader(Halves(50, seed: 1), 16, device);
+        using var test = new DataLoader(Halves(20, seed: 2), 16, device);
+        using var model = new Sequential(new Flatten(), new Linear(16, 2));
+        model.Initialize(device, seed: 1);
+        using var loss = new SoftmaxCrossEntropy();
+        using var optimizer = new Sgd(model.Parameters, 1);
+        var asked = new List<long>();
+        var schedule = LearningRateSchedule.From(number =>
+        {
+            asked.Add(number);
+            return 0.1 / (1 + number);
+        });
+        using var trainer = new Trainer(model, loss, optimizer, schedule, interval) { StepsDone = 8, EpochsDone = 2 };
+        var rates = new List<double>();
+
+        _ = trainer.Fit(train, test, epochs: 3, new RateReports(() => rates.Add(optimizer.LearningRate))).Count();
+
+        Assert.That((trainer.StepsDone, trainer.EpochsDone), Is.EqualTo((20, 5)));
+        var numbers = interval == ScheduleInterval.Step
+            ? Enumerable.Range(8, 12).ToArray()
+            : [2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4];
+        Assert.That(rates, Is.EqualTo(numbers.Select(number => 0.1 / (1 + number))));
+        Assert.That(asked, Is.EqualTo(numbers.Distinct()));
+    }
+
+    [Test]
+    public void Constructor_NoInterval_IsRefused()
+    {
+        using var model = new Linear(2, 2);
+        model.Initialize(device);
+        using var loss = new SoftmaxCrossEntropy();
+        using var optimizer = new Sgd(model.Parameters, 1);
+        ErrorAssert.Throws<ArgumentException>(
+            () => _ = new Trainer(model, loss, optimizer, null, (ScheduleInterval)4), "Trainer", "4 is no interval");
+    }
+
     [Test]
     public void Fit_WithoutLearning_TrainAndTestMetricsAgree()
     {
@@ -242,6 +283,11 @@ public class TrainerTests(Device device)
             _loss.Dispose();
             _optimizer.Dispose();
         }
+    }
+
+    private sealed class RateReports(Action report) : IProgress<TrainingProgress>
+    {
+        public void Report(TrainingProgress value) => report();
     }
 
     private sealed class Reports(Action<int>? onReport = null) : IProgress<TrainingProgress>

@@ -22,25 +22,19 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
     public override void SgdStep(in SgdArgs args)
     {
-        var chunks = 0;
-        for (var i = 0; i < args.Parameters.Count; i++)
-            chunks += ElementChunks(args.Parameters[i].Value.ElementCount);
         var job = new SgdJob(args);
-        _pool.Run(ref job, chunks);
+        _pool.Run(ref job, ElementChunks(args.Parameters));
     }
 
-    /// <summary>The chunks of the first parameter, then those of the second, ...</summary>
     private readonly struct SgdJob(SgdArgs args) : IChunkJob
     {
-        private readonly double _learningRate = *(double*)args.LearningRate.Address;
+        private readonly double _learningRate = *(double*)args.LearningRate.Address * args.LearningRateFactor;
+        private readonly double _gradientScale = ScaleOf(args.GradientScale);
 
         public void Run(int chunk, int worker)
         {
-            var index = 0;
-            while (chunk >= ElementChunks(args.Parameters[index].Value.ElementCount))
-                chunk -= ElementChunks(args.Parameters[index++].Value.ElementCount);
+            var (index, start, end) = ElementRange(chunk, args.Parameters);
             var parameter = args.Parameters[index];
-            var (start, end) = ElementRange(chunk, parameter.Value.ElementCount);
             T* value = Data(parameter.Value), gradient = Data(parameter.Gradient);
             if (args.Momentum == 0)
                 Step(value, gradient, start, end);
@@ -52,16 +46,17 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         private void Step(T* value, T* gradient, long i, long end)
         {
             var (decay, step) = (T.CreateTruncating(args.WeightDecay), T.CreateTruncating(-_learningRate));
-            var (decays, steps) = (TSimd.Create(decay), TSimd.Create(step));
+            var scale = T.CreateTruncating(_gradientScale);
+            var (decays, steps, scales) = (TSimd.Create(decay), TSimd.Create(step), TSimd.Create(scale));
             for (; i + TSimd.Count <= end; i += TSimd.Count)
             {
                 var v = TSimd.Load(value + i);
-                var g = TSimd.MultiplyAdd(decays, v, TSimd.Load(gradient + i));
+                var g = TSimd.MultiplyAdd(decays, v, TSimd.Multiply(scales, TSimd.Load(gradient + i)));
                 TSimd.Store(TSimd.MultiplyAdd(steps, g, v), value + i);
             }
 
             for (; i < end; i++)
-                value[i] += step * (gradient[i] + decay * value[i]);
+                value[i] += step * (scale * gradient[i] + decay * value[i]);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -70,14 +65,15 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var decay = T.CreateTruncating(args.WeightDecay);
             var step = T.CreateTruncating(-_learningRate);
             var momentum = T.CreateTruncating(args.Momentum);
+            var scale = T.CreateTruncating(_gradientScale);
             // The first step starts the buffer, whatever it holds.
             var weight = args.FirstStep ? T.One : T.CreateTruncating(1 - args.Dampening);
-            var (decays, steps) = (TSimd.Create(decay), TSimd.Create(step));
+            var (decays, steps, scales) = (TSimd.Create(decay), TSimd.Create(step), TSimd.Create(scale));
             var (momenta, weights) = (TSimd.Create(momentum), TSimd.Create(weight));
             for (; i + TSimd.Count <= end; i += TSimd.Count)
             {
                 var v = TSimd.Load(value + i);
-                var g = TSimd.MultiplyAdd(decays, v, TSimd.Load(gradient + i));
+                var g = TSimd.MultiplyAdd(decays, v, TSimd.Multiply(scales, TSimd.Load(gradient + i)));
                 var b = TSimd.Multiply(weights, g);
                 if (!args.FirstStep)
                     b = TSimd.MultiplyAdd(momenta, TSimd.Load(buffer + i), b);
@@ -88,7 +84,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
             for (; i < end; i++)
             {
-                var g = gradient[i] + decay * value[i];
+                var g = scale * gradient[i] + decay * value[i];
                 var b = weight * g;
                 if (!args.FirstStep)
                     b += momentum * buffer[i];

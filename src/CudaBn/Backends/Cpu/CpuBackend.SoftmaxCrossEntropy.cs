@@ -45,7 +45,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var chunks = RowChunks(args.Batch, args.Classes);
         var sums = _shared.Get<SoftmaxCrossEntropySums>(chunks);
         var job = new SoftmaxCrossEntropyJob(
-            this, args.Batch, args.Classes, chunks, Data(args.Logits), labels, Data(args.Probabilities), sums);
+            this, args.Batch, args.Classes, chunks, Data(args.Logits), labels,
+            T.CreateTruncating(1 - args.LabelSmoothing), T.CreateTruncating(args.LabelSmoothing / args.Classes),
+            Data(args.Probabilities), sums);
         _pool.Run(ref job, chunks);
         var sum = default(SoftmaxCrossEntropySums);
         for (var chunk = 0; chunk < chunks; chunk++)
@@ -64,7 +66,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         var job = new SoftmaxCrossEntropyGradientJob(
             args.Batch, args.Classes, Data(args.Probabilities), (int*)args.Labels.Address,
-            T.CreateTruncating(args.Scale), Data(args.GradLogits));
+            T.CreateTruncating(args.Scale), T.CreateTruncating(1 - args.LabelSmoothing),
+            T.CreateTruncating(args.LabelSmoothing / args.Classes), Data(args.GradLogits));
         _pool.Run(ref job, job.Chunks);
     }
 
@@ -82,7 +85,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// <summary>A chunk is a share of the rows.</summary>
     private readonly struct SoftmaxCrossEntropyJob(
         CpuOperators<TSimd, TVector, T> operators, int batch, int classes, int chunks, T* logits, int* labels,
-        T* probabilities, SoftmaxCrossEntropySums* sums) : IChunkJob
+        T labelWeight, T classWeight, T* probabilities, SoftmaxCrossEntropySums* sums) : IChunkJob
     {
         // So many classes of as many rows as a register has lanes stay in the first-level cache.
         private const int MaxClassesInLanes = 128;
@@ -129,13 +132,17 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 greatest = TSimd.Select(isGreater, TSimd.Create(T.CreateTruncating(column)), greatest);
             }
 
-            var sums = TSimd.Zero;
+            var isSmoothed = classWeight != T.Zero;
+            TVector sums = TSimd.Zero, sumsBehind = TSimd.Zero;
             for (var column = 0; column < classes; column++)
             {
                 var place = scratch + column * count;
-                var exponential = TSimd.ExpOfNegative(TSimd.Subtract(TSimd.Load(place), maxima));
+                var behind = TSimd.Subtract(TSimd.Load(place), maxima);
+                var exponential = TSimd.ExpOfNegative(behind);
                 TSimd.Store(exponential, place);
                 sums = TSimd.Add(sums, exponential);
+                if (isSmoothed)
+                    sumsBehind = TSimd.Add(sumsBehind, behind);
             }
 
             var factors = TSimd.Divide(TSimd.Create(T.One), sums);
@@ -146,14 +153,15 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
 
             WriteRows(scratch, results);
-            var lanes = stackalloc TVector[3] { TSimd.Log(sums), maxima, greatest };
+            var lanes = stackalloc TVector[4] { TSimd.Log(sums), maxima, greatest, sumsBehind };
             double loss = 0;
             var correct = 0;
             for (var lane = 0; lane < count; lane++)
             {
                 T logSum = ((T*)lanes)[lane], maximum = ((T*)(lanes + 1))[lane];
                 var label = labels[firstRow + lane];
-                loss += double.CreateTruncating(logSum - (rows[(long)lane * classes + label] - maximum));
+                loss += RowLoss(
+                    logSum, rows[(long)lane * classes + label] - maximum, ((T*)(lanes + 3))[lane]);
                 if (((T*)(lanes + 2))[lane] == T.CreateTruncating(label))
                     correct++;
             }
@@ -189,45 +197,61 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         {
             T* row = logits + (long)index * classes, result = probabilities + (long)index * classes;
             var (maximum, greatest) = Greatest(row);
-            var sum = T.Zero;
+            T sum = T.Zero, sumBehind = T.Zero;
+            var isSmoothed = classWeight != T.Zero;
             var maxima = TSimd.Create(maximum);
             if (classes >= TSimd.Count)
             {
                 // The last register is pulled back to end with the row; what it has in common with the one before counts
                 // once.
-                var sums = TSimd.Zero;
+                TVector sums = TSimd.Zero, sumsBehind = TSimd.Zero;
                 var at = 0;
                 for (; at + TSimd.Count <= classes; at += TSimd.Count)
                 {
-                    var exponential = TSimd.ExpOfNegative(TSimd.Subtract(TSimd.Load(row + at), maxima));
+                    var behind = TSimd.Subtract(TSimd.Load(row + at), maxima);
+                    var exponential = TSimd.ExpOfNegative(behind);
                     TSimd.Store(exponential, result + at);
                     sums = TSimd.Add(sums, exponential);
+                    if (isSmoothed)
+                        sumsBehind = TSimd.Add(sumsBehind, behind);
                 }
 
                 if (at < classes)
                 {
                     var last = classes - TSimd.Count;
-                    var exponential = TSimd.ExpOfNegative(TSimd.Subtract(TSimd.Load(row + last), maxima));
+                    var behind = TSimd.Subtract(TSimd.Load(row + last), maxima);
+                    var exponential = TSimd.ExpOfNegative(behind);
                     TSimd.Store(exponential, result + last);
                     sums = TSimd.Add(sums, TSimd.AndNot(exponential, FirstLanes(at - last)));
+                    if (isSmoothed)
+                        sumsBehind = TSimd.Add(sumsBehind, TSimd.AndNot(behind, FirstLanes(at - last)));
                 }
 
                 sum = TSimd.Sum(sums);
+                sumBehind = TSimd.Sum(sumsBehind);
             }
             else
             {
                 for (var column = 0; column < classes; column++)
                 {
-                    result[column] = T.Exp(row[column] - maximum);
+                    var behind = row[column] - maximum;
+                    result[column] = T.Exp(behind);
                     sum += result[column];
+                    sumBehind += behind;
                 }
             }
 
             Normalize(result, sum);
             var label = labels[index];
             return new SoftmaxCrossEntropySums(
-                double.CreateTruncating(T.Log(sum) - (row[label] - maximum)), greatest == label ? 1 : 0);
+                RowLoss(T.Log(sum), row[label] - maximum, isSmoothed ? sumBehind : T.Zero),
+                greatest == label ? 1 : 0);
         }
+
+        /// <summary>From the logarithm of the sum of exponentials, and how far behind the greatest logit that of the label
+        /// is, and all are together.</summary>
+        private double RowLoss(T logSum, T labelBehind, T sumBehind) =>
+            double.CreateTruncating(logSum - (labelWeight * labelBehind + classWeight * sumBehind));
 
         /// <summary>The greatest logit of a row, and the first column that has it. A NaN in front is the greatest; one
         /// elsewhere is not.</summary>
@@ -281,7 +305,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     /// <summary>A chunk is a share of the rows.</summary>
     private readonly struct SoftmaxCrossEntropyGradientJob(
-        int batch, int classes, T* probabilities, int* labels, T scale, T* gradLogits) : IChunkJob
+        int batch, int classes, T* probabilities, int* labels, T scale, T labelWeight, T classWeight, T* gradLogits)
+        : IChunkJob
     {
         public int Chunks => RowChunks(batch, classes);
 
@@ -290,16 +315,17 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         {
             int firstRow = (int)((long)chunk * batch / Chunks), endRow = (int)((chunk + 1L) * batch / Chunks);
             long i = (long)firstRow * classes, end = (long)endRow * classes;
-            var scales = TSimd.Create(scale);
+            var (scales, targets) = (TSimd.Create(scale), TSimd.Create(classWeight));
             for (; i + TSimd.Count <= end; i += TSimd.Count)
-                TSimd.Store(TSimd.Multiply(TSimd.Load(probabilities + i), scales), gradLogits + i);
+                TSimd.Store(
+                    TSimd.Multiply(TSimd.Subtract(TSimd.Load(probabilities + i), targets), scales), gradLogits + i);
             for (; i < end; i++)
-                gradLogits[i] = probabilities[i] * scale;
+                gradLogits[i] = (probabilities[i] - classWeight) * scale;
             // Of every row, one differs.
             for (var row = firstRow; row < endRow; row++)
             {
                 var ofLabel = (long)row * classes + labels[row];
-                gradLogits[ofLabel] = (probabilities[ofLabel] - T.One) * scale;
+                gradLogits[ofLabel] = (probabilities[ofLabel] - (labelWeight + classWeight)) * scale;
             }
         }
     }

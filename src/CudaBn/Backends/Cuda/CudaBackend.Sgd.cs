@@ -30,13 +30,10 @@ public sealed unsafe partial class CudaBackend
         for (var i = 0; i < count; i++)
         {
             var parameter = args.Parameters[first + i];
-            var elements = parameter.Value.ElementCount;
             tensors->Value[i] = AddressOf(parameter.Value);
             tensors->Gradient[i] = AddressOf(parameter.Gradient);
             tensors->MomentumBuffer[i] = args.Momentum == 0 ? 0 : AddressOf(args.MomentumBuffers[first + i]);
-            tensors->Elements[i] = elements;
-            tensors->FirstChunk[i + 1] =
-                checked(tensors->FirstChunk[i] + (uint)((elements + SgdTensors.Chunk - 1) / SgdTensors.Chunk));
+            TensorChunks.Add(i, parameter.Value.ElementCount, tensors->Elements, tensors->FirstChunk);
         }
     }
 
@@ -47,14 +44,18 @@ public sealed unsafe partial class CudaBackend
         var weightDecay = KernelArgument.Real(args.WeightDecay, dtype);
         if (args.Momentum == 0)
             Kernel(SgdFile, "sgd_step", dtype).Launch(
-                blocks, SgdThreads, [KernelArgument.Struct(tensors), count, args.LearningRate, weightDecay]);
+                blocks, SgdThreads,
+                [
+                    KernelArgument.Struct(tensors), count, args.LearningRate, args.LearningRateFactor,
+                    args.GradientScale, weightDecay,
+                ]);
         else
             Kernel(SgdFile, "sgd_momentum_step", dtype).Launch(
                 blocks, SgdThreads,
                 [
-                    KernelArgument.Struct(tensors), count, args.LearningRate, weightDecay,
-                    KernelArgument.Real(args.Momentum, dtype), KernelArgument.Real(1 - args.Dampening, dtype),
-                    args.FirstStep ? 1 : 0, args.Nesterov ? 1 : 0,
+                    KernelArgument.Struct(tensors), count, args.LearningRate, args.LearningRateFactor,
+                    args.GradientScale, weightDecay, KernelArgument.Real(args.Momentum, dtype),
+                    KernelArgument.Real(1 - args.Dampening, dtype), args.FirstStep ? 1 : 0, args.Nesterov ? 1 : 0,
                 ]);
     }
 }

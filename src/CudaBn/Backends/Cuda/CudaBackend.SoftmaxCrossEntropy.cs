@@ -24,11 +24,14 @@ public sealed unsafe partial class CudaBackend
         using var scope = Enter();
         var lanes = LanesFor(args.Classes);
         var blocks = BlocksFor(args.Batch, LossThreads / lanes);
-        Kernel(SoftmaxCrossEntropyFile, "softmax_cross_entropy_forward", args.Logits.DType).Launch(
+        var dtype = args.Logits.DType;
+        Kernel(SoftmaxCrossEntropyFile, "softmax_cross_entropy_forward", dtype).Launch(
             blocks, LossThreads,
             [
-                args.Logits, args.Labels, args.Batch, args.Classes, lanes, args.Scale, args.Probabilities, args.Loss,
-                args.Totals, Scratch((long)blocks * LossSumsBytes), Counters(1), RefusedLabelOnDevice(),
+                args.Logits, args.Labels, args.Batch, args.Classes, lanes, args.Scale,
+                KernelArgument.Real(1 - args.LabelSmoothing, dtype),
+                KernelArgument.Real(args.LabelSmoothing / args.Classes, dtype), args.Probabilities, args.Loss, args.Totals,
+                Scratch((long)blocks * LossSumsBytes), Counters(1), RefusedLabelOnDevice(),
             ]);
     }
 
@@ -41,7 +44,8 @@ public sealed unsafe partial class CudaBackend
             BlocksFor((long)args.Batch * args.Classes, 4 * LossGradientThreads), LossGradientThreads,
             [
                 args.Probabilities, args.Labels, args.Batch, args.Classes, KernelArgument.Real(args.Scale, dtype),
-                args.GradLogits,
+                KernelArgument.Real(1 - args.LabelSmoothing, dtype),
+                KernelArgument.Real(args.LabelSmoothing / args.Classes, dtype), args.GradLogits,
             ]);
     }
 

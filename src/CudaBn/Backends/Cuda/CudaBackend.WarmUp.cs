@@ -16,17 +16,22 @@ public sealed unsafe partial class CudaBackend
         var vector = 16 / dtype.Size();
         (KernelFile File, KernelConstant[] Constants)[] variants =
         [
+            (ActivationFile, []),
+            (AdamFile, []),
             (BatchNormFile, [new("PACK", 1)]),
             (BatchNormFile, [new("PACK", vector)]),
             (BatchNormReLUMaxPoolFile, []),
             (ConvFile, []),
             (ConvOneChannelFile, []),
             (ConvSmallGroupsFile, []),
+            (DropoutFile, []),
             (FillFile, []),
             (GatherBatchFile, []),
             (GemmFile, []),
+            (GradientNormFile, []),
             (LinearFile, []),
             (MaxPool2dFile, []),
+            (MeanSquaredErrorFile, []),
             (RandomFillFile, []),
             (ReLUFile, []),
             (SgdFile, []),

@@ -1,14 +1,11 @@
 namespace CudaBn.Backends.Cuda;
 
-/// <summary>The parameters that one launch of SGD updates: an argument of the kernel, so that nothing on the device can be
-/// out of date. Blocks FirstChunk[i] to FirstChunk[i + 1] - 1 have parameter i.</summary>
+/// <summary>The parameters that one launch of SGD updates. Blocks FirstChunk[i] to FirstChunk[i + 1] - 1 have parameter
+/// i.</summary>
 internal unsafe struct SgdTensors
 {
     /// <summary>As many as leave room for the other arguments in the 4 KB that every driver passes to a kernel.</summary>
     public const int Capacity = 110;
-
-    /// <summary>How many elements a block updates.</summary>
-    public const int Chunk = 1024;
 
     public fixed long Value[Capacity];
     public fixed long Gradient[Capacity];

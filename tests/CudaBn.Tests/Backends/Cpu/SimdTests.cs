@@ -116,6 +116,16 @@ internal sealed unsafe class SimdTests<TSimd, TVector, T>
     }
 
     [Test]
+    public void Sqrt_IsThatOfOneNumber()
+    {
+        foreach (var value in _special)
+            Assert.That(Lanes(TSimd.Sqrt(TSimd.Create(value))), Is.All.EqualTo(T.Sqrt(value)), $"{value}");
+        Assert.That(
+            Lanes(TSimd.Sqrt(Vector(i => T.CreateChecked(i)))),
+            Is.EqualTo(Enumerable.Range(0, TSimd.Count).Select(i => T.Sqrt(T.CreateChecked(i)))));
+    }
+
+    [Test]
     public void MultiplyAdd_RoundsOnce()
     {
         var random = new Random(1);

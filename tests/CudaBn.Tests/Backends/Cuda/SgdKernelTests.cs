@@ -128,7 +128,8 @@ public class SgdKernelTests(TestBackend backend, DType dtype) : KernelFixture(ba
         Backend.Kernel(CudaBackend.SgdFile, "sgd_momentum_step", DType).Launch(
             (int)tensors.FirstChunk[value.Length], threads,
             [
-                KernelArgument.Struct(&tensors), value.Length, Own(Tensor.From([LearningRate], [1], Device)),
+                KernelArgument.Struct(&tensors), value.Length, Own(Tensor.From([2 * LearningRate], [1], Device)),
+                0.5, (Tensor?)null,
                 KernelArgument.Real(WeightDecay, DType), KernelArgument.Real(Momentum, DType),
                 KernelArgument.Real(1 - Dampening, DType), isFirstStep ? 1 : 0, nesterov ? 1 : 0,
             ]);

@@ -125,7 +125,7 @@ public class SoftmaxCrossEntropyKernelTests(TestBackend backend, DType dtype) : 
             blocks, threads,
             [
                 TensorOf(logits, [labels.Length, classes]), LabelsOf(labels), labels.Length, classes, lanes, 0.5,
-                probabilities, loss, totals, Backend.Scratch((long)blocks * CudaBackend.LossSumsBytes),
+                KernelArgument.Real(1, DType), KernelArgument.Real(0, DType), probabilities, loss, totals, Backend.Scratch((long)blocks * CudaBackend.LossSumsBytes),
                 Backend.Counters(1), Backend.RefusedLabelOnDevice(),
             ]);
     }

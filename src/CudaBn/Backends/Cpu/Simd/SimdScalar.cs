@@ -35,6 +35,8 @@ internal readonly unsafe struct SimdScalar<T> : ISimd<T, T>
 
     public static T Divide(T left, T right) => left / right;
 
+    public static T Sqrt(T value) => T.Sqrt(value);
+
     public static T MultiplyAdd(T left, T right, T addend) => T.MultiplyAddEstimate(left, right, addend);
 
     public static T GreaterThan(T left, T right) => left > right ? AllBits : T.Zero;

@@ -1,0 +1,67 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace CudaBn.Backends.Cpu;
+
+/// <summary>Consecutive blocks of <see cref="Philox"/>, as many at a time as a register has room for.</summary>
+internal static unsafe class PhiloxBlocks
+{
+    /// <summary>Random words made at a time: those of 8 blocks.</summary>
+    public const int Words = 32;
+
+    private const int Blocks = Words / 4;
+
+    /// <summary>The words of blocks <paramref name="first"/>, first + 1, ... one after the other, with counters (block, high
+    /// half of block, third, fourth).</summary>
+    public static void Fill(uint* words, ulong seed, ulong first, uint third, uint fourth)
+    {
+        if (Avx512F.IsSupported)
+            FillWide(words, seed, first, third, fourth);
+        else
+            FillOneByOne(words, seed, first, third, fourth);
+    }
+
+    internal static void FillOneByOne(uint* words, ulong seed, ulong first, uint third, uint fourth)
+    {
+        for (var i = 0; i < Blocks; i++)
+        {
+            var block = first + (ulong)i;
+            (words[4 * i], words[4 * i + 1], words[4 * i + 2], words[4 * i + 3]) = Philox.Block(
+                (uint)block, (uint)(block >> 32), third, fourth, (uint)seed, (uint)(seed >> 32));
+        }
+    }
+
+    // A lane of 64 bits is a block, and holds a word of its counter in its low half; what is in the high half is not looked
+    // at until the end.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void FillWide(uint* words, ulong seed, ulong first, uint third, uint fourth)
+    {
+        var block = Vector512.Create(first) + Vector512<ulong>.Indices;
+        var (c0, c1) = (block, block >>> 32);
+        var (c2, c3) = (Vector512.Create((ulong)third), Vector512.Create((ulong)fourth));
+        var (multiplier0, multiplier1) =
+            (Vector512.Create((ulong)Philox.Multiplier0), Vector512.Create((ulong)Philox.Multiplier1));
+        uint key0 = (uint)seed, key1 = (uint)(seed >> 32);
+        for (var round = 0; round < Philox.Rounds; round++)
+        {
+            var product0 = Avx512F.Multiply(multiplier0.AsUInt32(), c0.AsUInt32());
+            var product1 = Avx512F.Multiply(multiplier1.AsUInt32(), c2.AsUInt32());
+            c0 = (product1 >>> 32) ^ c1 ^ Vector512.Create((ulong)key0);
+            c1 = product1;
+            c2 = (product0 >>> 32) ^ c3 ^ Vector512.Create((ulong)key1);
+            c3 = product0;
+            key0 += Philox.Weyl0;
+            key1 += Philox.Weyl1;
+        }
+
+        // Words 0 and 1 of a block side by side, then words 2 and 3; and of the two, one after the other.
+        var low = Vector512.Create(0xFFFFFFFFul);
+        var firstHalf = (c0 & low) | (c1 << 32);
+        var secondHalf = (c2 & low) | (c3 << 32);
+        Avx512F.PermuteVar8x64x2(firstHalf, Vector512.Create(0ul, 8, 1, 9, 2, 10, 3, 11), secondHalf)
+            .Store((ulong*)words);
+        Avx512F.PermuteVar8x64x2(firstHalf, Vector512.Create(4ul, 12, 5, 13, 6, 14, 7, 15), secondHalf)
+            .Store((ulong*)words + Blocks);
+    }
+}
