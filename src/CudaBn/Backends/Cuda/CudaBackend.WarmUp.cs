@@ -18,6 +18,8 @@ public sealed unsafe partial class CudaBackend
         [
             (BatchNormFile, [new("PACK", 1)]),
             (BatchNormFile, [new("PACK", vector)]),
+            (BatchNormRowsFile, [new("PACK", 1)]),
+            (BatchNormRowsFile, [new("PACK", vector)]),
             (BatchNormReLUMaxPoolFile, []),
             (Conv2dFile, []),
             (Conv2dOneChannelFile, []),
