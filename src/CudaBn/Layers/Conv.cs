@@ -122,9 +122,13 @@ public abstract class Conv : Layer
         Tensor input, Tensor output, Tensor gradOutput, bool needsInputGradient)
     {
         var gradInput = GradInputFor(input, needsInputGradient);
+        // The bias' gradient comes with the weight's.
+        var gradBias = Bias?.RequiredGradient;
+        var gradWeight = gradBias is null ? Weight!.RequiredGradient : Weight!.Gradient;
+        if (gradInput is null && gradWeight is null)
+            return null;
         Backend.ConvBackward(new ConvBackwardArgs(
-            Geometry(input.Shape, output.Shape), input, Weight!.Value, gradOutput, gradInput, Weight.Gradient,
-            Bias?.Gradient));
+            Geometry(input.Shape, output.Shape), input, Weight.Value, gradOutput, gradInput, gradWeight, gradBias));
         return gradInput;
     }
 

@@ -12,7 +12,8 @@ internal sealed class FusedBatchNormReLUMaxPool(BatchNorm batchNorm, ReLU relu, 
 
     /// <summary>Whether the three layers make up what the fused operator does to images of this shape.</summary>
     public bool Takes(Tensor input) =>
-        !(batchNorm.IsTraining && batchNorm.FreezeStatistics)
+        batchNorm.IsPlain
+        && !(batchNorm.IsTraining && batchNorm.FreezeStatistics)
         && input.Shape.Rank == 4
         && input.Shape[2] % 2 == 0
         && input.Shape[3] % 2 == 0;

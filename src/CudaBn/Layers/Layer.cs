@@ -107,11 +107,52 @@ public abstract class Layer : IDisposable
     /// <exception cref="InvalidOperationException">There was no forward pass.</exception>
     public void BackwardParameters(Tensor gradOutput) => Backward(gradOutput, needsInputGradient: false);
 
+    /// <summary>Keeps training from changing this layer and those inside it, as in fine-tuning: none of the parameters
+    /// requires a gradient, and batch normalizations use and keep their running statistics. Gradients still pass
+    /// through to the layers before.</summary>
+    /// <exception cref="InvalidOperationException">The layer is not initialized.</exception>
+    public void Freeze() => SetFrozen(true);
+
+    /// <summary>Lets training change this layer and those inside it: the opposite of <see cref="Freeze"/>.</summary>
+    /// <exception cref="InvalidOperationException">The layer is not initialized.</exception>
+    public void Unfreeze() => SetFrozen(false);
+
     /// <summary>Releases parameters, gradients and buffers.</summary>
     public void Dispose()
     {
         Dispose(disposing: true);
         GC.SuppressFinalize(this);
+    }
+
+    /// <summary>The layers that this one is made of.</summary>
+    internal virtual IReadOnlyList<Layer> InnerLayers => [];
+
+    /// <summary>Whether a parameter, here or in a layer inside, requires a gradient.</summary>
+    internal bool RequiresGradient
+    {
+        get
+        {
+            var parameters = Parameters;
+            for (var i = 0; i < parameters.Count; i++)
+            {
+                if (parameters[i].RequiresGradient)
+                    return true;
+            }
+
+            return false;
+        }
+    }
+
+    /// <summary>This layer and all inside it, each before those that it is made of.</summary>
+    internal IEnumerable<Layer> SelfAndInnerLayers() => InnerLayers.SelectMany(layer => layer.SelfAndInnerLayers()).Prepend(this);
+
+    /// <summary>Freezes or unfreezes this layer and those inside.</summary>
+    private protected virtual void SetFrozen(bool isFrozen)
+    {
+        foreach (var parameter in Parameters)
+            parameter.RequiresGradient = !isFrozen;
+        foreach (var layer in InnerLayers)
+            layer.SetFrozen(isFrozen);
     }
 
     internal Tensor? Backward(Tensor gradOutput, bool needsInputGradient)

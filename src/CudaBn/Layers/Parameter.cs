@@ -20,8 +20,8 @@ public sealed class Parameter : IDisposable
     /// shape.</summary>
     public Tensor Gradient { get; }
 
-    /// <summary>Whether training changes the value (true, the default). Where not, as for the frozen layers of
-    /// fine-tuning, backward passes leave <see cref="Gradient"/> as it is and optimizers skip the parameter.</summary>
+    /// <summary>Whether training changes the value (true, the default). Where not, as in the frozen layers of
+    /// fine-tuning, backward passes need not write <see cref="Gradient"/>, and optimizers skip the parameter.</summary>
     public bool RequiresGradient { get; set; } = true;
 
     /// <summary>Where a backward pass writes the gradient; null where nobody needs it.</summary>

@@ -82,6 +82,8 @@ public sealed class Sequential : Layer
     /// <inheritdoc/>
     protected internal override string Kind => "sequential";
 
+    internal override IReadOnlyList<Layer> InnerLayers => _layers;
+
     internal override void Initialize(string prefix, Device device, DType dtype, ulong seed, ref uint stream)
     {
         base.Initialize(prefix, device, dtype, seed, ref stream);
@@ -137,20 +139,30 @@ public sealed class Sequential : Layer
         Tensor input, Tensor output, Tensor gradOutput, bool needsInputGradient)
     {
         Tensor? gradient = gradOutput;
-        for (var i = _layers.Length - 1; i >= 0; i--)
+        var lowest = needsInputGradient ? 0 : LowestLayerToTrain();
+        for (var i = _layers.Length - 1; i >= lowest; i--)
         {
             if (i >= 2 && _ranFused[i - 2])
             {
                 i -= 2;
-                gradient = _fused[i]!.Backward(gradient!, needsInputGradient || i > 0);
+                gradient = _fused[i]!.Backward(gradient!, needsInputGradient || i > lowest);
             }
             else
             {
-                gradient = _layers[i].Backward(gradient!, needsInputGradient || i > 0);
+                gradient = _layers[i].Backward(gradient!, needsInputGradient || i > lowest);
             }
         }
 
-        return gradient;
+        return needsInputGradient ? gradient : null;
+    }
+
+    // Nothing before it changes in training: the backward pass may end there.
+    private int LowestLayerToTrain()
+    {
+        var index = 0;
+        while (index < _layers.Length && !_layers[index].RequiresGradient)
+            index++;
+        return index;
     }
 
     /// <inheritdoc/>

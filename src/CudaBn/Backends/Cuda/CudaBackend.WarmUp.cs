@@ -20,6 +20,8 @@ public sealed unsafe partial class CudaBackend
             (AdamFile, []),
             (BatchNormFile, [new("PACK", 1)]),
             (BatchNormFile, [new("PACK", vector)]),
+            (BatchNormRowsFile, [new("PACK", 1)]),
+            (BatchNormRowsFile, [new("PACK", vector)]),
             (BatchNormReLUMaxPoolFile, []),
             (ConvFile, []),
             (ConvOneChannelFile, []),
