@@ -154,7 +154,9 @@ public class RecordedStepsTests(TestBackend backend, DType dtype) : BackendFixtu
             Model.Initialize(device, seed: 1);
             Optimizer = new Sgd(Model.Parameters, 0.1, momentum);
             Trainer = new Trainer(Model, Loss, Optimizer);
-            Train = new DataLoader(_garments.Train, 16, device, shuffle: true, seed: 3);
+            Train = new DataLoader(
+                _garments.Train, 16, device, shuffle: true, seed: 3,
+                augmentation: new Augmentation(2, horizontalFlip: true), normalization: new Normalization([0.3], [0.3]));
             Test = new DataLoader(_garments.Test, 16, device);
         }
 
