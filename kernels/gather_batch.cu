@@ -1,5 +1,6 @@
 #include "common.cuh"
 #include "last_block.cuh"
+#include "philox.cuh"
 #include "place.cuh"
 
 // How many loads a block does at a time: few, so that even a small batch reaches all multiprocessors.
@@ -71,4 +72,71 @@ extern "C" __global__ void gather_batch_quads(
     gather<Quad<unsigned char>, Quad<real>, 4>(
         (const Quad<unsigned char>*)images, labels, order, cursor, divisor, rows, width, (Quad<real>*)batch,
         batch_labels, counter);
+}
+
+// How many elements of one image a block writes before it goes on to another. As GatherTile in CudaBackend.GatherBatch.cs.
+constexpr unsigned IMAGE_TILE = 2048;
+
+// Where the pixels of a changed image come from: see CropAndFlip.cs, which draws the same on the CPU.
+struct CropAndFlip
+{
+    int top;
+    int left;
+    bool is_flipped;
+};
+
+__device__ inline int shift_of(unsigned word, int padding)
+{
+    return (int)(((unsigned long long)word * (2 * (unsigned)padding + 1)) >> 32) - padding;
+}
+
+__device__ inline CropAndFlip draw(int padding, bool flips, unsigned long long seed, int epoch, int image)
+{
+    const RandomWords random = philox(seed, (1ull << 63) | (unsigned)image, (unsigned)epoch, 0);
+    return {shift_of(random.words[0], padding), shift_of(random.words[1], padding), flips && (random.words[2] & 1) != 0};
+}
+
+// gather_batch_transformed: any block and grid size of one dimension.
+// Reads images[*, channels, height, width] and labels[*], bytes. Row r of batch[rows, channels, height, width] is image
+// order[*cursor + r], surrounded by padding pixels of 0, cropped to its own size at a random place, mirrored at random if
+// flips is not 0; a byte of channel c becomes levels[c, byte]. batch_labels[r] is its label. Then *cursor += rows. counter is
+// zero before and after. Place and mirror image depend on seed, *epoch and the number of the image alone.
+extern "C" __global__ void gather_batch_transformed(
+    const unsigned char* __restrict__ images, const unsigned char* __restrict__ labels, const int* __restrict__ order,
+    int64* cursor, const int* __restrict__ epoch, const real* __restrict__ levels, unsigned long long seed, int padding,
+    int flips, int rows, int channels, int height, int width, real* __restrict__ batch, int* __restrict__ batch_labels,
+    unsigned* counter)
+{
+    const int* taken = order + *cursor;
+    const unsigned elements = (unsigned)channels * height * width;
+    const int64 tiles = ceil_div(elements, IMAGE_TILE);
+    for (int64 item = blockIdx.x; item < rows * tiles; item += gridDim.x)
+    {
+        const int64 row = item / tiles;
+        const unsigned first = (unsigned)(item - row * tiles) * IMAGE_TILE;
+        const unsigned end = min(first + IMAGE_TILE, elements);
+        const int image = taken[row];
+        // Each thread draws by itself: waiting for one that draws for all would take as long.
+        const CropAndFlip place = draw(padding, flips != 0, seed, *epoch, image);
+        const unsigned char* source = images + (int64)image * elements;
+        real* destination = batch + row * elements;
+        for (unsigned i = first + threadIdx.x; i < end; i += blockDim.x)
+        {
+            const unsigned line = i / width;
+            const int column = (int)(i - line * width);
+            const unsigned channel = line / height;
+            const int from_row = (int)(line - channel * height) + place.top;
+            const int from_column = (place.is_flipped ? width - 1 - column : column) + place.left;
+            const bool is_inside = (unsigned)from_row < (unsigned)height && (unsigned)from_column < (unsigned)width;
+            const int level = is_inside ? source[((int64)channel * height + from_row) * width + from_column] : 0;
+            destination[i] = levels[(int64)channel * LEVELS + level];
+        }
+
+        if (first == 0 && threadIdx.x == 0)
+            batch_labels[row] = labels[image];
+    }
+
+    // Moved on once all blocks have read it.
+    if (is_thread_0_of_last_block(counter))
+        *cursor += rows;
 }

@@ -4,9 +4,9 @@ using CudaBn.Backends.OpArgs;
 namespace CudaBn;
 
 /// <summary>Cuts a data set into batches. The data set lives on the device as bytes, which are scaled to real numbers when
-/// a batch is made; the order of an epoch is uploaded once.</summary>
+/// a batch is made, and augmented and normalized there if asked for; the order of an epoch is uploaded once.</summary>
 /// <remarks>Enumerating the loader is one epoch. The tensors of a batch belong to the loader and are overwritten by the
-/// next batch. The order of epoch e depends on the seed and e alone. One epoch runs at a time: starting another ends
+/// next batch. The order of epoch e, and how it changes images, depend on the seed and e alone. One epoch runs at a time: starting another ends
 /// the one under way.</remarks>
 public sealed class DataLoader : IEnumerable<Batch>, IDisposable
 {
@@ -19,6 +19,7 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
     private readonly Tensor _allLabels;
     private readonly Tensor _order;
     private readonly Tensor _cursor;
+    private readonly ImageTransform? _transform;
     private readonly int[] _hostOrder;
     private readonly Shape _fullShape;
     private readonly Shape _lastShape;
@@ -36,7 +37,11 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
     /// <param name="seed">Which orders.</param>
     /// <param name="dropLast">Whether a last batch that is not full is left out.</param>
     /// <param name="divisor">What a byte is divided by. Finite, not 0.</param>
-    /// <exception cref="ArgumentException">A value is outside its range, or no batch would be left.</exception>
+    /// <param name="augmentation">How images are changed at random, for training; null to leave them as they are.</param>
+    /// <param name="normalization">What the divided values of every channel become, in training and evaluation alike; null
+    /// to leave them as they are.</param>
+    /// <exception cref="ArgumentException">A value is outside its range, no batch would be left, the crop could miss the
+    /// image, or the normalization is one of another number of channels.</exception>
     public DataLoader(
         ImageDataset dataset,
         int batchSize,
@@ -45,7 +50,9 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
         bool shuffle = false,
         ulong seed = 0,
         bool dropLast = false,
-        double divisor = 255)
+        double divisor = 255,
+        Augmentation? augmentation = null,
+        Normalization? normalization = null)
     {
         ArgumentNullException.ThrowIfNull(dataset);
         if (batchSize <= 0)
@@ -58,6 +65,16 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
             throw new ArgumentException(
                 $"DataLoader: no batch of {batchSize} is left of {dataset.Count} images without the short one.",
                 nameof(batchSize));
+        if (augmentation is not null && augmentation.CropPadding >= Math.Min(dataset.Height, dataset.Width))
+            throw new ArgumentException(
+                $"DataLoader: a crop of images of {dataset.Height}x{dataset.Width} padded by {augmentation.CropPadding} "
+                + $"could hold nothing but padding; expected at most {Math.Min(dataset.Height, dataset.Width) - 1}.",
+                nameof(augmentation));
+        if (normalization is not null && normalization.Means.Count != dataset.Channels)
+            throw new ArgumentException(
+                $"DataLoader: a normalization of {normalization.Means.Count} channels does not fit images of "
+                + $"{dataset.Channels}.",
+                nameof(normalization));
         Dataset = dataset;
         BatchSize = batchSize;
         Device = device ?? Device.Cpu;
@@ -66,6 +83,8 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
         Seed = seed;
         DropsLast = dropLast;
         Divisor = divisor;
+        Augmentation = augmentation;
+        Normalization = normalization;
 
         var (full, rest) = Math.DivRem(dataset.Count, batchSize);
         BatchCount = full + (rest > 0 && !dropLast ? 1 : 0);
@@ -79,6 +98,10 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
         _order = new Tensor([dataset.Count], DType.Int32, Device);
         _cursor = Tensor.Zeros([1], DType.Int64, Device);
         _hostOrder = new int[dataset.Count];
+        if (augmentation is not null || normalization is not null)
+            _transform = new ImageTransform(
+                UploadLevels(), augmentation?.CropPadding ?? 0, augmentation?.HorizontalFlip ?? false, seed,
+                Tensor.Zeros([1], DType.Int32, Device));
     }
 
     /// <summary>The data set.</summary>
@@ -111,7 +134,13 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
     /// <summary>What a byte is divided by.</summary>
     public double Divisor { get; }
 
-    /// <summary>The number of the next epoch, from 0. It selects the order.</summary>
+    /// <summary>How images are changed at random; null where they are not.</summary>
+    public Augmentation? Augmentation { get; }
+
+    /// <summary>What the divided values of every channel become; null where they stay as they are.</summary>
+    public Normalization? Normalization { get; }
+
+    /// <summary>The number of the next epoch, from 0. It selects the order and the random changes.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is negative.</exception>
     public int NextEpoch
     {
@@ -144,9 +173,11 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
         _allLabels.Dispose();
         _order.Dispose();
         _cursor.Dispose();
+        _transform?.Levels.Dispose();
+        _transform?.Epoch.Dispose();
     }
 
-    /// <summary>Uploads the order of the next epoch.</summary>
+    /// <summary>Uploads the number of the next epoch and its order.</summary>
     /// <returns>What <see cref="Claim"/> asks for.</returns>
     internal long StartEpoch()
     {
@@ -165,6 +196,7 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
         }
 
         _order.CopyFrom<int>(_hostOrder);
+        _transform?.Epoch.CopyFrom<int>([epoch]);
         Device.Backend.Clear(_cursor);
         _batchesMade = 0;
         return ++_epochsStarted;
@@ -186,7 +218,26 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
 
     /// <summary>Fills the tensors of a batch.</summary>
     internal void Gather(Batch batch) => Device.Backend.GatherBatch(new GatherBatchArgs(
-        _images, _allLabels, _order, _cursor, Divisor, batch.Images, batch.Labels));
+        _images, _allLabels, _order, _cursor, Divisor, batch.Images, batch.Labels, _transform));
+
+    /// <summary>[channels, 256]: what every byte of a channel becomes, in double and then rounded.</summary>
+    private Tensor UploadLevels()
+    {
+        const int levels = 256;
+        var values = new double[Dataset.Channels * levels];
+        for (var i = 0; i < values.Length; i++)
+        {
+            var (channel, level) = Math.DivRem(i, levels);
+            values[i] = level / Divisor;
+            if (Normalization is { } normal)
+                values[i] = (values[i] - normal.Means[channel]) / normal.Stds[channel];
+        }
+
+        Shape shape = [Dataset.Channels, levels];
+        return DType == DType.Float32
+            ? Tensor.From(Array.ConvertAll(values, value => (float)value), shape, Device)
+            : Tensor.From(values, shape, Device);
+    }
 
     private Tensor Upload(ReadOnlySpan<byte> bytes, Shape shape)
     {

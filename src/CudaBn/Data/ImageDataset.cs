@@ -130,6 +130,19 @@ public sealed class ImageDataset
         return Images.Span.Slice(index * size, size);
     }
 
+    /// <summary>The mean of every channel over all pixels of all images, each a byte over 255. Exact but for the last
+    /// rounding.</summary>
+    /// <returns>[<see cref="Channels"/>], 0 to 1.</returns>
+    public double[] ChannelMeans() => Array.ConvertAll(ChannelSums(), sums => (double)sums.Sum / sums.Count / 255);
+
+    /// <summary>The standard deviation of every channel over all pixels of all images, each a byte over 255: with 1/M, not
+    /// 1/(M - 1). Computed from exact sums.</summary>
+    /// <returns>[<see cref="Channels"/>], 0 to 0.5.</returns>
+    public double[] ChannelStds() => Array.ConvertAll(
+        ChannelSums(),
+        // In whole numbers, for in floating point the difference of two large ones would be lost.
+        sums => Math.Sqrt((double)((Int128)sums.Count * sums.Squares - (Int128)sums.Sum * sums.Sum)) / sums.Count / 255);
+
     /// <summary>The first images of this set.</summary>
     /// <param name="count">How many, at least 1; more than there are gives the whole set.</param>
     /// <returns>A view of the same memory, or this set itself.</returns>
@@ -144,5 +157,29 @@ public sealed class ImageDataset
 
         var size = Channels * Height * Width;
         return new ImageDataset(Name, Channels, Height, Width, Images[..(count * size)], Labels[..count], ClassNames);
+    }
+    private (long Count, long Sum, long Squares)[] ChannelSums()
+    {
+        var sums = new (long Count, long Sum, long Squares)[Channels];
+        Span<long> levels = stackalloc long[256];
+        var plane = Height * Width;
+        for (var channel = 0; channel < Channels; channel++)
+        {
+            levels.Clear();
+            for (var image = 0; image < Count; image++)
+            {
+                foreach (var level in Image(image).Slice(channel * plane, plane))
+                    levels[level]++;
+            }
+
+            for (var level = 0; level < levels.Length; level++)
+            {
+                sums[channel].Count += levels[level];
+                sums[channel].Sum += levels[level] * level;
+                sums[channel].Squares += levels[level] * level * level;
+            }
+        }
+
+        return sums;
     }
 }

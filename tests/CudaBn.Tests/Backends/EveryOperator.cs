@@ -1,3 +1,4 @@
+using CudaBn.Tests.Data;
 using CudaBn.Tests.Reference;
 
 namespace CudaBn.Tests.Backends;
@@ -41,6 +42,7 @@ public sealed class EveryOperator : IDisposable
         run.RunLayer("pool pairs", new MaxPool2d(2), [40, 5, 40, 40]);
         run.RunLayer(
             "batch norm, relu, pool", new Sequential(new BatchNorm(5), new ReLU(), new MaxPool2d(2)), [40, 5, 40, 40]);
+        run.RunBatches();
         run.RunLoss();
         run.RunMeanSquaredError();
         run.RunOptimizer("sgd", parameters => new Sgd(parameters, 0.1, momentum: 0.9, weightDecay: 0.01));
@@ -67,6 +69,17 @@ public sealed class EveryOperator : IDisposable
             Keep($"{name} gradient of {parameter.Name}", parameter.Gradient);
         foreach (var state in layer.State)
             Keep($"{name} {state.Name}", state.Tensor);
+    }
+
+    private void RunBatches()
+    {
+        var dataset = new ImageDataset(
+            "random", 3, 29, 31, IdxBytes.Random(9, 70 * 3 * 29 * 31), new byte[70], ["any"]);
+        var loader = Own(new DataLoader(
+            dataset, 70, _device, _dtype, shuffle: true, seed: 2, augmentation: new Augmentation(4, horizontalFlip: true),
+            normalization: new Normalization([0.5, 0.4, 0.3], [0.2, 0.3, 0.4])));
+        foreach (var batch in loader)
+            Keep("augmented batch", batch.Images);
     }
 
     private void RunLoss()

@@ -19,6 +19,36 @@ public class ImageDatasetTests
             Assert.That(dataset.Image(row).SequenceEqual(dataset.Images.Span.Slice(row * 30, 30)), Is.True);
     }
 
+    [Test]
+    public void ChannelMeansAndStds_AreThoseOfTwoPasses()
+    {
+        var dataset = Make();
+        var (means, stds) = (dataset.ChannelMeans(), dataset.ChannelStds());
+        Assert.That((means.Length, stds.Length), Is.EqualTo((2, 2)));
+        for (var channel = 0; channel < 2; channel++)
+        {
+            var values = Enumerable.Range(0, 4)
+                .SelectMany(row => dataset.Image(row).Slice(channel * 15, 15).ToArray()).Select(b => b / 255.0).ToArray();
+            var mean = values.Average();
+            Assert.That(means[channel], Is.EqualTo(mean).Within(1e-15));
+            Assert.That(
+                stds[channel], Is.EqualTo(Math.Sqrt(values.Average(v => (v - mean) * (v - mean)))).Within(1e-15));
+        }
+    }
+
+    [Test]
+    public void ChannelStds_OfOneOddPixelInAMillion_KeepTheirDigits()
+    {
+        var bytes = new byte[1_000_000];
+        Array.Fill(bytes, (byte)255);
+        bytes[77] = 254;
+        var std = new ImageDataset("flat", 1, 1000, 1000, bytes, new byte[1], _classes).ChannelStds()[0];
+        // (1/255) * sqrt(p * (1 - p)) with p = 1e-6.
+        Assert.That(std, Is.EqualTo(Math.Sqrt(1e-6 * (1 - 1e-6)) / 255).Within(1e-12).Percent);
+        bytes[77] = 255;
+        Assert.That(new ImageDataset("flat", 1, 1000, 1000, bytes, new byte[1], _classes).ChannelStds()[0], Is.Zero);
+    }
+
     [TestCase(-1)]
     [TestCase(4)]
     public void Image_NoSuchRow_Throws(int row) =>

@@ -210,7 +210,9 @@ public class RecordedStepsTests(TestBackend backend, DType dtype) : BackendFixtu
             Model.Initialize(device, seed: 1);
             Optimizer = optimizer(Model.Parameters);
             Trainer = new Trainer(Model, Loss, Optimizer, schedule);
-            Train = new DataLoader(_garments.Train, 16, device, shuffle: true, seed: 3);
+            Train = new DataLoader(
+                _garments.Train, 16, device, shuffle: true, seed: 3,
+                augmentation: new Augmentation(2, horizontalFlip: true), normalization: new Normalization([0.3], [0.3]));
             Test = new DataLoader(_garments.Test, 16, device);
         }
 

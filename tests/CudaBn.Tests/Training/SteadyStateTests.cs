@@ -21,7 +21,8 @@ public class SteadyStateTests
         using var loss = new SoftmaxCrossEntropy();
         using var optimizer = new Sgd(model.Parameters, 0.1, momentum);
         using var loader = new DataLoader(
-            DrawnGarments.Create(images, 1).Train, 32, backend.Device, shuffle: true);
+            DrawnGarments.Create(images, 1).Train, 32, backend.Device, shuffle: true,
+            augmentation: momentum == 0 ? null : new Augmentation(2, horizontalFlip: true));
         using var trainer = new Trainer(model, loss, optimizer);
         Steps(10);
 

@@ -10,5 +10,14 @@ namespace CudaBn.Backends.OpArgs;
 /// <param name="Divisor">What a byte is divided by, rounded once.</param>
 /// <param name="Batch">Written: [N, ...], N rows of the elements of an image.</param>
 /// <param name="BatchLabels">Written: Int32 [N].</param>
+/// <param name="Transform">How images change on their way into a batch [N, channels, height, width], its levels in place of
+/// the divisor; null where bytes are divided and nothing else.</param>
 public readonly record struct GatherBatchArgs(
-    Tensor Images, Tensor Labels, Tensor Order, Tensor Cursor, double Divisor, Tensor Batch, Tensor BatchLabels);
+    Tensor Images,
+    Tensor Labels,
+    Tensor Order,
+    Tensor Cursor,
+    double Divisor,
+    Tensor Batch,
+    Tensor BatchLabels,
+    ImageTransform? Transform = null);

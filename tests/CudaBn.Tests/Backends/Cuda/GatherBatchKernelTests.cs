@@ -1,5 +1,6 @@
 using CudaBn.Backends.Cuda;
 using CudaBn.Backends.OpArgs;
+using CudaBn.Tests.Reference;
 using CudaBn.Tests.Support;
 using NUnit.Framework;
 
@@ -47,9 +48,49 @@ public class GatherBatchKernelTests(TestBackend backend, DType dtype) : KernelFi
         }
     }
 
+    [Test]
+    public void Transformed_AnyLaunchShape_GivesTheImagesOfTheReference(
+        [Values(1, 2, 37)] int blocks, [Values(1, 96, 1024)] int threads, [Values(5, 41)] int width)
+    {
+        const int rows = 6, count = 9, start = 2, channels = 3, height = 19, padding = 4, epoch = 11;
+        const ulong seed = 0x1_0000_0007;
+        var size = channels * height * width;
+        var random = new Random(1);
+        var images = new byte[count * size];
+        random.NextBytes(images);
+        byte[] labels = [.. Enumerable.Range(0, count).Select(i => (byte)(200 + i))];
+        int[] order = [.. Enumerable.Range(0, count)];
+        random.Shuffle(order);
+        var taken = order[start..(start + rows)];
+        double[] means = [0.1, 0.2, 0.3], stds = [0.5, 1 + threads, 1 + blocks];
+        var levels = new double[channels * 256];
+        for (var i = 0; i < levels.Length; i++)
+            levels[i] = (i % 256 / 255.0 - means[i / 256]) / stds[i / 256];
+        var expected = taken.SelectMany(image => ReferenceAugmentation.Apply(
+            images.AsSpan(image * size, size), channels, height, width, padding,
+            ReferenceAugmentation.Draw(padding, true, seed, epoch, image), 255, means, stds)).ToArray();
+        var cursor = Own(Tensor.From([(long)start], [1], Device));
+        var batch = Poison([rows, channels, height, width]);
+        var batchLabels = Own(new Tensor([rows], DType.Int32, Device));
+
+        using (Backend.Enter())
+            Backend.Kernel(CudaBackend.GatherBatchFile, "gather_batch_transformed", DType).Launch(
+                blocks, threads,
+                [
+                    Own(Tensor.From<byte>(images, [count, size], Device)),
+                    Own(Tensor.From<byte>(labels, [count], Device)), Own(Tensor.From<int>(order, [count], Device)),
+                    cursor, Own(Tensor.From([epoch], [1], Device)), TensorOf(levels, [channels, 256]), seed, padding, 1,
+                    rows, channels, height, width, batch, batchLabels, Backend.Counters(1),
+                ]);
+
+        ErrorBound.AssertExact("images", Read(batch), Rounded(expected));
+        Assert.That(batchLabels.ToArray<int>(), Is.EqualTo(taken.Select(image => 200 + image)));
+        Assert.That(cursor.ToArray<long>(), Is.EqualTo(new[] { (long)start + rows }));
+    }
+
     [Category("Large")]
     [Test]
-    public void ImagesBeyond2To31Loads_AreFound([Values(1000, 1001)] int width)
+    public void ImagesBeyond2To31Loads_AreFound([Values(1000, 1001)] int width, [Values] bool isTransformed)
     {
         // The data set is memory for its last image alone: no other is touched.
         const int image = 10_000_000;
@@ -57,13 +98,15 @@ public class GatherBatchKernelTests(TestBackend backend, DType dtype) : KernelFi
         new Random(2).NextBytes(pixels);
         var lastImage = Own(Tensor.From<byte>(pixels, [width], Device));
         var lastLabel = Own(Tensor.From<byte>([7], [1], Device));
-        var batch = Poison([1, width]);
+        var batch = Poison([1, 1, 1, width]);
         var batchLabels = Own(new Tensor([1], DType.Int32, Device));
+        var transform = new ImageTransform(
+            TensorOf([.. Enumerable.Range(0, 256)], [1, 256]), 0, false, Seed: 1, Own(Tensor.Zeros([1], DType.Int32, Device)));
 
         Backend.GatherBatch(new GatherBatchArgs(
             At(lastImage.Address - (nint)image * width, [width], DType.UInt8),
             At(lastLabel.Address - image, [1], DType.UInt8), Own(Tensor.From([image], [1], Device)),
-            Own(Tensor.Zeros([1], DType.Int64, Device)), 1, batch, batchLabels));
+            Own(Tensor.Zeros([1], DType.Int64, Device)), 1, batch, batchLabels, isTransformed ? transform : null));
 
         ErrorBound.AssertExact("images", Read(batch), Array.ConvertAll(pixels, level => (double)level));
         Assert.That(batchLabels.ToArray<int>(), Is.EqualTo(new[] { 7 }));
