@@ -35,8 +35,11 @@ public abstract class Conv : Layer
         RequirePositive("stride", axis => axis.Stride);
         RequirePositive("dilation", axis => axis.Dilation);
         if (Array.Exists(axes, axis => axis.PaddingBegin < 0 || axis.PaddingEnd < 0))
-            throw new ArgumentException(
-                $"{layer}: padding {Sizes(axis => AxisPadding.Text(axis.PaddingBegin, axis.PaddingEnd))} must not be negative.");
+        {
+            var padding = Sizes(axis => AxisPadding.Text(axis.PaddingBegin, axis.PaddingEnd));
+            throw new ArgumentException($"{layer}: padding {padding} must not be negative.");
+        }
+
         InChannels = inChannels;
         OutChannels = outChannels;
         Groups = groups;
@@ -168,7 +171,7 @@ public abstract class Conv : Layer
     private ArgumentException KernelTooLarge(Shape input)
     {
         var dilation = Array.Exists(_axes, axis => axis.DilationInUse > 1)
-            ? $", {Sizes(axis => axis.Span.ToString(System.Globalization.CultureInfo.InvariantCulture))} with dilation {Sizes(axis => $"{axis.Dilation}")},"
+            ? $", {Sizes(axis => $"{axis.Span}")} with dilation {Sizes(axis => $"{axis.Dilation}")},"
             : "";
         return new($"{Label}: kernel {Sizes(axis => $"{axis.Kernel}")}{dilation} is larger than the padded input "
             + $"{PaddedSizes(input)} of {input}.");

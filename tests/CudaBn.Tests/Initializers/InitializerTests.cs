@@ -159,8 +159,11 @@ public class InitializerTests(Device device)
     {
         // Bounds of PyTorch's default: 1 / sqrt(inputs summed into an output), for weight and bias.
         using var conv = new Conv2d(3, 500, (2, 4));
+        using var grouped = new Conv2d(6, 900, (2, 4), groups: 3);
+        using var volume = new Conv3d(2, 500, (2, 3, 1));
         using var linear = new Linear(16, 700);
-        foreach (var (layer, bound) in new (Layer, double)[] { (conv, 1 / Math.Sqrt(24)), (linear, 0.25) })
+        foreach (var (layer, bound) in new (Layer, double)[]
+            { (conv, 1 / Math.Sqrt(24)), (grouped, 0.25), (volume, 1 / Math.Sqrt(12)), (linear, 0.25) })
         {
             layer.Initialize(device, DType.Float64, seed: 1);
             foreach (var parameter in layer.Parameters)
@@ -173,6 +176,13 @@ public class InitializerTests(Device device)
         var expected = Math.Sqrt(6.0 / (24 + 4000));
         Assert.That(
             xavier.Weight!.Value.ToArray<double>().Max(Math.Abs), Is.InRange(0.999 * expected, expected));
+
+        // The fan-out counts the output channels of all groups, as PyTorch does.
+        using var depthwise = new Conv2d(300, 600, (2, 4), groups: 300, weightInitializer: Initializer.XavierUniform());
+        depthwise.Initialize(device, DType.Float64, seed: 1);
+        expected = Math.Sqrt(6.0 / (8 + 4800));
+        Assert.That(
+            depthwise.Weight!.Value.ToArray<double>().Max(Math.Abs), Is.InRange(0.998 * expected, expected));
     }
 
     private static double Correlation(double[] standard) =>

@@ -22,6 +22,8 @@ public class Conv3dTests(TestBackend backend, DType dtype) : ConvFixture(backend
         ConvCase.Volume(2, 3, 4, new(1, 3, 1, 1, 1), new(6, 3, 1, 1, 1), new(6, 3, 1, 1, 1), bias: true),
         ConvCase.Volume(2, 3, 4, new(5, 1, 2), new(6, 3, 1, 1, 1), new(6, 3, 1, 1, 1), bias: true),
         ConvCase.Volume(2, 3, 4, new(5, 5), new(6, 3, 1, 1, 1), new(6, 3, 1, 1, 1), bias: true),
+        // One slice of everything, but the window meets padding in its place.
+        ConvCase.Volume(2, 3, 4, new(1, 1, 4, 3), new(6, 3, 1, 1, 1), new(6, 3, 1, 1, 1), bias: true),
         // No weight sees another row, or no padding another slice.
         ConvCase.Volume(2, 5, 7, new(3, 1), new(4, 1), new(8, 1), bias: true),
         ConvCase.Volume(2, 5, 7, new(3, 1), new(4, 1), new(8, 3, 1, 1, 1), bias: true),

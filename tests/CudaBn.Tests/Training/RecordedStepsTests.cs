@@ -203,6 +203,7 @@ public class RecordedStepsTests(TestBackend backend, DType dtype) : BackendFixtu
             Layer[] layers =
             [
                 new Conv2d(1, 4, kernel: 5, stride: 2, padding: 2), BatchNorm, new ReLU(), new MaxPool2d(2),
+                new Conv2d(4, 4, kernel: 3, padding: 1, groups: 4), new Conv2d(4, 4, kernel: 3, padding: 2, dilation: 2),
                 new Flatten(), new Linear(196, 10),
             ];
             (Dropout, _schedule) = (dropout, schedule);

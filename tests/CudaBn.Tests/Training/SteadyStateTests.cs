@@ -79,6 +79,38 @@ public class SteadyStateTests
     }
 
     [Test]
+    public void Convolutions_OfEveryKind_AllocateNothing()
+    {
+        using var backend = new CpuBackend(2);
+        (Conv Layer, Shape Input)[] kinds =
+        [
+            (new Conv2d(4, 6, 3, padding: 1, groups: 2), [3, 4, 9, 19]),
+            (new Conv2d(4, 8, 3, stride: 2, groups: 4), [3, 4, 9, 9]),
+            (new Conv2d(3, 4, 3, padding: new Padding2d(0, 2, 1, 3), dilation: 2), [3, 3, 9, 19]),
+            (new Conv1d(3, 4, 3, stride: 2), [3, 3, 50]),
+            (new Conv3d(3, 4, 3, padding: 1), [3, 3, 4, 5, 6]),
+            (new Conv3d(3, 3, 3, padding: 1, groups: 3), [3, 3, 4, 5, 6]),
+        ];
+        foreach (var (layer, shape) in kinds)
+        {
+            using (layer)
+            {
+                layer.Initialize(backend.Device);
+                using var x = Tensor.Zeros(shape, DType.Float32, backend.Device);
+                var least = long.MaxValue;
+                for (var step = 0; step < 4; step++)
+                {
+                    var before = GC.GetAllocatedBytesForCurrentThread();
+                    layer.Backward(layer.Forward(x));
+                    least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+                }
+
+                Assert.That(least, Is.Zero, $"bytes of {layer.GetType().Name} {shape}");
+            }
+        }
+    }
+
+    [Test]
     public void TwoThousandSteps_KeepMemoryFlat()
     {
         // A batch of images is 200 KB: one kept per step would be 400 MB.

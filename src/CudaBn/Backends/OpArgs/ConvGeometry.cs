@@ -65,6 +65,6 @@ public readonly record struct ConvGeometry(
     /// <summary>Places per channel of the output.</summary>
     internal int OutPlaces => OutDepth * OutHeight * OutWidth;
 
-    /// <summary>Whether there is one slice of everything.</summary>
-    internal bool IsFlat => InDepth == 1 && OutDepth == 1 && KernelDepth == 1;
+    /// <summary>Whether there is one slice of everything, and no padding in its place.</summary>
+    internal bool IsFlat => InDepth == 1 && OutDepth == 1 && KernelDepth == 1 && PaddingZ == 0;
 }

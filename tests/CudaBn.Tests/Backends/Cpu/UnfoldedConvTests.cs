@@ -1,0 +1,24 @@
+using CudaBn.Backends.Cpu;
+using CudaBn.Tests.Layers;
+using CudaBn.Tests.Support;
+using NUnit.Framework;
+
+namespace CudaBn.Tests.Backends.Cpu;
+
+/// <summary>Volumes whose slices are unfolded in several blocks.</summary>
+[Parallelizable(ParallelScope.Self)]
+[TestFixture]
+public class UnfoldedConvTests()
+    : ConvFixture(new TestBackend("Cpu", () => new CpuBackend(threads: 2).Device), DType.Float32)
+{
+    private static IEnumerable<ConvCase> Cases() =>
+    [
+        // Blocks of four slices, of five of a volume: they end within volumes, and hold parts of two.
+        ConvCase.Volume(2, 8, 2, new(5, 3, 1, 1, 1), new(200, 1), new(200, 1), bias: true),
+        // A slice alone is more than a block; the output has one slice.
+        ConvCase.Volume(2, 4, 1, new(3, 3), new(600, 1, 3), new(600, 1, 3), bias: true),
+    ];
+
+    [TestCaseSource(nameof(Cases))]
+    public void ForwardAndBackward_SmallIntegers_AreExact(ConvCase c) => CheckSmallIntegers(c);
+}
