@@ -59,7 +59,7 @@ public static class ReferenceActivation
         var a = Math.Abs(x);
         if (a > 40)
             return x > 0 ? 1 : 0;
-        if (a > 0.7)
+        if (a > 1)
         {
             var fraction = 0.0;
             for (var k = 500; k >= 1; k--)

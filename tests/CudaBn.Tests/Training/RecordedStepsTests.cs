@@ -154,9 +154,9 @@ public class RecordedStepsTests(TestBackend backend, DType dtype) : BackendFixtu
     }
 
     [Test]
-    public void Steps_OnceTheyRepeat_AllocateNothing()
+    public void Steps_OnceTheyRepeat_AllocateNothing([Values] bool withDropoutAndAdam)
     {
-        var run = Own(new Run(Device, momentum: 0.9));
+        var run = Own(withDropoutAndAdam ? Run.WithDropoutAndAdam(Device) : new Run(Device, momentum: 0.9));
         Steps(4);
         var before = GC.GetAllocatedBytesForCurrentThread();
         Steps(8);

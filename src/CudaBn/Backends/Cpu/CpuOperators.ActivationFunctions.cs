@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace CudaBn.Backends.Cpu;
 
@@ -32,13 +33,18 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     /// <summary>A polynomial, the constant term first.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TVector Polynomial(TVector x, ReadOnlySpan<double> coefficients)
+    private static TVector Polynomial(TVector x, ReadOnlySpan<T> coefficients)
     {
-        var sum = Constant(coefficients[^1]);
+        var sum = TSimd.Create(coefficients[^1]);
         for (var i = coefficients.Length - 2; i >= 0; i--)
-            sum = TSimd.MultiplyAdd(sum, x, Constant(coefficients[i]));
+            sum = TSimd.MultiplyAdd(sum, x, TSimd.Create(coefficients[i]));
         return sum;
     }
+
+    /// <summary>Those of the two that are of this element type.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ReadOnlySpan<T> OfElementType(ReadOnlySpan<float> single, ReadOnlySpan<double> wide) =>
+        typeof(T) == typeof(float) ? MemoryMarshal.Cast<float, T>(single) : MemoryMarshal.Cast<double, T>(wide);
 
     /// <summary>The logistic function, and its derivative.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -52,44 +58,44 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     }
 
     /// <summary>The distribution function of the normal distribution, and exp(-x^2 / 2).</summary>
-    /// <remarks>Phi(-a) = exp(-a^2 / 2) * P((a - k) / (a + k)) / (1 + 2a) for a >= 0: the map takes all of them to [-1, 1),
-    /// where one polynomial does. The idea is that of Shepherd and Laframboise, "Chebyshev approximation of
+    /// <remarks>Phi(-a) = exp(-a^2 / 2) * P((a - k) / (a + k)) / (1 + 0.8a) for a >= 0: the map takes all of them to [-1, 1),
+    /// where one polynomial does, and is flat where a is near 0. The idea is that of Shepherd and Laframboise, "Chebyshev approximation of
     /// (1 + 2x) exp(x^2) erfc x in 0 &lt;= x &lt; infinity", Mathematics of Computation 36, 1981. The polynomials are
-    /// Chebyshev series, off by less than 2e-8 (float) and 2e-17 (double) of the function.</remarks>
+    /// Chebyshev series, off by less than 1e-8 (float) and 1e-17 (double) of the function.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static (TVector Value, TVector Exponential) NormalDistribution(TVector x)
     {
         var one = Constant(1);
-        var isSingle = typeof(T) == typeof(float);
-        var center = Constant(isSingle ? 4 : 6);
+        var center = Constant(typeof(T) == typeof(float) ? 4 : 6);
         var a = TSimd.Subtract(TSimd.Zero, NegativeMagnitude(x));
         var exponential = TSimd.ExpOfNegative(TSimd.Multiply(Constant(-0.5), TSimd.Multiply(a, a)));
         var mapped = TSimd.Divide(TSimd.Subtract(a, center), TSimd.Add(a, center));
-        var factor = isSingle ? Polynomial(mapped, SingleTail) : Polynomial(mapped, DoubleTail);
-        var tail = TSimd.Divide(TSimd.Multiply(exponential, factor), TSimd.MultiplyAdd(Constant(2), a, one));
+        var factor = Polynomial(mapped, OfElementType(SingleTail, DoubleTail));
+        var tail = TSimd.Divide(TSimd.Multiply(exponential, factor), TSimd.MultiplyAdd(Constant(0.8), a, one));
         var value = TSimd.Select(TSimd.GreaterThan(x, TSimd.Zero), TSimd.Subtract(one, tail), tail);
         return (value, exponential);
     }
 
-    private static ReadOnlySpan<double> SingleTail =>
+    private static ReadOnlySpan<float> SingleTail =>
     [
-        0.849695763, -0.0230092205, -0.0963793327, 0.128907779, -0.0952682628, 0.0443671963, -0.010478015,
-        -0.00122030419, 0.00150708915, -0.000125434783, -0.000134969188, 2.22656142e-05,
+        0.396524691f, -0.11144232f, 0.0360757629f, 0.00853864598f, -0.0195877429f, 0.0126517959f,
+        -0.00388965409f, -0.000105460156f, 0.0004965686f, -7.63778649e-05f, -4.27156447e-05f, 1.06291332e-05f,
     ];
 
     private static ReadOnlySpan<double> DoubleTail =>
     [
-        0.84213108621780908, -0.04685399115452258, -0.026208644325611759, 0.073159266240022489, -0.089106187299122591,
-        0.080239473950759102, -0.058520637418817335, 0.035340164243531161, -0.017537566840387153,
-        0.0068847631619220672, -0.0019183623725799147, 0.00022660521602503486, 9.6099662622912082e-05,
-        -5.8192597995079644e-05, 8.346616469722366e-06, 4.2838666342079107e-06, -2.1105885481018012e-06,
-        -6.1447385508639011e-08, 2.867974280232872e-07, -3.7949149037490495e-08, -3.3189383162209463e-08,
-        7.5546462604933331e-09, 3.3668290552992351e-09, -6.8305543432420249e-10, -2.2527605975565862e-10,
+        0.3757200230817917, -0.092659636536020426, 0.053015438340037774, -0.019879917383509454,
+        -0.0015485833387879988, 0.011063065684985232, -0.012015647580821199, 0.0088282041387883915,
+        -0.0049642699291945922, 0.0021458339702222265, -0.00065912118424431537, 9.8066618152606595e-05,
+        2.6134229365341272e-05, -1.9985702869860068e-05, 3.6247254586747012e-06, 1.2838454305271833e-06,
+        -7.7579467968484056e-07, 1.2266213617336571e-08, 9.9640124259290428e-08, -1.7586583467414191e-08,
+        -1.1036020160077566e-08, 3.11885573281615e-09, 1.0776879434306583e-09, -2.7309206460595244e-10,
+        -7.014469914181865e-11,
     ];
 
     /// <summary>(tanh(x) / x - 1) / x^2 by x^2, for |x| below <see cref="TanhFunction.Near"/>.</summary>
-    private static ReadOnlySpan<double> SingleTanh =>
-        [-0.333333291, 0.133327823, -0.0538524975, 0.0210036412, -0.00610494801];
+    private static ReadOnlySpan<float> SingleTanh =>
+        [-0.333333291f, 0.133327823f, -0.0538524975f, 0.0210036412f, -0.00610494801f];
 
     private static ReadOnlySpan<double> DoubleTanh =>
     [
@@ -190,7 +196,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         {
             var one = Constant(1);
             var square = TSimd.Multiply(x, x);
-            var series = typeof(T) == typeof(float) ? Polynomial(square, SingleTanh) : Polynomial(square, DoubleTanh);
+            var series = Polynomial(square, OfElementType(SingleTanh, DoubleTanh));
             var near = TSimd.Multiply(x, TSimd.MultiplyAdd(square, series, one));
 
             var below = NegativeMagnitude(x);
