@@ -98,6 +98,10 @@ public abstract class Backend : IDisposable
     /// <param name="args">Tensors.</param>
     public abstract void ReLUBackward(in ReLUBackwardArgs args);
 
+    /// <summary>Addition, element by element.</summary>
+    /// <param name="args">Tensors.</param>
+    public abstract void Add(in AddArgs args);
+
     /// <summary>Max-pooling.</summary>
     /// <param name="args">Sizes and tensors.</param>
     public abstract void MaxPool2dForward(in MaxPool2dForwardArgs args);
@@ -105,6 +109,22 @@ public abstract class Backend : IDisposable
     /// <summary>The gradient of max-pooling.</summary>
     /// <param name="args">Sizes and tensors.</param>
     public abstract void MaxPool2dBackward(in MaxPool2dBackwardArgs args);
+
+    /// <summary>Batch normalization with the statistics of the batch, addition and rectifier in one.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void BatchNormAddReLUForward(in BatchNormAddReLUForwardArgs args);
+
+    /// <summary>The gradients of batch normalization, addition and rectifier in one.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void BatchNormAddReLUBackward(in BatchNormAddReLUBackwardArgs args);
+
+    /// <summary>Batch normalization with given statistics, addition and rectifier in one.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void BatchNormFrozenAddReLUForward(in BatchNormFrozenAddReLUForwardArgs args);
+
+    /// <summary>The gradients of batch normalization with given statistics, addition and rectifier in one.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void BatchNormFrozenAddReLUBackward(in BatchNormFrozenAddReLUBackwardArgs args);
 
     /// <summary>Batch normalization with the statistics of the batch, rectifier and 2 x 2 max-pooling in one.</summary>
     /// <param name="args">Sizes and tensors.</param>

@@ -123,6 +123,13 @@ public sealed class BatchNorm : Layer
         return output;
     }
 
+    internal override Layer Copy() => new BatchNorm(
+        Channels, Epsilon, Momentum, IsAffine, UnbiasedRunningVariance, _gammaInitializer, _betaInitializer)
+    {
+        IsTraining = IsTraining,
+        FreezeStatistics = FreezeStatistics,
+    };
+
     internal override ulong AddMode(ulong hash) => Mix(base.AddMode(hash), FreezeStatistics);
 
     private protected override void InitializeCore(ulong seed, ref uint stream)
@@ -153,20 +160,11 @@ public sealed class BatchNorm : Layer
     private protected override Tensor ForwardCore(Tensor input)
     {
         var output = OutputFor(input);
-        var geometry = Geometry(input.Shape);
-        var usesRunningStatistics = !IsTraining || FreezeStatistics;
+        var usesRunningStatistics = UsesRunningStatistics;
         if (usesRunningStatistics)
-        {
-            Backend.BatchNormFrozenForward(new BatchNormFrozenForwardArgs(
-                geometry, input, Gamma?.Value, Beta?.Value, RunningMean!, RunningVariance!, Epsilon, output));
-        }
+            Backend.BatchNormFrozenForward(FrozenForwardArgs(input, output));
         else
-        {
-            RequireSeveralValues(geometry, input.Shape, this);
-            Backend.BatchNormForward(new BatchNormForwardArgs(
-                geometry, input, Gamma?.Value, Beta?.Value, Epsilon, Running(), output, _mean!, _invStd!));
-        }
-
+            Backend.BatchNormForward(ForwardArgs(input, output));
         _lastUsedRunningStatistics = usesRunningStatistics;
         return output;
     }
@@ -175,22 +173,33 @@ public sealed class BatchNorm : Layer
         Tensor input, Tensor output, Tensor gradOutput, bool needsInputGradient)
     {
         var gradInput = GradInputFor(input, needsInputGradient);
-        var geometry = Geometry(input.Shape);
         if (_lastUsedRunningStatistics)
-        {
-            Backend.BatchNormFrozenBackward(new BatchNormFrozenBackwardArgs(
-                geometry, input, Gamma?.Value, RunningMean!, RunningVariance!, Epsilon, gradOutput, gradInput,
-                Gamma?.Gradient, Beta?.Gradient));
-        }
+            Backend.BatchNormFrozenBackward(FrozenBackwardArgs(input, gradOutput, gradInput));
         else
-        {
-            Backend.BatchNormBackward(new BatchNormBackwardArgs(
-                geometry, input, Gamma?.Value, _mean!, _invStd!, gradOutput, gradInput, Gamma?.Gradient,
-                Beta?.Gradient));
-        }
-
+            Backend.BatchNormBackward(BackwardArgs(input, gradOutput, gradInput));
         return gradInput;
     }
+
+    /// <summary>Whether forward normalizes with the running statistics.</summary>
+    internal bool UsesRunningStatistics => !IsTraining || FreezeStatistics;
+
+    internal BatchNormForwardArgs ForwardArgs(Tensor input, Tensor output)
+    {
+        RequireBatch(input);
+        return new BatchNormForwardArgs(
+            Geometry(input.Shape), input, Gamma?.Value, Beta?.Value, Epsilon, Running(), output, _mean!, _invStd!);
+    }
+
+    internal BatchNormFrozenForwardArgs FrozenForwardArgs(Tensor input, Tensor output) => new(
+        Geometry(input.Shape), input, Gamma?.Value, Beta?.Value, RunningMean!, RunningVariance!, Epsilon, output);
+
+    internal BatchNormBackwardArgs BackwardArgs(Tensor input, Tensor gradOutput, Tensor? gradInput) => new(
+        Geometry(input.Shape), input, Gamma?.Value, _mean!, _invStd!, gradOutput, gradInput, Gamma?.Gradient,
+        Beta?.Gradient);
+
+    internal BatchNormFrozenBackwardArgs FrozenBackwardArgs(Tensor input, Tensor gradOutput, Tensor? gradInput) => new(
+        Geometry(input.Shape), input, Gamma?.Value, RunningMean!, RunningVariance!, Epsilon, gradOutput, gradInput,
+        Gamma?.Gradient, Beta?.Gradient);
 
     /// <summary>Checks the shape of an input as forward does.</summary>
     internal void RequireInput(Tensor input) => OutputShape(input.Shape);

@@ -6,7 +6,7 @@ namespace CudaBn;
 /// <remarks>Input [N, inChannels, H, W]; output [N, outChannels, OH, OW] with
 /// OH = (H + 2 * padding - kernel) / stride + 1, rounded down, and OW alike. Weight
 /// [outChannels, inChannels, KH, KW], bias [outChannels].</remarks>
-public sealed class Conv2d : Layer
+public sealed class Conv2d : Layer, IAffineLayer
 {
     private readonly Initializer _weightInitializer;
     private readonly Initializer _biasInitializer;
@@ -74,6 +74,18 @@ public sealed class Conv2d : Layer
 
     /// <inheritdoc/>
     protected internal override string Kind => "conv";
+
+    int IAffineLayer.Outputs => OutChannels;
+
+    internal override Layer Copy() => Copy(HasBias);
+
+    Layer IAffineLayer.Copy(bool bias) => Copy(bias);
+
+    private Conv2d Copy(bool bias) => new(
+        InChannels, OutChannels, Kernel, Stride, Padding, bias, _weightInitializer, _biasInitializer)
+    {
+        IsTraining = IsTraining,
+    };
 
     private protected override void InitializeCore(ulong seed, ref uint stream)
     {

@@ -42,6 +42,8 @@ public sealed class MaxPool2d : Layer
     /// <inheritdoc/>
     protected internal override string Kind => "pool";
 
+    internal override Layer Copy() => new MaxPool2d(Window, Stride, Padding) { IsTraining = IsTraining };
+
     private protected override Shape OutputShape(Shape input)
     {
         if (input.Rank != 4)

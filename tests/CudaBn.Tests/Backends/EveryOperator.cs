@@ -26,6 +26,16 @@ public sealed class EveryOperator : IDisposable
         run.RunLayer("relu", new ReLU(), [100, 1001]);
         run.RunLayer("pool", new MaxPool2d(3, stride: 2, padding: 1), [40, 5, 31, 30]);
         run.RunLayer("pool pairs", new MaxPool2d(2), [40, 5, 40, 40]);
+        run.RunLayer("batch norm, relu", new Sequential(new BatchNorm(5), new ReLU()), [40, 5, 33, 33]);
+        run.RunLayer(
+            "batch norm frozen, relu", new Sequential(new BatchNorm(5) { FreezeStatistics = true }, new ReLU()),
+            [40, 5, 33, 33]);
+        run.RunLayer("residual", new Residual(new ReLU()), [100, 1001]);
+        run.RunLayer(
+            "residual, relu", new Sequential(new Residual(new BatchNorm(5), new ReLU()), new ReLU()), [40, 5, 33, 33]);
+        run.RunLayer(
+            "residual frozen, relu",
+            new Sequential(new Residual(new BatchNorm(5) { FreezeStatistics = true }), new ReLU()), [40, 5, 40, 40]);
         run.RunLayer(
             "batch norm, relu, pool", new Sequential(new BatchNorm(5), new ReLU(), new MaxPool2d(2)), [40, 5, 40, 40]);
         run.RunLoss();

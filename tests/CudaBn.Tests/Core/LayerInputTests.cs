@@ -169,6 +169,7 @@ public class LayerInputTests(Device device)
         (new Flatten(), [2, 3, 4]),
         (new Linear(6, 4), [2, 6]),
         (new Sequential(new Linear(6, 4), new ReLU()), [2, 6]),
+        (new Residual(new Linear(6, 4), new Linear(6, 4)), [2, 6]),
     ];
 
     private void Refuses(Layer layer, Shape goodShape, int[] badShape, params string[] parts)

@@ -14,6 +14,7 @@ public class LayerLifeCycleTests(Device device)
         (new Flatten(), [2, 3, 4]),
         (new Linear(6, 4), [2, 6]),
         (new Sequential(new Linear(6, 4), new ReLU()), [2, 6]),
+        (new Residual(new Linear(6, 4), new Linear(6, 4)), [2, 6]),
     ];
 
     [Test]

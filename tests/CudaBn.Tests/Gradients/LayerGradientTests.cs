@@ -27,6 +27,21 @@ public class LayerGradientTests(TestBackend backend, DType dtype) : BackendFixtu
         Case("batch norm, large epsilon", () => new BatchNorm(3, epsilon: 0.5), [4, 3, 5]),
         Case("batch norm frozen", () => new BatchNorm(3) { FreezeStatistics = true }, [4, 3, 5]),
         Case("batch norm evaluation", () => new BatchNorm(3) { IsTraining = false }, [1, 3, 5]),
+        Case("batch norm, relu", () => new Sequential(new BatchNorm(3), new ReLU()), [4, 3, 3, 5]),
+        Case("batch norm, relu, columns", () => new Sequential(new BatchNorm(5), new ReLU()), [7, 5]),
+        Case("batch norm, relu, frozen", () => CreateRectified(new BatchNorm(3) { FreezeStatistics = true }), [4, 3, 5]),
+        Case("batch norm, relu, evaluation", () => CreateRectified(new BatchNorm(3) { IsTraining = false }), [4, 3, 5]),
+        Case("residual", () => new Residual(new Linear(5, 5)), [4, 5]),
+        Case("residual with shortcut", () => new Residual(new Linear(5, 3), new Linear(5, 3)), [4, 5]),
+        Case("residual, batch norm", () => new Residual(CreateConvolved()), [3, 2, 4, 5]),
+        Case("residual, relu", () => CreateRectified(new Residual(CreateConvolved())), [3, 2, 4, 5]),
+        Case(
+            "residual with shortcut, relu",
+            () => CreateRectified(new Residual(CreateConvolved(), CreateConvolved())), [3, 2, 4, 5]),
+        Case("residual of batch norm, relu", () => CreateRectified(new Residual(new BatchNorm(2))), [3, 2, 4, 5]),
+        Case(
+            "residual, frozen, relu",
+            () => CreateRectified(new Residual(new BatchNorm(2, affine: false) { FreezeStatistics = true })), [3, 2, 4, 5]),
         Case("batch norm, relu, pool", () => CreatePooledBatchNorm(training: true), [4, 3, 4, 6]),
         Case("batch norm, relu, pool, wide", () => CreatePooledBatchNorm(training: true), [2, 3, 2, 36]),
         Case("batch norm, relu, pool, evaluation", () => CreatePooledBatchNorm(training: false), [1, 3, 4, 6]),
@@ -83,6 +98,11 @@ public class LayerGradientTests(TestBackend backend, DType dtype) : BackendFixtu
 
     private static TestCaseData Case(string name, Func<Layer> create, Shape shape) =>
         new TestCaseData(create, shape).SetArgDisplayNames(name, shape.ToString());
+
+    private static Sequential CreateRectified(Layer layer) => new(layer, new ReLU());
+
+    private static Sequential CreateConvolved() =>
+        new(new Conv2d(2, 2, 3, padding: 1, bias: false), new BatchNorm(2));
 
     private static Sequential CreatePooledBatchNorm(bool training) =>
         new(new BatchNorm(3), new ReLU(), new MaxPool2d(2)) { IsTraining = training };

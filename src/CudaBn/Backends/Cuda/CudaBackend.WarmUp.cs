@@ -16,8 +16,11 @@ public sealed unsafe partial class CudaBackend
         var vector = 16 / dtype.Size();
         (KernelFile File, KernelConstant[] Constants)[] variants =
         [
+            (AddFile, []),
             (BatchNormFile, [new("PACK", 1)]),
             (BatchNormFile, [new("PACK", vector)]),
+            (BatchNormAddReLUFile, [new("PACK", 1)]),
+            (BatchNormAddReLUFile, [new("PACK", vector)]),
             (BatchNormReLUMaxPoolFile, []),
             (Conv2dFile, []),
             (Conv2dOneChannelFile, []),
