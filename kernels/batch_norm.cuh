@@ -6,7 +6,7 @@
 // As the C# structure of that name: x is [batch, channels, spatial].
 struct BatchNormGeometry
 {
-    int batch;
+    int64 batch;
     int channels;
     int64 spatial;
 };

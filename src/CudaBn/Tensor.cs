@@ -9,6 +9,7 @@ namespace CudaBn;
 public sealed class Tensor : IDisposable
 {
     private readonly bool _ownsStorage;
+    private readonly long _byteOffset;
 
     /// <summary>Makes a tensor whose elements are not set.</summary>
     /// <param name="shape">Its sizes.</param>
@@ -21,8 +22,10 @@ public sealed class Tensor : IDisposable
     {
     }
 
-    internal Tensor(Shape shape, DType dtype, Device device, TensorStorage storage, bool ownsStorage)
+    internal Tensor(
+        Shape shape, DType dtype, Device device, TensorStorage storage, bool ownsStorage, long byteOffset = 0)
     {
+        _byteOffset = byteOffset;
         Shape = shape;
         DType = dtype;
         Device = device;
@@ -44,7 +47,7 @@ public sealed class Tensor : IDisposable
 
     /// <summary>The address of the first element: in this process for a CPU tensor, on the device for a CUDA one.</summary>
     /// <exception cref="ObjectDisposedException">The memory was released.</exception>
-    public nint Address => Storage.Address;
+    public nint Address => Storage.Address + (nint)_byteOffset;
 
     internal TensorStorage Storage { get; }
 
@@ -162,8 +165,14 @@ public sealed class Tensor : IDisposable
             throw new ArgumentException(
                 $"A {this} of {ElementCount} elements has no view of shape {shape} with {shape.ElementCount}.",
                 nameof(shape));
-        return new Tensor(shape, DType, Device, Storage, ownsStorage: false);
+        return new Tensor(shape, DType, Device, Storage, ownsStorage: false, _byteOffset);
     }
+
+    /// <summary>A view of some consecutive elements.</summary>
+    /// <param name="firstElement">The first of them.</param>
+    /// <param name="shape">The view's shape, which must fit behind that.</param>
+    internal Tensor Part(long firstElement, Shape shape) =>
+        new(shape, DType, Device, Storage, ownsStorage: false, _byteOffset + firstElement * DType.Size());
 
     /// <summary>Releases the memory, unless this is a view.</summary>
     public void Dispose()

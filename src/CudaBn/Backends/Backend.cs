@@ -146,6 +146,11 @@ public abstract class Backend : IDisposable
     /// <param name="args">Sizes and tensors.</param>
     public abstract void LinearBackward(in LinearBackwardArgs args);
 
+    /// <summary>The sums of the columns of a matrix: the gradient of a dense layer's bias, and that of a parameter whose
+    /// batch was taken in parts.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void SumRows(in SumRowsArgs args);
+
     /// <summary>Softmax and cross-entropy.</summary>
     /// <param name="args">Sizes and tensors.</param>
     /// <exception cref="ArgumentException">A label is outside [0, classes): the message names its row. A backend

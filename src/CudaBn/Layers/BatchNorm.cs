@@ -2,20 +2,27 @@ using CudaBn.Backends.OpArgs;
 
 namespace CudaBn;
 
-/// <summary>Batch normalization of any input [N, C] or [N, C, ...spatial], channel by channel.</summary>
+/// <summary>Batch normalization of any input [N, C] or [N, C, ...spatial], or channels-last [N, ...spatial, C], channel by
+/// channel.</summary>
 /// <remarks>Ioffe and Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate
 /// Shift", 2015. In training, with M = N * spatial values per channel: y = gamma * (x - mean) / sqrt(v + epsilon) +
 /// beta with the biased variance v of the batch, and the running statistics become (1 - momentum) * old + momentum *
-/// batch. In evaluation, and in training with <see cref="FreezeStatistics"/>, mean and v are the running ones.</remarks>
+/// batch. In evaluation, and in training with <see cref="FreezeStatistics"/>, mean and v are the running ones.
+/// <para>With virtual batches (Hoffer, Hubara and Soudry, "Train longer, generalize better", 2017, algorithm 1: ghost batch
+/// normalization) training normalizes every group of so many consecutive images by itself; each group moves the running
+/// statistics, first to last.</para></remarks>
 public sealed class BatchNorm : Layer
 {
     private readonly Initializer _gammaInitializer;
     private readonly Initializer _betaInitializer;
+    private readonly VirtualBatches? _virtualBatches;
     private Tensor? _mean;
     private Tensor? _invStd;
-    private bool _lastUsedRunningStatistics;
+    private PopulationStatistics? _population;
+    private Normalization _last;
 
-    /// <summary>Describes the layer; <see cref="Layer.Initialize(Device, DType, ulong)"/> makes its parameters.</summary>
+    /// <summary>Describes the layer in PyTorch's convention; <see cref="Layer.Initialize(Device, DType, ulong)"/> makes its
+    /// parameters.</summary>
     /// <param name="channels">C.</param>
     /// <param name="epsilon">Added to the variance; positive.</param>
     /// <param name="momentum">The weight of the new batch in the running statistics, in [0, 1], as in PyTorch (ONNX,
@@ -25,6 +32,12 @@ public sealed class BatchNorm : Layer
     /// biased v, as in ONNX and MXNet.</param>
     /// <param name="gammaInitializer">First values of gamma; 1 when null.</param>
     /// <param name="betaInitializer">First values of beta; 0 when null.</param>
+    /// <param name="channelsLast">Whether inputs are [N, ..., C] instead of [N, C, ...].</param>
+    /// <param name="trackRunningStatistics">Whether there are running statistics. Without, evaluation too normalizes with
+    /// the statistics of its batch.</param>
+    /// <param name="virtualBatchSize">Images that training normalizes together; the last of a batch may be fewer. Null for
+    /// the whole batch.</param>
+    /// <param name="fixGamma">Whether gamma stays 1 and gets no gradient, while beta learns.</param>
     /// <exception cref="ArgumentException">A value is outside its range.</exception>
     public BatchNorm(
         int channels,
@@ -33,20 +46,42 @@ public sealed class BatchNorm : Layer
         bool affine = true,
         bool unbiasedRunningVariance = true,
         Initializer? gammaInitializer = null,
-        Initializer? betaInitializer = null)
+        Initializer? betaInitializer = null,
+        bool channelsLast = false,
+        bool trackRunningStatistics = true,
+        int? virtualBatchSize = null,
+        bool fixGamma = false)
     {
         if (channels <= 0)
             throw new ArgumentException($"BatchNorm: the channels must be positive, not {channels}.");
         RequireEpsilon(epsilon);
         if (momentum is { } weight && !(weight is >= 0 and <= 1))
             throw new ArgumentException($"BatchNorm: momentum {weight} is outside [0, 1].");
+        if (virtualBatchSize <= 0)
+            throw new ArgumentException($"BatchNorm: the virtual batch size must be positive, not {virtualBatchSize}.");
+        if (fixGamma && (!affine || gammaInitializer is not null))
+            throw new ArgumentException(
+                "BatchNorm: a fixed gamma is 1; it needs affine parameters and takes no initializer.");
         Channels = channels;
         Epsilon = epsilon;
         Momentum = momentum;
         IsAffine = affine;
         UnbiasedRunningVariance = unbiasedRunningVariance;
+        ChannelsLast = channelsLast;
+        TracksRunningStatistics = trackRunningStatistics;
+        VirtualBatchSize = virtualBatchSize;
+        FixesGamma = fixGamma;
         _gammaInitializer = gammaInitializer ?? Initializer.Constant(1);
         _betaInitializer = betaInitializer ?? Initializer.Constant(0);
+        if (virtualBatchSize is { } size)
+            _virtualBatches = new VirtualBatches(size, channels);
+    }
+
+    private enum Normalization
+    {
+        ByRunningStatistics,
+        ByBatch,
+        ByVirtualBatches,
     }
 
     /// <summary>C.</summary>
@@ -64,28 +99,149 @@ public sealed class BatchNorm : Layer
     /// <summary>Whether the running variance is that of a sample.</summary>
     public bool UnbiasedRunningVariance { get; }
 
+    /// <summary>Whether inputs are [N, ..., C] instead of [N, C, ...].</summary>
+    public bool ChannelsLast { get; }
+
+    /// <summary>Whether there are running statistics, which evaluation then uses.</summary>
+    public bool TracksRunningStatistics { get; }
+
+    /// <summary>Images that training normalizes together; null for the whole batch.</summary>
+    public int? VirtualBatchSize { get; }
+
+    /// <summary>Whether gamma stays 1 and gets no gradient.</summary>
+    public bool FixesGamma { get; }
+
     /// <summary>Whether training too normalizes with the running statistics and leaves them as they are, as is usual
     /// in fine-tuning with small batches. Gamma and beta still learn.</summary>
-    public bool FreezeStatistics { get; set; }
+    /// <exception cref="ArgumentException">The layer keeps no running statistics.</exception>
+    public bool FreezeStatistics
+    {
+        get;
+        set
+        {
+            if (value && !TracksRunningStatistics)
+                throw new ArgumentException($"{Label} keeps no running statistics that could be frozen.");
+            field = value;
+        }
+    }
 
-    /// <summary>[C]; null before the layer is initialized, or without affine parameters.</summary>
+    /// <summary>[C]; null before the layer is initialized, or without affine parameters. Where it is fixed, its value
+    /// counts as 1 and its gradient is 0.</summary>
     public Parameter? Gamma { get; private set; }
 
     /// <summary>[C]; null before the layer is initialized, or without affine parameters.</summary>
     public Parameter? Beta { get; private set; }
 
-    /// <summary>[C], 0 at first; null before the layer is initialized.</summary>
+    /// <summary>[C], 0 at first; null before the layer is initialized, or where none are tracked.</summary>
     public Tensor? RunningMean { get; private set; }
 
-    /// <summary>[C], 1 at first; null before the layer is initialized.</summary>
+    /// <summary>[C], 1 at first; null before the layer is initialized, or where none are tracked.</summary>
     public Tensor? RunningVariance { get; private set; }
 
-    /// <summary>Int64 [1], the number of batches the running statistics have seen; null before the layer is
-    /// initialized.</summary>
+    /// <summary>Int64 [1], the number of batches, or virtual batches, that the running statistics have seen; null before
+    /// the layer is initialized, or where none are tracked.</summary>
     public Tensor? BatchesTracked { get; private set; }
 
     /// <inheritdoc/>
     protected internal override string Kind => "bn";
+
+    /// <summary>Whether what runs batch normalization together with its neighbours knows how: images with channels first,
+    /// normalized as one batch, with running statistics.</summary>
+    internal bool IsPlain => !ChannelsLast && VirtualBatchSize is null && TracksRunningStatistics && _population is null;
+
+    /// <summary>What scales; null for 1.</summary>
+    internal Tensor? GammaValue => FixesGamma ? null : Gamma?.Value;
+
+    private Tensor? GradGamma => FixesGamma ? null : Gamma?.RequiredGradient;
+
+    private Tensor? GradBeta => Beta?.RequiredGradient;
+
+    /// <summary>Describes the layer in the convention of a library.</summary>
+    /// <param name="channels">C.</param>
+    /// <param name="convention">Epsilon, momentum, which variance is stored, and whether gamma is fixed.</param>
+    /// <param name="affine">Whether there are gamma and beta.</param>
+    /// <param name="channelsLast">Whether inputs are [N, ..., C] instead of [N, C, ...].</param>
+    /// <param name="trackRunningStatistics">Whether there are running statistics.</param>
+    /// <param name="virtualBatchSize">Images that training normalizes together; null for the whole batch.</param>
+    /// <param name="gammaInitializer">First values of gamma; 1 when null.</param>
+    /// <param name="betaInitializer">First values of beta; 0 when null.</param>
+    /// <returns>The layer, which the caller disposes or gives to a <see cref="Sequential"/>.</returns>
+    /// <exception cref="ArgumentException">A value is outside its range.</exception>
+    public static BatchNorm Create(
+        int channels,
+        BatchNormConvention convention,
+        bool affine = true,
+        bool channelsLast = false,
+        bool trackRunningStatistics = true,
+        int? virtualBatchSize = null,
+        Initializer? gammaInitializer = null,
+        Initializer? betaInitializer = null)
+    {
+        ArgumentNullException.ThrowIfNull(convention);
+        return new BatchNorm(
+            channels, convention.Epsilon, convention.WeightOfTheNew, affine, convention.UnbiasedRunningVariance,
+            gammaInitializer, betaInitializer, channelsLast, trackRunningStatistics, virtualBatchSize,
+            fixGamma: convention.FixesGamma && affine);
+    }
+
+    /// <summary>Computes the running statistics of every batch normalization in a model anew, as mean and variance over
+    /// all given batches, which fit the model's present weights better than moving averages do.</summary>
+    /// <remarks>Wu and Johnson, "Rethinking 'Batch' in BatchNorm", 2021, section 3: precise batch normalization. Variances
+    /// are merged with the means they belong to, not averaged. Parameters, modes and momentum stay as they are;
+    /// <see cref="BatchesTracked"/> becomes the number of batches. Layers with frozen statistics, or without any, are left
+    /// alone. If the call fails, all statistics are as before.</remarks>
+    /// <param name="model">An initialized model.</param>
+    /// <param name="batches">Inputs of the model, such as a few thousand training images.</param>
+    /// <exception cref="ArgumentException">There is no batch, a batch does not fit, or the model has no running
+    /// statistics.</exception>
+    /// <exception cref="InvalidOperationException">The model is not initialized.</exception>
+    public static void RecomputeStatistics(Layer model, IEnumerable<Tensor> batches)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(batches);
+        var layers = model.SelfAndInnerLayers().ToArray();
+        var modes = Array.ConvertAll(layers, layer => layer.IsTraining);
+        var norms = layers.OfType<BatchNorm>().Where(norm => norm is { TracksRunningStatistics: true, FreezeStatistics: false })
+            .ToArray();
+        if (norms.Length == 0)
+            throw new ArgumentException(
+                $"{model.Label} has no batch normalization whose statistics could be computed anew.", nameof(model));
+        try
+        {
+            foreach (var norm in norms)
+                norm._population = new PopulationStatistics(norm.Channels, norm.DType, norm.Device);
+            model.IsTraining = true;
+            foreach (var batch in batches)
+                model.Forward(batch);
+            if (norms.Any(norm => norm._population!.Batches == 0))
+                throw new ArgumentException("BatchNorm.RecomputeStatistics needs at least one batch.", nameof(batches));
+            foreach (var norm in norms)
+                norm.StorePopulation();
+        }
+        finally
+        {
+            foreach (var norm in norms)
+            {
+                norm._population?.Dispose();
+                norm._population = null;
+            }
+
+            // A model hands its mode down to the layers inside: those come after it.
+            for (var i = 0; i < layers.Length; i++)
+                layers[i].IsTraining = modes[i];
+            model.ForgetForward();
+        }
+    }
+
+    /// <inheritdoc cref="RecomputeStatistics(Layer, IEnumerable{Tensor})"/>
+    /// <param name="model">An initialized model.</param>
+    /// <param name="batches">Batches whose images are inputs of the model: such as a <see cref="DataLoader"/>, of which
+    /// that takes an epoch.</param>
+    public static void RecomputeStatistics(Layer model, IEnumerable<Batch> batches)
+    {
+        ArgumentNullException.ThrowIfNull(batches);
+        RecomputeStatistics(model, batches.Select(batch => batch.Images));
+    }
 
     /// <summary>Normalizes every channel of <paramref name="x"/> over batch and space: batch normalization as a plain
     /// function, without parameters to learn or statistics to keep.</summary>
@@ -93,17 +249,20 @@ public sealed class BatchNorm : Layer
     /// <param name="gamma">[C]; 1 when null.</param>
     /// <param name="beta">[C]; 0 when null.</param>
     /// <param name="epsilon">Added to the biased variance; positive.</param>
+    /// <param name="channelsLast">Whether <paramref name="x"/> is [N, ..., C] instead.</param>
     /// <returns>A new tensor of the shape of <paramref name="x"/>, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">A shape, element type or device does not fit.</exception>
-    public static Tensor Normalize(Tensor x, Tensor? gamma = null, Tensor? beta = null, double epsilon = 1e-5)
+    public static Tensor Normalize(
+        Tensor x, Tensor? gamma = null, Tensor? beta = null, double epsilon = 1e-5, bool channelsLast = false)
     {
         ArgumentNullException.ThrowIfNull(x);
         RequireEpsilon(epsilon);
         if (!x.DType.IsReal())
             throw new ArgumentException($"BatchNorm.Normalize takes Float32 or Float64; x is a {x}.", nameof(x));
         if (x.Shape.Rank < 2)
-            throw new ArgumentException($"BatchNorm.Normalize takes [N, C, ...]; x is {x.Shape}.", nameof(x));
-        Shape perChannel = [x.Shape[1]];
+            throw new ArgumentException(
+                $"BatchNorm.Normalize takes {(channelsLast ? "[N, ..., C]" : "[N, C, ...]")}; x is {x.Shape}.", nameof(x));
+        Shape perChannel = [ChannelsOf(x.Shape, channelsLast)];
         foreach (var (tensor, name) in new[] { (gamma, nameof(gamma)), (beta, nameof(beta)) })
         {
             if (tensor is not null
@@ -113,8 +272,11 @@ public sealed class BatchNorm : Layer
                     + $"not a {tensor}.", name);
         }
 
-        var geometry = Geometry(x.Shape);
-        RequireSeveralValues(geometry, x.Shape, layer: null);
+        var geometry = Geometry(x.Shape, channelsLast);
+        if (geometry.ValuesPerChannel < 2)
+            throw new ArgumentException(
+                "BatchNorm.Normalize: the statistics of a batch need more than one value per channel; "
+                + $"x of {x.Shape} has one.");
         using var mean = new Tensor(perChannel, DType.Float64, x.Device);
         using var invStd = new Tensor(perChannel, DType.Float64, x.Device);
         var output = new Tensor(x.Shape, x.DType, x.Device);
@@ -124,7 +286,8 @@ public sealed class BatchNorm : Layer
     }
 
     internal override Layer Copy() => new BatchNorm(
-        Channels, Epsilon, Momentum, IsAffine, UnbiasedRunningVariance, _gammaInitializer, _betaInitializer)
+        Channels, Epsilon, Momentum, IsAffine, UnbiasedRunningVariance, FixesGamma ? null : _gammaInitializer,
+        _betaInitializer, ChannelsLast, TracksRunningStatistics, VirtualBatchSize, FixesGamma)
     {
         IsTraining = IsTraining,
         FreezeStatistics = FreezeStatistics,
@@ -139,33 +302,59 @@ public sealed class BatchNorm : Layer
         {
             var fan = new Fan(Channels, Channels);
             Gamma = AddParameter("weight", perChannel, _gammaInitializer, fan, seed, ref stream);
+            Gamma.RequiresGradient = !FixesGamma;
             Beta = AddParameter("bias", perChannel, _betaInitializer, fan, seed, ref stream);
         }
 
-        RunningMean = AddStatistic("running_mean", perChannel, DType);
-        RunningVariance = AddStatistic("running_var", perChannel, DType);
-        Backend.Fill(RunningVariance, 1);
-        BatchesTracked = AddStatistic("num_batches_tracked", [1], DType.Int64);
+        if (TracksRunningStatistics)
+        {
+            RunningMean = AddStatistic("running_mean", perChannel, DType);
+            RunningVariance = AddStatistic("running_var", perChannel, DType);
+            Backend.Fill(RunningVariance, 1);
+            BatchesTracked = AddStatistic("num_batches_tracked", [1], DType.Int64);
+        }
+
         _mean = new Tensor(perChannel, DType.Float64, Device);
         _invStd = new Tensor(perChannel, DType.Float64, Device);
     }
 
+    private protected override void SetFrozen(bool isFrozen)
+    {
+        base.SetFrozen(isFrozen);
+        if (FixesGamma && Gamma is not null)
+            Gamma.RequiresGradient = false;
+        FreezeStatistics = isFrozen && TracksRunningStatistics;
+    }
+
     private protected override Shape OutputShape(Shape input)
     {
-        if (input.Rank < 2 || input[1] != Channels)
-            throw new ArgumentException($"{Label} takes [N, {Channels}] or [N, {Channels}, ...]; its input is {input}.");
+        if (input.Rank < 2 || ChannelsOf(input, ChannelsLast) != Channels)
+            throw new ArgumentException(
+                ChannelsLast
+                    ? $"{Label} takes [N, {Channels}] or [N, ..., {Channels}]; its input is {input}."
+                    : $"{Label} takes [N, {Channels}] or [N, {Channels}, ...]; its input is {input}.");
         return input;
     }
 
     private protected override Tensor ForwardCore(Tensor input)
     {
         var output = OutputFor(input);
-        var usesRunningStatistics = UsesRunningStatistics;
-        if (usesRunningStatistics)
-            Backend.BatchNormFrozenForward(FrozenForwardArgs(input, output));
-        else
-            Backend.BatchNormForward(ForwardArgs(input, output));
-        _lastUsedRunningStatistics = usesRunningStatistics;
+        var normalization = NormalizationNow();
+        switch (normalization)
+        {
+            case Normalization.ByRunningStatistics:
+                Backend.BatchNormFrozenForward(FrozenForwardArgs(input, output));
+                break;
+            case Normalization.ByBatch:
+                RequireBatch(input);
+                ForwardBatch(input, output, _mean!, _invStd!);
+                break;
+            default:
+                ForwardVirtualBatches(input, output);
+                break;
+        }
+
+        _last = normalization;
         return output;
     }
 
@@ -173,54 +362,77 @@ public sealed class BatchNorm : Layer
         Tensor input, Tensor output, Tensor gradOutput, bool needsInputGradient)
     {
         var gradInput = GradInputFor(input, needsInputGradient);
-        if (_lastUsedRunningStatistics)
-            Backend.BatchNormFrozenBackward(FrozenBackwardArgs(input, gradOutput, gradInput));
-        else
-            Backend.BatchNormBackward(BackwardArgs(input, gradOutput, gradInput));
+        if (gradInput is null && GradGamma is null && GradBeta is null)
+            return null;
+        switch (_last)
+        {
+            case Normalization.ByRunningStatistics:
+                Backend.BatchNormFrozenBackward(FrozenBackwardArgs(input, gradOutput, gradInput));
+                break;
+            case Normalization.ByBatch:
+                BackwardBatch(input, _mean!, _invStd!, gradOutput, gradInput, GradGamma, GradBeta);
+                break;
+            default:
+                BackwardVirtualBatches(input, gradOutput, gradInput);
+                break;
+        }
+
         return gradInput;
     }
 
     /// <summary>Whether forward normalizes with the running statistics.</summary>
-    internal bool UsesRunningStatistics => !IsTraining || FreezeStatistics;
+    internal bool UsesRunningStatistics => NormalizationNow() == Normalization.ByRunningStatistics;
 
+    /// <summary>Whether an input is a matrix, which backends normalize in a way of its own.</summary>
+    internal bool IsOfRows(Tensor input) => Geometry(input.Shape, ChannelsLast).IsRows;
+
+    /// <summary>What normalizes with the statistics of the batch, for an input that fits.</summary>
     internal BatchNormForwardArgs ForwardArgs(Tensor input, Tensor output)
     {
         RequireBatch(input);
         return new BatchNormForwardArgs(
-            Geometry(input.Shape), input, Gamma?.Value, Beta?.Value, Epsilon, Running(), output, _mean!, _invStd!);
+            Geometry(input.Shape, ChannelsLast), input, GammaValue, Beta?.Value, Epsilon, Running(), output, _mean!,
+            _invStd!);
     }
 
     internal BatchNormFrozenForwardArgs FrozenForwardArgs(Tensor input, Tensor output) => new(
-        Geometry(input.Shape), input, Gamma?.Value, Beta?.Value, RunningMean!, RunningVariance!, Epsilon, output);
+        Geometry(input.Shape, ChannelsLast), input, GammaValue, Beta?.Value, RunningMean!, RunningVariance!, Epsilon,
+        output);
 
     internal BatchNormBackwardArgs BackwardArgs(Tensor input, Tensor gradOutput, Tensor? gradInput) => new(
-        Geometry(input.Shape), input, Gamma?.Value, _mean!, _invStd!, gradOutput, gradInput, Gamma?.Gradient,
-        Beta?.Gradient);
+        Geometry(input.Shape, ChannelsLast), input, GammaValue, _mean!, _invStd!, gradOutput, gradInput, GradGamma,
+        GradBeta);
 
     internal BatchNormFrozenBackwardArgs FrozenBackwardArgs(Tensor input, Tensor gradOutput, Tensor? gradInput) => new(
-        Geometry(input.Shape), input, Gamma?.Value, RunningMean!, RunningVariance!, Epsilon, gradOutput, gradInput,
-        Gamma?.Gradient, Beta?.Gradient);
+        Geometry(input.Shape, ChannelsLast), input, GammaValue, RunningMean!, RunningVariance!, Epsilon, gradOutput,
+        gradInput, GradGamma, GradBeta);
 
     /// <summary>Checks the shape of an input as forward does.</summary>
     internal void RequireInput(Tensor input) => OutputShape(input.Shape);
 
-    /// <summary>Checks an input of training as forward does.</summary>
-    internal void RequireBatch(Tensor input) =>
-        RequireSeveralValues(Geometry(input.Shape), input.Shape, this);
+    /// <summary>Checks an input whose own statistics normalize it, as forward does: one value has no deviation, and its
+    /// unbiased variance would be 0 / 0.</summary>
+    internal void RequireBatch(Tensor input)
+    {
+        if (Geometry(input.Shape, ChannelsLast).ValuesPerChannel < 2)
+            throw new ArgumentException(
+                $"{Label}: {(IsTraining ? "training" : "evaluation without running statistics")} needs more than one value "
+                + $"per channel; its input {input.Shape} has one.");
+    }
 
     internal BatchNormReLUMaxPoolForwardArgs FusedForwardArgs(
         Tensor input, MaxPool2dGeometry pool, Tensor output, Tensor argMax) => new(
-        Geometry(input.Shape), pool, input, Gamma?.Value, Beta?.Value, Epsilon, Running(), output, _mean!, _invStd!,
+        Geometry(input.Shape, channelsLast: false), pool, input, GammaValue, Beta?.Value, Epsilon, Running(), output, _mean!, _invStd!,
         argMax);
 
     internal BatchNormFrozenReLUMaxPoolForwardArgs FusedFrozenForwardArgs(
         Tensor input, MaxPool2dGeometry pool, Tensor output) => new(
-        Geometry(input.Shape), pool, input, Gamma?.Value, Beta?.Value, RunningMean!, RunningVariance!, Epsilon, output);
+        Geometry(input.Shape, channelsLast: false), pool, input, GammaValue, Beta?.Value, RunningMean!, RunningVariance!, Epsilon, output);
 
     internal BatchNormReLUMaxPoolBackwardArgs FusedBackwardArgs(
         Tensor input, MaxPool2dGeometry pool, Tensor argMax, Tensor gradOutput, Tensor? gradInput) => new(
-        Geometry(input.Shape), pool, input, Gamma?.Value, _mean!, _invStd!, argMax, gradOutput, gradInput,
-        Gamma?.Gradient, Beta?.Gradient);
+        Geometry(input.Shape, channelsLast: false), pool, input, GammaValue, _mean!, _invStd!, argMax, gradOutput, gradInput,
+        GradGamma, GradBeta);
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
@@ -229,16 +441,23 @@ public sealed class BatchNorm : Layer
         {
             _mean?.Dispose();
             _invStd?.Dispose();
+            _virtualBatches?.Dispose();
         }
 
         base.Dispose(disposing);
     }
 
-    private RunningStatistics Running() =>
-        new(RunningMean!, RunningVariance!, BatchesTracked!, Momentum, UnbiasedRunningVariance);
+    private static int ChannelsOf(Shape input, bool channelsLast) => input[channelsLast ? input.Rank - 1 : 1];
 
-    private static BatchNormGeometry Geometry(Shape input) =>
-        new(input[0], input[1], input.ElementCount / input[0] / input[1]);
+    // A matrix, and images whose channels come last, are rows of channels; an only channel is one plane.
+    private static BatchNormGeometry Geometry(Shape input, bool channelsLast)
+    {
+        var channels = ChannelsOf(input, channelsLast);
+        var values = input.ElementCount / channels;
+        if (!channelsLast && input.Rank > 2)
+            return new BatchNormGeometry(input[0], channels, values / input[0]);
+        return channels == 1 ? new BatchNormGeometry(1, 1, values) : new BatchNormGeometry(values, channels, 1);
+    }
 
     private static void RequireEpsilon(double epsilon)
     {
@@ -246,11 +465,72 @@ public sealed class BatchNorm : Layer
             throw new ArgumentException($"BatchNorm: epsilon {epsilon} must be positive and finite.");
     }
 
-    // One value has no deviation, and its unbiased variance would be 0 / 0.
-    private static void RequireSeveralValues(BatchNormGeometry geometry, Shape input, BatchNorm? layer)
+    private Normalization NormalizationNow()
     {
-        if (geometry.ValuesPerChannel < 2)
+        if (TracksRunningStatistics && (!IsTraining || FreezeStatistics))
+            return Normalization.ByRunningStatistics;
+        return IsTraining && _virtualBatches is not null ? Normalization.ByVirtualBatches : Normalization.ByBatch;
+    }
+
+    /// <summary>The statistics that a batch moves; null where there are none.</summary>
+    private RunningStatistics? Running()
+    {
+        if (_population is { } population)
+            return population.OfBatch;
+        return TracksRunningStatistics
+            ? new RunningStatistics(RunningMean!, RunningVariance!, BatchesTracked!, Momentum, UnbiasedRunningVariance)
+            : null;
+    }
+
+    private void ForwardBatch(Tensor input, Tensor output, Tensor mean, Tensor invStd)
+    {
+        var geometry = Geometry(input.Shape, ChannelsLast);
+        Backend.BatchNormForward(new BatchNormForwardArgs(
+            geometry, input, GammaValue, Beta?.Value, Epsilon, Running(), output, mean, invStd));
+        _population?.Add(geometry.ValuesPerChannel, mean);
+    }
+
+    private void BackwardBatch(
+        Tensor input, Tensor mean, Tensor invStd, Tensor gradOutput, Tensor? gradInput, Tensor? gradGamma,
+        Tensor? gradBeta) =>
+        Backend.BatchNormBackward(new BatchNormBackwardArgs(
+            Geometry(input.Shape, ChannelsLast), input, GammaValue, mean, invStd, gradOutput, gradInput, gradGamma,
+            gradBeta));
+
+    private void ForwardVirtualBatches(Tensor input, Tensor output)
+    {
+        var batches = _virtualBatches!;
+        Tensor[] inputs = batches.PartsOf(input), outputs = batches.PartsOf(output);
+        if (Geometry(inputs[^1].Shape, ChannelsLast).ValuesPerChannel < 2)
             throw new ArgumentException(
-                $"{layer?.Label ?? "BatchNorm.Normalize"}: training needs more than one value per channel; its input {input} has one.");
+                $"{Label}: training needs more than one value per channel; of its input {input.Shape}, virtual batches of "
+                + $"{VirtualBatchSize} leave {inputs[^1].Shape[0]} for the last, with one.");
+        Tensor[] means = batches.Means(inputs.Length, Device), invStds = batches.InvStds(inputs.Length, Device);
+        for (var i = 0; i < inputs.Length; i++)
+            ForwardBatch(inputs[i], outputs[i], means[i], invStds[i]);
+    }
+
+    private void BackwardVirtualBatches(Tensor input, Tensor gradOutput, Tensor? gradInput)
+    {
+        var batches = _virtualBatches!;
+        Tensor[] inputs = batches.PartsOf(input), gradOutputs = batches.PartsOf(gradOutput);
+        var gradInputs = gradInput is null ? null : batches.PartsOf(gradInput);
+        var count = inputs.Length;
+        Tensor[] means = batches.Means(count, Device), invStds = batches.InvStds(count, Device);
+        var gradGammas = GradGamma is null ? null : batches.GradGamma(count, DType, Device);
+        var gradBetas = GradBeta is null ? null : batches.GradBeta(count, DType, Device);
+        for (var i = 0; i < count; i++)
+            BackwardBatch(
+                inputs[i], means[i], invStds[i], gradOutputs[i], gradInputs?[i], gradGammas?.Rows[i], gradBetas?.Rows[i]);
+        if (gradGammas is not null)
+            Backend.SumRows(new SumRowsArgs(count, Channels, gradGammas.All, GradGamma!));
+        if (gradBetas is not null)
+            Backend.SumRows(new SumRowsArgs(count, Channels, gradBetas.All, GradBeta!));
+    }
+
+    private void StorePopulation()
+    {
+        _population!.Store(RunningMean!, RunningVariance!, UnbiasedRunningVariance);
+        BatchesTracked!.CopyFrom<long>([_population.Batches]);
     }
 }

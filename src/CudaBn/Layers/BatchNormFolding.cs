@@ -48,7 +48,8 @@ internal sealed class BatchNormFolding
 
                 _previous = null;
                 break;
-            case BatchNorm { RunningMean: not null } batchNorm when _previous?.Outputs == batchNorm.Channels:
+            case BatchNorm { TracksRunningStatistics: true, ChannelsLast: false } batchNorm
+                when _previous?.Outputs == batchNorm.Channels:
                 _folded[(Layer)_previous].Add(batchNorm);
                 _gone.Add(batchNorm);
                 break;
@@ -113,7 +114,7 @@ internal sealed class BatchNormFolding
         foreach (var batchNorm in folded)
         {
             var (mean, variance) = (Read(batchNorm.RunningMean!), Read(batchNorm.RunningVariance!));
-            var gamma = batchNorm.Gamma is { } scales ? Read(scales.Value) : null;
+            var gamma = batchNorm.GammaValue is { } scales ? Read(scales) : null;
             var beta = batchNorm.Beta is { } shifts ? Read(shifts.Value) : null;
             for (var k = 0; k < bias.Length; k++)
             {

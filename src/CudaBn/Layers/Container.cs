@@ -64,6 +64,8 @@ public abstract class Container : Layer
     /// <inheritdoc/>
     public override IReadOnlyList<NamedTensor> State => IsInitialized ? _state : throw NotInitialized();
 
+    internal override IReadOnlyList<Layer> InnerLayers => _layers;
+
     internal override void Initialize(string prefix, Device device, DType dtype, ulong seed, ref uint stream)
     {
         base.Initialize(prefix, device, dtype, seed, ref stream);

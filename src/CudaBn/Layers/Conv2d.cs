@@ -122,8 +122,13 @@ public sealed class Conv2d : Layer, IAffineLayer
         Tensor input, Tensor output, Tensor gradOutput, bool needsInputGradient)
     {
         var gradInput = GradInputFor(input, needsInputGradient);
+        // The bias' gradient comes with the weight's.
+        var gradBias = Bias?.RequiredGradient;
+        var gradWeight = gradBias is null ? Weight!.RequiredGradient : Weight!.Gradient;
+        if (gradInput is null && gradWeight is null)
+            return null;
         Backend.Conv2dBackward(new Conv2dBackwardArgs(
-            Geometry(input, output), input, Weight!.Value, gradOutput, gradInput, Weight.Gradient, Bias?.Gradient));
+            Geometry(input, output), input, Weight.Value, gradOutput, gradInput, gradWeight, gradBias));
         return gradInput;
     }
 

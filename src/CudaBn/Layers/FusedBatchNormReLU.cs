@@ -5,6 +5,10 @@ internal sealed class FusedBatchNormReLU(BatchNorm batchNorm) : FusedStep(layerC
 {
     private readonly BatchNormTail _tail = new(batchNorm);
 
+    public override bool RequiresGradient => batchNorm.RequiresGradient;
+
+    public override bool Takes(Tensor input) => batchNorm.IsPlain;
+
     public override Tensor Forward(Tensor input) => _tail.Forward(input, addend: null, rectifies: true);
 
     public override Tensor? Backward(Tensor gradOutput, bool needsInputGradient) =>

@@ -10,9 +10,12 @@ internal sealed class FusedBatchNormReLUMaxPool(BatchNorm batchNorm, ReLU relu, 
     private Tensor? _lastInput;
     private Tensor? _lastArgMax;
 
+    public override bool RequiresGradient => batchNorm.RequiresGradient;
+
     /// <summary>Whether the three layers make up what the fused operator does to images of this shape.</summary>
     public override bool Takes(Tensor input) =>
-        !(batchNorm.IsTraining && batchNorm.FreezeStatistics)
+        batchNorm.IsPlain
+        && !(batchNorm.IsTraining && batchNorm.FreezeStatistics)
         && input.Shape.Rank == 4
         && input.Shape[2] % 2 == 0
         && input.Shape[3] % 2 == 0;

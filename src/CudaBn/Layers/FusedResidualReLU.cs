@@ -4,6 +4,8 @@ namespace CudaBn;
 /// at the end of the block, its addition and the rectifier are one sweep.</summary>
 internal sealed class FusedResidualReLU(Residual residual) : FusedStep(layerCount: 2)
 {
+    public override bool RequiresGradient => residual.RequiresGradient;
+
     public override bool Takes(Tensor input) => residual.FusesBatchNorm;
 
     public override Tensor Forward(Tensor input) => residual.Forward(input, rectifies: true);

@@ -16,7 +16,9 @@ internal abstract class FusedStep(int layerCount) : IStep, IDisposable
         _ => [],
     };
 
-    public virtual bool Takes(Tensor input) => true;
+    public abstract bool RequiresGradient { get; }
+
+    public abstract bool Takes(Tensor input);
 
     public abstract Tensor Forward(Tensor input);
 

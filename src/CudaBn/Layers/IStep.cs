@@ -7,6 +7,9 @@ internal interface IStep
     /// <summary>How many layers this stands for.</summary>
     int LayerCount { get; }
 
+    /// <summary>Whether a parameter of these layers requires a gradient.</summary>
+    bool RequiresGradient { get; }
+
     /// <summary>Whether this does what its layers, in their modes, do to an input.</summary>
     bool Takes(Tensor input);
 

@@ -107,6 +107,16 @@ public abstract class Layer : IStep, IDisposable
     /// <exception cref="InvalidOperationException">There was no forward pass.</exception>
     public void BackwardParameters(Tensor gradOutput) => Backward(gradOutput, needsInputGradient: false);
 
+    /// <summary>Keeps training from changing this layer and those inside it, as in fine-tuning: none of the parameters
+    /// requires a gradient, and batch normalizations use and keep their running statistics. Gradients still pass
+    /// through to the layers before.</summary>
+    /// <exception cref="InvalidOperationException">The layer is not initialized.</exception>
+    public void Freeze() => SetFrozen(true);
+
+    /// <summary>Lets training change this layer and those inside it: the opposite of <see cref="Freeze"/>.</summary>
+    /// <exception cref="InvalidOperationException">The layer is not initialized.</exception>
+    public void Unfreeze() => SetFrozen(false);
+
     /// <summary>Releases parameters, gradients and buffers.</summary>
     public void Dispose()
     {
@@ -116,12 +126,45 @@ public abstract class Layer : IStep, IDisposable
 
     int IStep.LayerCount => 1;
 
+    bool IStep.RequiresGradient => RequiresGradient;
+
     bool IStep.Takes(Tensor input) => true;
 
     Tensor? IStep.Backward(Tensor gradOutput, bool needsInputGradient) => Backward(gradOutput, needsInputGradient);
 
     /// <summary>A layer of the same description and modes, without a name, parameters or a device.</summary>
     internal abstract Layer Copy();
+
+    /// <summary>The layers that this one is made of.</summary>
+    internal virtual IReadOnlyList<Layer> InnerLayers => [];
+
+    /// <summary>Whether a parameter, here or in a layer inside, requires a gradient.</summary>
+    internal bool RequiresGradient
+    {
+        get
+        {
+            var parameters = Parameters;
+            for (var i = 0; i < parameters.Count; i++)
+            {
+                if (parameters[i].RequiresGradient)
+                    return true;
+            }
+
+            return false;
+        }
+    }
+
+    /// <summary>This layer and all inside it, each before those that it is made of.</summary>
+    internal IEnumerable<Layer> SelfAndInnerLayers() => InnerLayers.SelectMany(layer => layer.SelfAndInnerLayers()).Prepend(this);
+
+    /// <summary>Freezes or unfreezes this layer and those inside.</summary>
+    private protected virtual void SetFrozen(bool isFrozen)
+    {
+        foreach (var parameter in Parameters)
+            parameter.RequiresGradient = !isFrozen;
+        foreach (var layer in InnerLayers)
+            layer.SetFrozen(isFrozen);
+    }
 
     internal Tensor? Backward(Tensor gradOutput, bool needsInputGradient)
     {
@@ -193,7 +236,13 @@ public abstract class Layer : IStep, IDisposable
     internal virtual void ForgetForward() => (_lastInput, _lastOutput) = (null, null);
 
     /// <summary>Mixes into a hash whatever decides which operators a pass consists of, apart from shapes.</summary>
-    internal virtual ulong AddMode(ulong hash) => Mix(hash, IsTraining);
+    internal virtual ulong AddMode(ulong hash)
+    {
+        hash = Mix(hash, IsTraining);
+        foreach (var parameter in OwnParameters)
+            hash = Mix(hash, parameter.RequiresGradient);
+        return hash;
+    }
 
     private protected static ulong Mix(ulong hash, bool value) => (hash ^ (value ? 2ul : 1ul)) * 0x100000001b3;
 

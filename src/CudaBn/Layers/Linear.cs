@@ -91,7 +91,8 @@ public sealed class Linear : Layer, IAffineLayer
     {
         var gradInput = GradInputFor(input, needsInputGradient);
         Backend.LinearBackward(new LinearBackwardArgs(
-            Geometry(input), input, Weight!.Value, gradOutput, gradInput, Weight.Gradient, Bias?.Gradient));
+            Geometry(input), input, Weight!.Value, gradOutput, gradInput, Weight.RequiredGradient,
+            Bias?.RequiredGradient));
         return gradInput;
     }
 

@@ -16,8 +16,16 @@ public sealed class Parameter : IDisposable
     /// <summary>The value.</summary>
     public Tensor Value { get; }
 
-    /// <summary>The gradient, overwritten by every backward pass. Of the value's shape.</summary>
+    /// <summary>The gradient, overwritten by every backward pass while <see cref="RequiresGradient"/>. Of the value's
+    /// shape.</summary>
     public Tensor Gradient { get; }
+
+    /// <summary>Whether training changes the value (true, the default). Where not, as in the frozen layers of
+    /// fine-tuning, backward passes need not write <see cref="Gradient"/>, and optimizers skip the parameter.</summary>
+    public bool RequiresGradient { get; set; } = true;
+
+    /// <summary>Where a backward pass writes the gradient; null where nobody needs it.</summary>
+    internal Tensor? RequiredGradient => RequiresGradient ? Gradient : null;
 
     /// <summary>Releases value and gradient.</summary>
     public void Dispose()

@@ -37,7 +37,7 @@ public sealed class Residual : Container
     internal override Container Copy(Layer[] layers) => new Residual(layers[0], layers.Length > 1 ? layers[1] : null);
 
     /// <summary>Whether the batch normalization at the end of main and the addition run as one.</summary>
-    internal bool FusesBatchNorm => FusesLayers && _tail is not null;
+    internal bool FusesBatchNorm => FusesLayers && _norm is { IsPlain: true };
 
     private protected override Tensor ForwardCore(Tensor input) => Forward(input, rectifies: false);
 

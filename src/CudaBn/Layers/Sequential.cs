@@ -66,9 +66,19 @@ public sealed class Sequential : Container
     internal Tensor? BackwardOfLast(Tensor gradOutput, bool needsInputGradient)
     {
         Tensor? gradient = gradOutput;
-        for (var i = _ran.Count - 1; i >= 0; i--)
-            gradient = _ran[i].Backward(gradient!, needsInputGradient || i > 0);
-        return gradient;
+        var lowest = needsInputGradient ? 0 : LowestStepToTrain();
+        for (var i = _ran.Count - 1; i >= lowest; i--)
+            gradient = _ran[i].Backward(gradient!, needsInputGradient || i > lowest);
+        return needsInputGradient ? gradient : null;
+    }
+
+    // Nothing before it changes in training: the backward pass may end there.
+    private int LowestStepToTrain()
+    {
+        var index = 0;
+        while (index < _ran.Count && !_ran[index].RequiresGradient)
+            index++;
+        return index;
     }
 
     private IStep StepAt(int index, Tensor input)

@@ -1,3 +1,4 @@
+using CudaBn.Backends.OpArgs;
 using CudaBn.Tests.Reference;
 using CudaBn.Tests.Support;
 using FsCheck;
@@ -80,6 +81,59 @@ public class BatchNormAddReLUTests(TestBackend backend, DType dtype) : BackendFi
         Assert.That(gradInput, Is.Null);
         foreach (var (actual, wanted) in Gradients().Zip(expected))
             ErrorBound.AssertExact("gradient", actual, wanted);
+    }
+
+    /// <summary>A <see cref="BatchNormTail"/> takes matrices through the chain of operators; the operator knows them,
+    /// too.</summary>
+    [Test]
+    public void Operator_OneValuePerPlane_IsWithinRounding(
+        [Values(2, 37, 300)] int batch, [Values(2, 33)] int channels, [Values] bool adds, [Values] bool frozen)
+    {
+        Shape shape = [batch, channels];
+        var layer = OnDevice(new BatchNorm(channels));
+        SetUp(layer, Numbers.Normal);
+        var length = (int)shape.ElementCount;
+        var x = Rounded(RandomVector.Normal(1, length));
+        var exact = new BatchNormCase(
+            x, ReadOrNull(layer.Gamma), ReadOrNull(layer.Beta), shape, Epsilon, UnitRoundoff);
+        // Given statistics that are those of the batch let one reference judge both.
+        Write(exact.Mean, layer.RunningMean!);
+        Write(exact.Variance, layer.RunningVariance!);
+        Tensor input = TensorOf(x, shape), output = Poison(shape), gradInput = Poison(shape), gradAddend = Poison(shape);
+        var addend = adds ? Rounded(RandomVector.Normal(2, length)) : new double[length];
+        var added = adds ? TensorOf(addend, shape) : null;
+        var gradOutput = Rounded(RandomVector.Normal(3, length));
+        var gradient = TensorOf(gradOutput, shape);
+        RectifiedSum? sum = adds ? new RectifiedSum(output, gradAddend) : null;
+
+        if (frozen)
+        {
+            Device.Backend.BatchNormFrozenAddReLUForward(new(layer.FrozenForwardArgs(input, output), added, true));
+            Device.Backend.BatchNormFrozenAddReLUBackward(
+                new(layer.FrozenBackwardArgs(input, gradient, gradInput), layer.Beta!.Value, sum));
+        }
+        else
+        {
+            Device.Backend.BatchNormAddReLUForward(new(layer.ForwardArgs(input, output), added, true));
+            Device.Backend.BatchNormAddReLUBackward(
+                new(layer.BackwardArgs(input, gradient, gradInput), layer.Beta!.Value, sum));
+        }
+
+        var y = Read(output);
+        var bounds = exact.OutputBound.Zip(addend, (bound, a) => bound + 8 * UnitRoundoff * Math.Abs(a)).ToArray();
+        ErrorBound.AssertWithin(
+            "output", y, ReferenceBatchNormAddReLU.Forward(exact.Output, addend, rectifies: true), bounds);
+        var passed = ReferenceBatchNormAddReLU.Backward(gradOutput, y, rectifies: true);
+        if (adds)
+            ErrorBound.AssertExact("addend gradient", Read(gradAddend), passed);
+        var (ofInput, ofGamma, ofBeta) = exact.Backward(passed);
+        var gradientBounds = exact.BackwardBounds(passed);
+        ErrorBound.AssertWithin("gamma gradient", Read(layer.Gamma!.Gradient), ofGamma, gradientBounds.GradGamma);
+        ErrorBound.AssertWithin("beta gradient", Read(layer.Beta!.Gradient), ofBeta, gradientBounds.GradBeta);
+        if (frozen)
+            ofInput = ReferenceBatchNorm.BackwardFrozen(
+                passed, x, ReadOrNull(layer.Gamma), exact.Mean, exact.InvStd, batch, channels, 1).GradInput;
+        ErrorBound.AssertWithin("input gradient", Read(gradInput), ofInput, gradientBounds.GradInput);
     }
 
     private static Arbitrary<BatchNormAddReLUCase> RandomCases(Gen<(bool Adds, bool Rectifies)> forms) => Arb.From(

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <new>
 
+#include "counters.h"
 #include "memory.h"
 #include "module.h"
 #include "report.h"
@@ -152,6 +153,10 @@ inline void BlockChecker::check_race(const Access& access, const Target& target)
         size_t last = std::min(end, (word + 1) * word_bytes) - word * word_bytes;
         AccessRecord record = whole.to((1u << last) - (1u << first));
         WordHistory& history = target.shadow->word(word);
+        if (target.shared == nullptr && history.epoch != target.epoch)
+        {
+            (access.writes() ? counters().bytes_written : counters().bytes_read) += word_bytes;
+        }
         if (history.remembers(target.epoch, record))
         {
             continue;

@@ -55,6 +55,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     public override void BatchNormForward(in BatchNormForwardArgs args)
     {
+        if (args.Geometry.IsRows)
+        {
+            ForwardOfRows(in args);
+            return;
+        }
+
         var g = InOnePiece(args.Geometry);
         var finish = new FinishStatistics(
             args.Gamma, args.Beta, args.Epsilon, args.Running, args.Mean, args.InvStd);
@@ -70,6 +76,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     public override void BatchNormBackward(in BatchNormBackwardArgs args)
     {
+        if (args.Geometry.IsRows)
+        {
+            BackwardOfRows(in args);
+            return;
+        }
+
         var g = InOnePiece(args.Geometry);
         var finish = new FinishGradients(
             g, args.Gamma, args.Mean, args.InvStd, args.GradGamma, args.GradBeta);
@@ -93,6 +105,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     public override void BatchNormFrozenForward(in BatchNormFrozenForwardArgs args)
     {
+        if (args.Geometry.IsRows)
+        {
+            FrozenForwardOfRows(in args);
+            return;
+        }
+
         var g = InOnePiece(args.Geometry);
         var means = FrozenStatistics(g, args.Mean, args.Variance, args.Epsilon);
         Normalize(
@@ -102,6 +120,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     public override void BatchNormFrozenBackward(in BatchNormFrozenBackwardArgs args)
     {
+        if (args.Geometry.IsRows)
+        {
+            FrozenBackwardOfRows(in args);
+            return;
+        }
+
         var g = InOnePiece(args.Geometry);
         var means = FrozenStatistics(g, args.Mean, args.Variance, args.Epsilon);
         var invStds = means + g.Channels;

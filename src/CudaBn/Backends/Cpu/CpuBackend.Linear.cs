@@ -17,6 +17,13 @@ public sealed partial class CpuBackend
         lock (_gate)
             For(args.Input.DType).LinearBackward(in args);
     }
+
+    /// <inheritdoc/>
+    public override void SumRows(in SumRowsArgs args)
+    {
+        lock (_gate)
+            For(args.Source.DType).SumRows(in args);
+    }
 }
 
 internal abstract partial class CpuOperators
@@ -24,6 +31,8 @@ internal abstract partial class CpuOperators
     public abstract void LinearForward(in LinearForwardArgs args);
 
     public abstract void LinearBackward(in LinearBackwardArgs args);
+
+    public abstract void SumRows(in SumRowsArgs args);
 }
 
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
@@ -44,8 +53,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var gradOutput = MatrixView<T>.RowMajor(Data(args.GradOutput), batch, outFeatures);
         if (args.GradInput is { } gradInput)
             MatrixProduct(gradOutput, weight, bias: null, Data(gradInput));
-        MatrixProduct(gradOutput.Transposed(), input, bias: null, Data(args.GradWeight));
+        if (args.GradWeight is { } gradWeight)
+            MatrixProduct(gradOutput.Transposed(), input, bias: null, Data(gradWeight));
         if (args.GradBias is { } gradBias)
             SumRows(Data(args.GradOutput), batch, outFeatures, outFeatures, Data(gradBias));
     }
+
+    public override void SumRows(in SumRowsArgs args) =>
+        SumRows(Data(args.Source), args.Rows, args.Columns, args.Columns, Data(args.Destination));
 }

@@ -18,7 +18,7 @@ internal readonly record struct ChannelSlices(long VisitsPerSlice, int Slices, i
     public static bool TakesColumns(long elementsPerPlane) => elementsPerPlane < ShortestPlane;
 
     /// <summary>Shares planes of so many elements, visited so many at a time, out among about so many blocks.</summary>
-    public static ChannelSlices Of(int batch, int channels, long elementsPerPlane, int pack, long blocks) =>
+    public static ChannelSlices Of(long batch, int channels, long elementsPerPlane, int pack, long blocks) =>
         TakesColumns(elementsPerPlane)
             ? Share(
                 batch, CeilDiv(channels * elementsPerPlane, ColumnsPerBlock), Threads / ColumnsPerBlock, blocks,
@@ -26,7 +26,7 @@ internal readonly record struct ChannelSlices(long VisitsPerSlice, int Slices, i
             : OfPlanes(batch, channels, elementsPerPlane, pack, blocks);
 
     /// <summary>The same, however short the planes.</summary>
-    public static ChannelSlices OfPlanes(int batch, int channels, long elementsPerPlane, int pack, long blocks) =>
+    public static ChannelSlices OfPlanes(long batch, int channels, long elementsPerPlane, int pack, long blocks) =>
         Share(batch * (elementsPerPlane / pack), channels, Threads, blocks, isInColumns: false);
 
     /// <summary>How many blocks that takes.</summary>

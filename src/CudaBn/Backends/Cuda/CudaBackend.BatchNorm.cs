@@ -15,6 +15,12 @@ public sealed unsafe partial class CudaBackend
     /// <inheritdoc/>
     public override void BatchNormForward(in BatchNormForwardArgs args)
     {
+        if (args.Geometry.IsRows)
+        {
+            ForwardOfRows(in args);
+            return;
+        }
+
         using var scope = Enter();
         var g = args.Geometry;
         var (pack, slices) = ShareOut(g, args.Input, args.Output);
@@ -25,6 +31,12 @@ public sealed unsafe partial class CudaBackend
     /// <inheritdoc/>
     public override void BatchNormBackward(in BatchNormBackwardArgs args)
     {
+        if (args.Geometry.IsRows)
+        {
+            BackwardOfRows(in args);
+            return;
+        }
+
         using var scope = Enter();
         var g = args.Geometry;
         var statistics = Saved(args.Mean, args.InvStd);
@@ -39,6 +51,12 @@ public sealed unsafe partial class CudaBackend
     /// <inheritdoc/>
     public override void BatchNormFrozenForward(in BatchNormFrozenForwardArgs args)
     {
+        if (args.Geometry.IsRows)
+        {
+            FrozenForwardOfRows(in args);
+            return;
+        }
+
         using var scope = Enter();
         var g = args.Geometry;
         var (pack, slices) = ShareOut(g, args.Input, args.Output);
@@ -50,6 +68,12 @@ public sealed unsafe partial class CudaBackend
     /// <inheritdoc/>
     public override void BatchNormFrozenBackward(in BatchNormFrozenBackwardArgs args)
     {
+        if (args.Geometry.IsRows)
+        {
+            FrozenBackwardOfRows(in args);
+            return;
+        }
+
         using var scope = Enter();
         var g = args.Geometry;
         var statistics = Given(args.Mean, args.Variance, args.Epsilon);
@@ -95,14 +119,19 @@ public sealed unsafe partial class CudaBackend
         BatchNormKernel("batch_norm_stats", input.DType, pack).Launch(
             slices.Blocks(g.Channels, g.Spatial), ChannelSlices.Threads,
             [KernelArgument.Struct(&g), KernelArgument.Struct(&slices), input, parts, running?.BatchesTracked]);
-        BatchNormKernel("batch_norm_finish_stats", input.DType, pack).Launch(
-            g.Channels, FinishThreads,
+        FinishStatistics(g.Channels, parts, partsPerChannel, input.DType, epsilon, running, mean, invStd);
+    }
+
+    private void FinishStatistics(
+        int channels, nint parts, long partsPerChannel, DType dtype, double epsilon, RunningStatistics? running, Tensor mean,
+        Tensor invStd) =>
+        BatchNormKernel("batch_norm_finish_stats", dtype, pack: 1).Launch(
+            channels, FinishThreads,
             [
                 parts, partsPerChannel, epsilon, mean, invStd, running?.Mean, running?.Variance, running?.BatchesTracked,
                 // Negative stands for the cumulative average.
                 running?.Momentum ?? -1.0, running is { Unbiased: true } ? 1 : 0,
             ]);
-    }
 
     private void Normalize(
         BatchNormGeometry g, int pack, ChannelSlices slices, BatchNormStatistics statistics, Tensor input, Tensor? gamma,

@@ -33,13 +33,20 @@ public sealed unsafe partial class CudaBackend
             Multiply(
                 new MatrixProduct(g.Batch, g.InFeatures, g.OutFeatures, false, false),
                 args.GradOutput, args.Weight, gradInput);
-        Multiply(
-            new MatrixProduct(g.OutFeatures, g.InFeatures, g.Batch, true, false),
-            args.GradOutput, args.Input, args.GradWeight);
-        if (args.GradBias is null)
-            return;
-        Kernel(LinearFile, "linear_backward_bias", args.GradOutput.DType).Launch(
-            Blocks(CeilDiv(g.OutFeatures, LinearColumns)), LinearThreads,
-            [args.GradOutput, g.Batch, g.OutFeatures, args.GradBias]);
+        if (args.GradWeight is { } gradWeight)
+            Multiply(
+                new MatrixProduct(g.OutFeatures, g.InFeatures, g.Batch, true, false),
+                args.GradOutput, args.Input, gradWeight);
+        if (args.GradBias is { } gradBias)
+            SumRows(new SumRowsArgs(g.Batch, g.OutFeatures, args.GradOutput, gradBias));
+    }
+
+    /// <inheritdoc/>
+    public override void SumRows(in SumRowsArgs args)
+    {
+        using var scope = Enter();
+        Kernel(LinearFile, "linear_backward_bias", args.Source.DType).Launch(
+            Blocks(CeilDiv(args.Columns, LinearColumns)), LinearThreads,
+            [args.Source, args.Rows, args.Columns, args.Destination]);
     }
 }

@@ -21,6 +21,8 @@ public sealed unsafe partial class CudaBackend
             (BatchNormFile, [new("PACK", vector)]),
             (BatchNormAddReLUFile, [new("PACK", 1)]),
             (BatchNormAddReLUFile, [new("PACK", vector)]),
+            (BatchNormRowsFile, [new("PACK", 1)]),
+            (BatchNormRowsFile, [new("PACK", vector)]),
             (BatchNormReLUMaxPoolFile, []),
             (Conv2dFile, []),
             (Conv2dOneChannelFile, []),

@@ -6,13 +6,13 @@ namespace CudaBn.Backends.OpArgs;
 /// <param name="Weight">What forward read: [OutFeatures, InFeatures].</param>
 /// <param name="GradOutput">[N, OutFeatures].</param>
 /// <param name="GradInput">Written: [N, InFeatures]; null when nobody needs it.</param>
-/// <param name="GradWeight">Written: [OutFeatures, InFeatures].</param>
-/// <param name="GradBias">Written: [OutFeatures]; null where there is no bias.</param>
+/// <param name="GradWeight">Written: [OutFeatures, InFeatures]; null when nobody needs it.</param>
+/// <param name="GradBias">Written: [OutFeatures]; null where there is no bias, and when nobody needs it.</param>
 public readonly record struct LinearBackwardArgs(
     LinearGeometry Geometry,
     Tensor Input,
     Tensor Weight,
     Tensor GradOutput,
     Tensor? GradInput,
-    Tensor GradWeight,
+    Tensor? GradWeight,
     Tensor? GradBias);

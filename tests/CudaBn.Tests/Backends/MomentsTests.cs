@@ -1,8 +1,8 @@
-using CudaBn.Backends.Cpu;
+using CudaBn.Backends;
 using CudaBn.Tests.Reference;
 using NUnit.Framework;
 
-namespace CudaBn.Tests.Backends.Cpu;
+namespace CudaBn.Tests.Backends;
 
 public class MomentsTests
 {

@@ -1,8 +1,8 @@
-namespace CudaBn.Backends.Cpu;
+namespace CudaBn.Backends;
 
 /// <summary>Count, mean and sum of squared deviations of some values; two of them merge into that of all
 /// values.</summary>
-/// <remarks>Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances",
+/// <remarks>What merges the statistics of slices of a channel, of batches, and of devices that share a batch. Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances",
 /// 1979.</remarks>
 internal readonly record struct Moments(double Count, double Mean, double SquaredDeviations)
 {

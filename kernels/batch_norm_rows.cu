@@ -1,0 +1,236 @@
+#include "batch_norm.cuh"
+
+// Batch normalization of matrices x[rows, channels], and so of images whose channels come last. Neighbouring threads take
+// neighbouring channels of a row, PACK each, so that a warp reads whole lines of memory; blocks share the rows out. PACK, set
+// by the compile options, is 16 bytes where every row is a multiple of that, else one element.
+// ptx-constants: PACK=1
+// ptx-constants: PACK=2
+
+struct alignas(PACK * sizeof(real)) Channels
+{
+    real values[PACK];
+};
+
+// As the C# structure of that name: a block takes threads_across neighbouring threads' channels, in one of slices parts of the
+// rows. threads_across is a power of two, at most 32; the block's other threads take further rows of the same channels.
+struct ChannelRows
+{
+    int64 rows;
+    int64 rows_per_slice;
+    int channels;
+    int slices;
+    int threads_across;
+};
+
+// The rows that a thread visits, of its PACK channels.
+struct RowVisits
+{
+    int channel; // the first of them
+    int64 slice;
+    int64 row;
+    int64 end;
+    int64 row_step;
+
+    __device__ bool is_any() const { return row < end; }
+
+    __device__ int64 offset(const ChannelRows& g) const { return row * g.channels + channel; }
+
+    __device__ void advance() { row += row_step; }
+};
+
+__device__ inline RowVisits row_visits_of_thread(const ChannelRows& g)
+{
+    const int64 tiles = ceil_div(g.channels / PACK, g.threads_across);
+    const int64 slice = blockIdx.x / tiles;
+    const int64 pack = (blockIdx.x - slice * tiles) * g.threads_across + threadIdx.x % g.threads_across;
+    const int64 first = slice * g.rows_per_slice, rest = g.rows - first;
+    const int64 end = first + (rest < g.rows_per_slice ? rest : g.rows_per_slice);
+    RowVisits visits;
+    // A thread past the last channel has no rows, and channel 0 to read the constants of.
+    const bool is_inside = pack * PACK < g.channels;
+    visits.channel = is_inside ? (int)(pack * PACK) : 0;
+    visits.slice = slice;
+    visits.row = first + threadIdx.x / g.threads_across;
+    visits.end = is_inside ? end : 0;
+    visits.row_step = blockDim.x / g.threads_across;
+    return visits;
+}
+
+__device__ inline Channels load(const real* address)
+{
+    return *(const Channels*)address;
+}
+
+// Leaves what the block's threads have of every channel at parts[channel, slice]. All threads of the block come here.
+template <typename Sums>
+__device__ void leave_parts(const ChannelRows& g, const RowVisits& visits, const Sums* of_channels, Sums* parts)
+{
+    for (int i = 0; i < PACK; i++)
+    {
+        const Sums sums = merge_in_block(of_channels[i], g.threads_across);
+        if (threadIdx.x < g.threads_across && visits.end > 0)
+            parts[(visits.channel + i) * (int64)g.slices + visits.slice] = sums;
+    }
+}
+
+// Merges the moments of the next rows, at most limit, into those of the channels. Sums are taken around the first of the rows,
+// which is never farther from their mean than they are from each other.
+template <typename Number>
+__device__ bool try_merge_rows(
+    const ChannelRows& g, const real* x, const RowVisits& from, int limit, Moments* moments, bool must)
+{
+    RowVisits visits = from;
+    Number origin[PACK], sum[PACK] = {}, squares[PACK] = {};
+    Channels elements = load(x + visits.offset(g));
+#pragma unroll
+    for (int i = 0; i < PACK; i++)
+        origin[i] = (Number)elements.values[i];
+    int values = 1;
+    for (visits.advance(); values < limit && visits.is_any(); values++, visits.advance())
+    {
+        elements = load(x + visits.offset(g));
+#pragma unroll
+        for (int i = 0; i < PACK; i++)
+        {
+            const Number deviation = (Number)elements.values[i] - origin[i];
+            sum[i] += deviation;
+            squares[i] += deviation * deviation;
+        }
+    }
+
+    bool is_finite = true;
+#pragma unroll
+    for (int i = 0; i < PACK; i++)
+        is_finite = is_finite && isfinite((double)squares[i]);
+    if (!is_finite && !must)
+        return false;
+#pragma unroll
+    for (int i = 0; i < PACK; i++)
+    {
+        const double mean = (double)sum[i] / values, rest = (double)squares[i] - mean * (double)sum[i];
+        // Rounding may leave less than nothing; NaN stays.
+        moments[i].merge({(double)values, (double)origin[i] + mean, rest < 0 ? 0 : rest});
+    }
+
+    return true;
+}
+
+// batch_norm_rows_stats: blockDim.x 128; a block per slice of threads_across threads' channels.
+// Reads x. Writes parts[channels, slices]: the moments of every slice, which batch_norm_finish_stats merges.
+// Counts the batch in batches_tracked, which may be null, before that reads it.
+extern "C" __global__ void __launch_bounds__(128) batch_norm_rows_stats(
+    ChannelRows rows, const real* __restrict__ x, Moments* __restrict__ parts, int64* __restrict__ batches_tracked)
+{
+    constexpr int GROUP = 32;
+    const RowVisits all = row_visits_of_thread(rows);
+    Moments moments[PACK] = {};
+    for (RowVisits visits = all; visits.is_any(); visits.row += GROUP * visits.row_step)
+    {
+        // Squares of values beyond 1e19 leave the range of a float, not that of a double. NaN comes to that, too.
+        if (!try_merge_rows<real>(rows, x, visits, GROUP, moments, sizeof(real) == sizeof(double)))
+            try_merge_rows<double>(rows, x, visits, GROUP, moments, true);
+    }
+
+    leave_parts(rows, all, moments, parts);
+    if (batches_tracked != nullptr && blockIdx.x == 0 && threadIdx.x == 0)
+        ++*batches_tracked;
+}
+
+// batch_norm_rows_normalize: blockDim.x 128; blocks as for batch_norm_rows_stats.
+// y = gamma * (x - mean) * inv_std + beta, channel by channel. gamma and beta may be null: 1 and 0.
+extern "C" __global__ void __launch_bounds__(128) batch_norm_rows_normalize(
+    ChannelRows rows, BatchNormStatistics statistics, const real* __restrict__ x, const real* __restrict__ gamma,
+    const real* __restrict__ beta, real* __restrict__ y)
+{
+    RowVisits visits = row_visits_of_thread(rows);
+    NormalizeConstants constants[PACK];
+#pragma unroll
+    for (int i = 0; i < PACK; i++)
+        constants[i] = normalize_constants(statistics, gamma, beta, visits.channel + i);
+    for (; visits.is_any(); visits.advance())
+    {
+        Channels elements = load(x + visits.offset(rows));
+#pragma unroll
+        for (int i = 0; i < PACK; i++)
+            elements.values[i] = constants[i].normalize(elements.values[i]);
+        *(Channels*)(y + visits.offset(rows)) = elements;
+    }
+}
+
+// batch_norm_rows_backward_reduce: blockDim.x 128; blocks as for batch_norm_rows_stats.
+// Reads x and grad_y. Writes parts[channels, slices]: for every slice sum dy and sum dy * (x - mean), which
+// batch_norm_finish_gradients adds up.
+extern "C" __global__ void __launch_bounds__(128) batch_norm_rows_backward_reduce(
+    ChannelRows rows, BatchNormStatistics statistics, const real* __restrict__ x, const real* __restrict__ grad_y,
+    GradientSums* __restrict__ parts)
+{
+    const RowVisits all = row_visits_of_thread(rows);
+    real high[PACK];
+    double rest[PACK];
+#pragma unroll
+    for (int i = 0; i < PACK; i++)
+    {
+        const double mean = statistics.mean_of(all.channel + i);
+        high[i] = (real)mean;
+        rest[i] = mean - high[i];
+    }
+
+    GradientSum sums[PACK];
+    for (RowVisits visits = all; visits.is_any(); visits.advance())
+    {
+        const Channels values = load(x + visits.offset(rows)), gradients = load(grad_y + visits.offset(rows));
+#pragma unroll
+        for (int i = 0; i < PACK; i++)
+            sums[i].add(gradients.values[i], values.values[i] - high[i]);
+    }
+
+    GradientSums finished[PACK];
+#pragma unroll
+    for (int i = 0; i < PACK; i++)
+        finished[i] = sums[i].finish(rest[i]);
+    leave_parts(rows, all, finished, parts);
+}
+
+// batch_norm_rows_backward_input: blockDim.x 128; blocks as for batch_norm_rows_stats.
+// grad_x = gamma * inv_std / M * (M * grad_y - sum dy - xhat * sum(dy * xhat)), M the number of rows.
+extern "C" __global__ void __launch_bounds__(128) batch_norm_rows_backward_input(
+    ChannelRows rows, BatchNormStatistics statistics, const real* __restrict__ x, const real* __restrict__ gamma,
+    const real* __restrict__ grad_y, const GradientSums* __restrict__ sums_of_channels, real* __restrict__ grad_x)
+{
+    RowVisits visits = row_visits_of_thread(rows);
+    InputGradientConstants constants[PACK];
+#pragma unroll
+    for (int i = 0; i < PACK; i++)
+        constants[i] = input_gradient_constants(
+            statistics, gamma, sums_of_channels[visits.channel + i], (double)rows.rows, visits.channel + i);
+    for (; visits.is_any(); visits.advance())
+    {
+        const Channels values = load(x + visits.offset(rows));
+        Channels gradients = load(grad_y + visits.offset(rows));
+#pragma unroll
+        for (int i = 0; i < PACK; i++)
+            gradients.values[i] = constants[i].input_gradient(values.values[i], gradients.values[i]);
+        *(Channels*)(grad_x + visits.offset(rows)) = gradients;
+    }
+}
+
+// batch_norm_rows_frozen_backward_input: blockDim.x 128; blocks as for batch_norm_rows_stats.
+// grad_x = grad_y * gamma * inv_std: given statistics pass no gradient on.
+extern "C" __global__ void __launch_bounds__(128) batch_norm_rows_frozen_backward_input(
+    ChannelRows rows, BatchNormStatistics statistics, const real* __restrict__ gamma, const real* __restrict__ grad_y,
+    real* __restrict__ grad_x)
+{
+    RowVisits visits = row_visits_of_thread(rows);
+    real scale[PACK];
+#pragma unroll
+    for (int i = 0; i < PACK; i++)
+        scale[i] = normalize_constants(statistics, gamma, nullptr, visits.channel + i).scale;
+    for (; visits.is_any(); visits.advance())
+    {
+        Channels gradients = load(grad_y + visits.offset(rows));
+#pragma unroll
+        for (int i = 0; i < PACK; i++)
+            gradients.values[i] *= scale[i];
+        *(Channels*)(grad_x + visits.offset(rows)) = gradients;
+    }
+}
