@@ -22,8 +22,6 @@ internal sealed class BatchNormFolding
         var folded = (Sequential)folding.CopyOf(model)!;
         folded.Initialize(model.Device, model.DType);
         folded.IsTraining = false;
-        // Containers before those inside, which may be set otherwise.
-        folding._copies.Reverse();
         foreach (var (copy, original) in folding._copies)
             folding.Fill(copy, original);
         return folded;
@@ -89,12 +87,8 @@ internal sealed class BatchNormFolding
 
     private void Fill(Layer copy, Layer original)
     {
-        if (original is Container container)
-        {
-            ((Container)copy).FusesLayers = container.FusesLayers;
+        if (original is Container)
             return;
-        }
-
         if (original is IAffineLayer affine && _folded[original].Count > 0)
         {
             FillFolded((IAffineLayer)copy, affine, _folded[original]);

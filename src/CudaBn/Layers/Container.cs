@@ -85,8 +85,15 @@ public abstract class Container : Layer
         return Copy(copies);
     }
 
-    /// <summary>A container of this kind, of other layers with names.</summary>
-    internal abstract Container Copy(Layer[] layers);
+    /// <summary>A container of this kind and these modes, of other layers with names and modes of their own.</summary>
+    internal Container Copy(Layer[] layers)
+    {
+        var copy = Create(layers);
+        copy.TakeModes(IsTraining, FusesLayers);
+        return copy;
+    }
+
+    private protected abstract Container Create(Layer[] layers);
 
     internal override void ForgetForward()
     {
@@ -101,6 +108,13 @@ public abstract class Container : Layer
         foreach (var layer in _layers)
             hash = layer.AddMode(hash);
         return hash;
+    }
+
+    // Of this container alone.
+    private void TakeModes(bool isTraining, bool fusesLayers)
+    {
+        base.IsTraining = isTraining;
+        _fusesLayers = fusesLayers;
     }
 
     private protected override Shape OutputShape(Shape input) =>

@@ -34,7 +34,8 @@ public sealed class Residual : Container
     /// <inheritdoc/>
     protected internal override string Kind => "residual";
 
-    internal override Container Copy(Layer[] layers) => new Residual(layers[0], layers.Length > 1 ? layers[1] : null);
+    private protected override Container Create(Layer[] layers) =>
+        new Residual(layers[0], layers.Length > 1 ? layers[1] : null);
 
     /// <summary>Whether the batch normalization at the end of main and the addition run as one.</summary>
     internal bool FusesBatchNorm => FusesLayers && _norm is { IsPlain: true };

@@ -36,7 +36,7 @@ public sealed class Sequential : Container
     /// <exception cref="InvalidOperationException">The layer is not initialized.</exception>
     public Sequential Fuse() => BatchNormFolding.Fold(this);
 
-    internal override Container Copy(Layer[] layers) => new Sequential(layers);
+    private protected override Container Create(Layer[] layers) => new Sequential(layers);
 
     private protected override Tensor ForwardCore(Tensor input) => ForwardFirst(Layers.Count, input);
 

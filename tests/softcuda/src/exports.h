@@ -23,7 +23,7 @@ void softcuda_clear_report(void);
 
 // Live objects: contexts, streams, events, modules, graphs, graph_execs, allocations, bytes, pinned.
 // Totals since the start: launches, copies, synchronizes, allocs; bytes_read and bytes_written of global memory by checked
-// kernels, each word once per kernel. -1 for an unknown word.
+// kernels, each sector of 32 bytes once per kernel. -1 for an unknown word.
 long softcuda_count(const char* what);
 
 // Adds a line to the report (and to stderr unless QUIET=1).
