@@ -16,6 +16,8 @@ public sealed unsafe partial class CudaBackend
         var vector = 16 / dtype.Size();
         (KernelFile File, KernelConstant[] Constants)[] variants =
         [
+            (AdaptiveAvgPoolFile, []),
+            (AvgPoolFile, []),
             (BatchNormFile, [new("PACK", 1)]),
             (BatchNormFile, [new("PACK", vector)]),
             (BatchNormReLUMaxPoolFile, []),
@@ -24,8 +26,9 @@ public sealed unsafe partial class CudaBackend
             (FillFile, []),
             (GatherBatchFile, []),
             (GemmFile, []),
+            (GlobalAvgPoolFile, []),
             (LinearFile, []),
-            (MaxPool2dFile, []),
+            (MaxPoolFile, []),
             (RandomFillFile, []),
             (ReLUFile, []),
             (SgdFile, []),
