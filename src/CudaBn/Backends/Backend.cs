@@ -104,11 +104,35 @@ public abstract class Backend : IDisposable
 
     /// <summary>Max-pooling.</summary>
     /// <param name="args">Sizes and tensors.</param>
-    public abstract void MaxPool2dForward(in MaxPool2dForwardArgs args);
+    public abstract void MaxPoolForward(in MaxPoolForwardArgs args);
 
     /// <summary>The gradient of max-pooling.</summary>
     /// <param name="args">Sizes and tensors.</param>
-    public abstract void MaxPool2dBackward(in MaxPool2dBackwardArgs args);
+    public abstract void MaxPoolBackward(in MaxPoolBackwardArgs args);
+
+    /// <summary>Average pooling.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void AvgPoolForward(in AvgPoolForwardArgs args);
+
+    /// <summary>The gradient of average pooling.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void AvgPoolBackward(in AvgPoolBackwardArgs args);
+
+    /// <summary>Average pooling to a given output size.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void AdaptiveAvgPoolForward(in AdaptiveAvgPoolForwardArgs args);
+
+    /// <summary>The gradient of average pooling to a given output size.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void AdaptiveAvgPoolBackward(in AdaptiveAvgPoolBackwardArgs args);
+
+    /// <summary>The mean of every channel of every sample.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void GlobalAvgPoolForward(in GlobalAvgPoolForwardArgs args);
+
+    /// <summary>The gradient of the mean of every channel of every sample.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void GlobalAvgPoolBackward(in GlobalAvgPoolBackwardArgs args);
 
     /// <summary>Batch normalization with the statistics of the batch, addition and rectifier in one.</summary>
     /// <param name="args">Sizes and tensors.</param>

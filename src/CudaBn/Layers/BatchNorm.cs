@@ -421,16 +421,16 @@ public sealed class BatchNorm : Layer
     }
 
     internal BatchNormReLUMaxPoolForwardArgs FusedForwardArgs(
-        Tensor input, MaxPool2dGeometry pool, Tensor output, Tensor argMax) => new(
+        Tensor input, PoolGeometry pool, Tensor output, Tensor argMax) => new(
         Geometry(input.Shape, channelsLast: false), pool, input, GammaValue, Beta?.Value, Epsilon, Running(), output, _mean!, _invStd!,
         argMax);
 
     internal BatchNormFrozenReLUMaxPoolForwardArgs FusedFrozenForwardArgs(
-        Tensor input, MaxPool2dGeometry pool, Tensor output) => new(
+        Tensor input, PoolGeometry pool, Tensor output) => new(
         Geometry(input.Shape, channelsLast: false), pool, input, GammaValue, Beta?.Value, RunningMean!, RunningVariance!, Epsilon, output);
 
     internal BatchNormReLUMaxPoolBackwardArgs FusedBackwardArgs(
-        Tensor input, MaxPool2dGeometry pool, Tensor argMax, Tensor gradOutput, Tensor? gradInput) => new(
+        Tensor input, PoolGeometry pool, Tensor argMax, Tensor gradOutput, Tensor? gradInput) => new(
         Geometry(input.Shape, channelsLast: false), pool, input, GammaValue, _mean!, _invStd!, argMax, gradOutput, gradInput,
         GradGamma, GradBeta);
 

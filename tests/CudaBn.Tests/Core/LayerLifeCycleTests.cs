@@ -9,6 +9,9 @@ public class LayerLifeCycleTests(Device device)
     [
         (new Conv2d(3, 4, 3), [2, 3, 8, 8]),
         (new MaxPool2d(2), [2, 3, 8, 8]),
+        (new AvgPool1d(2), [2, 3, 8]),
+        (new AdaptiveAvgPool2d(3), [2, 3, 8, 8]),
+        (new GlobalAvgPool(), [2, 3, 8, 8]),
         (new BatchNorm(3), [2, 3, 8]),
         (new ReLU(), [2, 3]),
         (new Flatten(), [2, 3, 4]),

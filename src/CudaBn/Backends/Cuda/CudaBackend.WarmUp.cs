@@ -16,7 +16,9 @@ public sealed unsafe partial class CudaBackend
         var vector = 16 / dtype.Size();
         (KernelFile File, KernelConstant[] Constants)[] variants =
         [
+            (AdaptiveAvgPoolFile, []),
             (AddFile, []),
+            (AvgPoolFile, []),
             (BatchNormFile, [new("PACK", 1)]),
             (BatchNormFile, [new("PACK", vector)]),
             (BatchNormAddReLUFile, [new("PACK", 1)]),
@@ -29,8 +31,9 @@ public sealed unsafe partial class CudaBackend
             (FillFile, []),
             (GatherBatchFile, []),
             (GemmFile, []),
+            (GlobalAvgPoolFile, []),
             (LinearFile, []),
-            (MaxPool2dFile, []),
+            (MaxPoolFile, []),
             (RandomFillFile, []),
             (ReLUFile, []),
             (SgdFile, []),
