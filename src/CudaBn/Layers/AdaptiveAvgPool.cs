@@ -8,8 +8,6 @@ namespace CudaBn;
 /// ceil((o + 1) * I / O), as in PyTorch. The output may be larger than the input.</remarks>
 public abstract class AdaptiveAvgPool : Layer
 {
-    private static readonly string[] _inputs = ["[N, C, L]", "[N, C, H, W]", "[N, C, D, H, W]"];
-
     private readonly int?[] _outputSize;
 
     private protected AdaptiveAvgPool(params int?[] outputSize)
@@ -32,7 +30,7 @@ public abstract class AdaptiveAvgPool : Layer
     private protected override Shape OutputShape(Shape input)
     {
         if (input.Rank != _outputSize.Length + 2)
-            throw new ArgumentException($"{Label} takes {_inputs[_outputSize.Length - 1]}; its input is {input}.");
+            throw new ArgumentException($"{Label} takes {PoolWindows.InputText(_outputSize.Length)}; its input is {input}.");
         int[] sizes = [.. input];
         for (var axis = 0; axis < _outputSize.Length; axis++)
             sizes[axis + 2] = _outputSize[axis] ?? sizes[axis + 2];

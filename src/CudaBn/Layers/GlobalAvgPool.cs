@@ -3,8 +3,8 @@ using CudaBn.Backends.OpArgs;
 namespace CudaBn;
 
 /// <summary>The mean of every channel of every sample: average pooling with a window as large as the input.</summary>
-/// <remarks>Input [N, C, ...spatial] of one spatial axis or more; output [N, C, 1, ...] of the same rank. Sums are
-/// accumulated in double precision, or in parts of a few elements that are.</remarks>
+/// <remarks>Input [N, C, ...spatial] of one spatial axis or more; output [N, C, 1, ...] of the same rank. Parts of a plane
+/// are added up in the layer's element type, and their sums in double precision, always in the same order.</remarks>
 public sealed class GlobalAvgPool : Layer
 {
     /// <inheritdoc/>

@@ -5,8 +5,6 @@ namespace CudaBn;
 /// <summary>Windows of a fixed size over signals, images or volumes: what max-pooling and average pooling share.</summary>
 internal sealed class PoolWindows
 {
-    private static readonly string[] _inputs = ["[N, C, L]", "[N, C, H, W]", "[N, C, D, H, W]"];
-
     private readonly int _axes;
 
     // So many of the last sizes count, the others are neutral.
@@ -60,7 +58,7 @@ internal sealed class PoolWindows
     public Shape OutputShape(Shape input, string label)
     {
         if (input.Rank != _axes + 2)
-            throw new ArgumentException($"{label} takes {_inputs[_axes - 1]}; its input is {input}.");
+            throw new ArgumentException($"{label} takes {InputText(_axes)}; its input is {input}.");
         var size = SpatialSize(input);
         var (depth, height, width) = (
             OutSize(size.Depth, Window.Depth, Stride.Depth, Padding.Depth),
@@ -86,6 +84,14 @@ internal sealed class PoolWindows
     /// <summary>The sizes for a backend.</summary>
     public PoolGeometry Geometry(Shape input, Shape output) => new(
         (long)input[0] * input[1], SpatialSize(input), SpatialSize(output), Window, Stride, Padding);
+
+    /// <summary>How messages write the input of so many spatial axes.</summary>
+    public static string InputText(int axes) => axes switch
+    {
+        1 => "[N, C, L]",
+        2 => "[N, C, H, W]",
+        _ => "[N, C, D, H, W]",
+    };
 
     /// <summary>The last axes of [N, C, ...] as those of a volume.</summary>
     public static Size3d SpatialSize(Shape shape) => new(
