@@ -1,19 +1,9 @@
 #include "batch_norm.cuh"
+#include "elements.cuh"
 
-// Batch normalization of x[batch, channels, spatial]. PACK, how many elements one instruction loads, is set by the compile
-// options: 16 bytes where every plane is a multiple of that, else one element.
+// Batch normalization of x[batch, channels, spatial].
 // ptx-constants: PACK=1
 // ptx-constants: PACK=2
-
-struct alignas(PACK * sizeof(real)) Elements
-{
-    real values[PACK];
-};
-
-__device__ inline Elements load(const real* address)
-{
-    return *(const Elements*)address;
-}
 
 // The moments of the next visits, at most limit, as sums around their first value, which is never farther from their mean
 // than they are from each other: a single sweep then keeps its digits, wherever the mean is.

@@ -126,6 +126,9 @@ struct NormalizeConstants
 
     // One rounding more or less would tell the fused kernel from the chain of kernels it stands for.
     __device__ real normalize(real x) const { return fma(x - mean, scale, shift); }
+
+    // The gradient dy by max(y, 0) as a gradient by y: 0 where y is cut off or at the kink.
+    __device__ real rectified_gradient(real x, real dy) const { return normalize(x) <= 0 ? 0 : dy; }
 };
 
 __device__ inline double of_channel(const real* values, int channel, double if_null)

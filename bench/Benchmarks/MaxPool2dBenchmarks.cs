@@ -18,7 +18,7 @@ public partial class MaxPool2dBenchmarks : OperatorBenchmarks<MaxPool2dShape>
     {
         var (input, output, argMax) = Buffers();
         return new(
-            () => Backend.MaxPool2dForward(new MaxPool2dForwardArgs(Shape.Geometry, input, output, argMax)),
+            () => Backend.MaxPoolForward(new MaxPoolForwardArgs(Shape.Geometry, input, output, argMax)),
             () => MaxPool2dCheck.Forward(Shape.Geometry, input, output, argMax));
     });
 
@@ -30,7 +30,7 @@ public partial class MaxPool2dBenchmarks : OperatorBenchmarks<MaxPool2dShape>
     {
         var (input, output, argMax) = Buffers();
         // The places of the maxima, which training needs and this peer does not compute.
-        Backend.MaxPool2dForward(new MaxPool2dForwardArgs(Shape.Geometry, input, output, argMax));
+        Backend.MaxPoolForward(new MaxPoolForwardArgs(Shape.Geometry, input, output, argMax));
         Backend.Clear(output);
         var session = Own(new OnnxRuntimeSession(OnnxModel.MaxPool2d(Shape), input, output));
         return new(
@@ -45,11 +45,11 @@ public partial class MaxPool2dBenchmarks : OperatorBenchmarks<MaxPool2dShape>
     public void SetUpBackward() => Prepare(nameof(Backward), () =>
     {
         var (input, output, argMax) = Buffers();
-        Backend.MaxPool2dForward(new MaxPool2dForwardArgs(Shape.Geometry, input, output, argMax));
+        Backend.MaxPoolForward(new MaxPoolForwardArgs(Shape.Geometry, input, output, argMax));
         // Backward writes over the input, which it does not read.
         Tensor gradOutput = Normal(OutputShape), gradInput = input;
         return new(
-            () => Backend.MaxPool2dBackward(new MaxPool2dBackwardArgs(Shape.Geometry, argMax, gradOutput, gradInput)),
+            () => Backend.MaxPoolBackward(new MaxPoolBackwardArgs(Shape.Geometry, argMax, gradOutput, gradInput)),
             () => MaxPool2dCheck.Backward(Shape.Geometry, argMax, gradOutput, gradInput));
     });
 

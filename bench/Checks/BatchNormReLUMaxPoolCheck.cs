@@ -8,7 +8,7 @@ public static class BatchNormReLUMaxPoolCheck
     private const int SampledPlanes = 6;
 
     public static void Forward(
-        BatchNormGeometry g, MaxPool2dGeometry pool, Tensor input, Tensor gamma, Tensor beta, Tensor output, Tensor mean,
+        BatchNormGeometry g, PoolGeometry pool, Tensor input, Tensor gamma, Tensor beta, Tensor output, Tensor mean,
         Tensor invStd, Tensor argMax)
     {
         using HostValues scale = new(gamma), shift = new(beta), means = new(mean), inverses = new(invStd);
@@ -22,7 +22,7 @@ public static class BatchNormReLUMaxPoolCheck
 
     /// <summary>Batch norm's gradient of an output gradient that is zero but where a maximum passed.</summary>
     public static void Backward(
-        BatchNormGeometry g, MaxPool2dGeometry pool, Tensor input, Tensor gamma, Tensor mean, Tensor invStd, Tensor argMax,
+        BatchNormGeometry g, PoolGeometry pool, Tensor input, Tensor gamma, Tensor mean, Tensor invStd, Tensor argMax,
         Tensor gradOutput, Tensor gradInput, Tensor gradGamma, Tensor gradBeta)
     {
         using HostValues x = new(input), dy = new(gradOutput), dx = new(gradInput), places = new(argMax);
@@ -69,7 +69,7 @@ public static class BatchNormReLUMaxPoolCheck
         }
     }
 
-    private static void Spread(MaxPool2dGeometry pool, long plane, HostValues dy, HostValues places, double[] gradients)
+    private static void Spread(PoolGeometry pool, long plane, HostValues dy, HostValues places, double[] gradients)
     {
         Array.Clear(gradients);
         for (var y = 0; y < pool.OutHeight; y++)

@@ -6,18 +6,18 @@ namespace CudaBn.Bench;
 public static class MaxPool2dCheck
 {
     /// <summary>The first greatest value of each window, and its place there.</summary>
-    public static void Forward(MaxPool2dGeometry g, Tensor input, Tensor output, Tensor argMax) =>
+    public static void Forward(PoolGeometry g, Tensor input, Tensor output, Tensor argMax) =>
         Forward(g, input, output, argMax, (value, _) => (value, 0), rectifies: false);
 
     /// <summary>The same of values that are normalized and rectified first.</summary>
     /// <param name="normalized">Of a value and its plane: the normalized one, and how far rounding may take it.</param>
     public static void NormalizedForward(
-        MaxPool2dGeometry g, Tensor input, Tensor output, Tensor argMax,
+        PoolGeometry g, Tensor input, Tensor output, Tensor argMax,
         Func<double, long, (double Value, double Bound)> normalized) =>
         Forward(g, input, output, argMax, normalized, rectifies: true);
 
     private static void Forward(
-        MaxPool2dGeometry g, Tensor input, Tensor output, Tensor argMax,
+        PoolGeometry g, Tensor input, Tensor output, Tensor argMax,
         Func<double, long, (double Value, double Bound)> transform, bool rectifies)
     {
         using HostValues x = new(input), y = new(output), places = new(argMax);
@@ -59,7 +59,7 @@ public static class MaxPool2dCheck
     }
 
     /// <summary>Every input gets the gradients of the windows that it won, which add up.</summary>
-    public static void Backward(MaxPool2dGeometry g, Tensor argMax, Tensor gradOutput, Tensor gradInput)
+    public static void Backward(PoolGeometry g, Tensor argMax, Tensor gradOutput, Tensor gradInput)
     {
         using HostValues places = new(argMax), dy = new(gradOutput), dx = new(gradInput);
         foreach (var index in Check.Samples(dx.Count))
@@ -87,13 +87,13 @@ public static class MaxPool2dCheck
         }
     }
 
-    private static (long Plane, long Top, long Left) Window(MaxPool2dGeometry g, long index)
+    private static (long Plane, long Top, long Left) Window(PoolGeometry g, long index)
     {
         var (rest, column) = Math.DivRem(index, g.OutWidth);
         var (plane, row) = Math.DivRem(rest, g.OutHeight);
         return (plane, row * g.StrideY - g.PaddingY, column * g.StrideX - g.PaddingX);
     }
 
-    private static bool Inside(MaxPool2dGeometry g, long row, long column) =>
+    private static bool Inside(PoolGeometry g, long row, long column) =>
         row >= 0 && row < g.InHeight && column >= 0 && column < g.InWidth;
 }

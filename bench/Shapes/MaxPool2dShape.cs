@@ -33,8 +33,8 @@ public sealed record MaxPool2dShape(int Batch, int Channels, int Size, int Windo
     /// <summary>An addition for every output; its gradient and its place read, the input's gradient written.</summary>
     public Work Backward => new(OutputElements, Forward.Bytes);
 
-    public MaxPool2dGeometry Geometry => new(
-        Planes, Size, Size, OutSize, OutSize, Window, Window, Stride, Stride, Padding, Padding);
+    public PoolGeometry Geometry => new(
+        Planes, (1, Size, Size), (1, OutSize, OutSize), (1, Window, Window), (1, Stride, Stride), (0, Padding, Padding));
 
     public override string ToString() =>
         $"{Batch}x{Channels}x{Size}x{Size}, k{Window} s{Stride}" + (Padding == 0 ? "" : $" p{Padding}");

@@ -10,7 +10,7 @@ public partial class MaxPool2dBenchmarks
     public void SetUpLibTorchForward() => Prepare(nameof(LibTorchForward), () =>
     {
         var (input, output, argMax) = Buffers();
-        Backend.MaxPool2dForward(new MaxPool2dForwardArgs(Shape.Geometry, input, output, argMax));
+        Backend.MaxPoolForward(new MaxPoolForwardArgs(Shape.Geometry, input, output, argMax));
         var x = Own(LibTorch.Of(input));
         var operation = Own(new LibTorchOperation(() =>
         {
@@ -32,7 +32,7 @@ public partial class MaxPool2dBenchmarks
     public void SetUpLibTorchBackward() => Prepare(nameof(LibTorchBackward), () =>
     {
         var (input, output, argMax) = Buffers();
-        Backend.MaxPool2dForward(new MaxPool2dForwardArgs(Shape.Geometry, input, output, argMax));
+        Backend.MaxPoolForward(new MaxPoolForwardArgs(Shape.Geometry, input, output, argMax));
         var gradOutput = Normal(OutputShape);
         var x = Own(LibTorch.Of(input).requires_grad_());
         torch.Tensor y = Own(Pooling(x)), dy = Own(LibTorch.Of(gradOutput));

@@ -114,13 +114,57 @@ public abstract class Backend : IDisposable
     /// <param name="args">The mask and tensors.</param>
     public abstract void DropoutBackward(in DropoutBackwardArgs args);
 
+    /// <summary>Addition, element by element.</summary>
+    /// <param name="args">Tensors.</param>
+    public abstract void Add(in AddArgs args);
+
     /// <summary>Max-pooling.</summary>
     /// <param name="args">Sizes and tensors.</param>
-    public abstract void MaxPool2dForward(in MaxPool2dForwardArgs args);
+    public abstract void MaxPoolForward(in MaxPoolForwardArgs args);
 
     /// <summary>The gradient of max-pooling.</summary>
     /// <param name="args">Sizes and tensors.</param>
-    public abstract void MaxPool2dBackward(in MaxPool2dBackwardArgs args);
+    public abstract void MaxPoolBackward(in MaxPoolBackwardArgs args);
+
+    /// <summary>Average pooling.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void AvgPoolForward(in AvgPoolForwardArgs args);
+
+    /// <summary>The gradient of average pooling.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void AvgPoolBackward(in AvgPoolBackwardArgs args);
+
+    /// <summary>Average pooling to a given output size.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void AdaptiveAvgPoolForward(in AdaptiveAvgPoolForwardArgs args);
+
+    /// <summary>The gradient of average pooling to a given output size.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void AdaptiveAvgPoolBackward(in AdaptiveAvgPoolBackwardArgs args);
+
+    /// <summary>The mean of every channel of every sample.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void GlobalAvgPoolForward(in GlobalAvgPoolForwardArgs args);
+
+    /// <summary>The gradient of the mean of every channel of every sample.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void GlobalAvgPoolBackward(in GlobalAvgPoolBackwardArgs args);
+
+    /// <summary>Batch normalization with the statistics of the batch, addition and rectifier in one.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void BatchNormAddReLUForward(in BatchNormAddReLUForwardArgs args);
+
+    /// <summary>The gradients of batch normalization, addition and rectifier in one.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void BatchNormAddReLUBackward(in BatchNormAddReLUBackwardArgs args);
+
+    /// <summary>Batch normalization with given statistics, addition and rectifier in one.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void BatchNormFrozenAddReLUForward(in BatchNormFrozenAddReLUForwardArgs args);
+
+    /// <summary>The gradients of batch normalization with given statistics, addition and rectifier in one.</summary>
+    /// <param name="args">Sizes and tensors.</param>
+    public abstract void BatchNormFrozenAddReLUBackward(in BatchNormFrozenAddReLUBackwardArgs args);
 
     /// <summary>Batch normalization with the statistics of the batch, rectifier and 2 x 2 max-pooling in one.</summary>
     /// <param name="args">Sizes and tensors.</param>

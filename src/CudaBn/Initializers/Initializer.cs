@@ -53,10 +53,13 @@ public abstract class Initializer
         return new Uniformly(_ => (low, high));
     }
 
-    /// <summary>Normal numbers of deviation sqrt(2 / fan-in), for layers followed by a rectifier.</summary>
+    /// <summary>Normal numbers of deviation sqrt(2 / fan), for layers followed by a rectifier.</summary>
+    /// <param name="mode">Whether activations, by the fan-in, or gradients, by the fan-out, keep their size from layer to
+    /// layer.</param>
     /// <returns>The initializer.</returns>
     /// <remarks>He et al., "Delving Deep into Rectifiers", 2015.</remarks>
-    public static Initializer KaimingNormal() => new Normally(fan => (0, Math.Sqrt(2.0 / fan.In)));
+    public static Initializer KaimingNormal(FanMode mode = FanMode.In) =>
+        new Normally(fan => (0, Math.Sqrt(2.0 / (mode == FanMode.In ? fan.In : fan.Out))));
 
     /// <summary>Uniform numbers of deviation sqrt(2 / fan-in), for layers followed by a rectifier.</summary>
     /// <returns>The initializer.</returns>

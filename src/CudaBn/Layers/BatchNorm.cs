@@ -149,7 +149,8 @@ public sealed class BatchNorm : Layer
     /// normalized as one batch, with running statistics.</summary>
     internal bool IsPlain => !ChannelsLast && VirtualBatchSize is null && TracksRunningStatistics && _population is null;
 
-    private Tensor? GammaValue => FixesGamma ? null : Gamma?.Value;
+    /// <summary>What scales; null for 1.</summary>
+    internal Tensor? GammaValue => FixesGamma ? null : Gamma?.Value;
 
     private Tensor? GradGamma => FixesGamma ? null : Gamma?.RequiredGradient;
 
@@ -284,6 +285,14 @@ public sealed class BatchNorm : Layer
         return output;
     }
 
+    internal override Layer Copy() => new BatchNorm(
+        Channels, Epsilon, Momentum, IsAffine, UnbiasedRunningVariance, FixesGamma ? null : _gammaInitializer,
+        _betaInitializer, ChannelsLast, TracksRunningStatistics, VirtualBatchSize, FixesGamma)
+    {
+        IsTraining = IsTraining,
+        FreezeStatistics = FreezeStatistics,
+    };
+
     internal override ulong AddMode(ulong hash) => Mix(base.AddMode(hash), FreezeStatistics);
 
     private protected override void InitializeCore(ulong seed, ref uint stream)
@@ -334,9 +343,7 @@ public sealed class BatchNorm : Layer
         switch (normalization)
         {
             case Normalization.ByRunningStatistics:
-                Backend.BatchNormFrozenForward(new BatchNormFrozenForwardArgs(
-                    Geometry(input.Shape, ChannelsLast), input, GammaValue, Beta?.Value, RunningMean!, RunningVariance!,
-                    Epsilon, output));
+                Backend.BatchNormFrozenForward(FrozenForwardArgs(input, output));
                 break;
             case Normalization.ByBatch:
                 RequireBatch(input);
@@ -360,9 +367,7 @@ public sealed class BatchNorm : Layer
         switch (_last)
         {
             case Normalization.ByRunningStatistics:
-                Backend.BatchNormFrozenBackward(new BatchNormFrozenBackwardArgs(
-                    Geometry(input.Shape, ChannelsLast), input, GammaValue, RunningMean!, RunningVariance!, Epsilon,
-                    gradOutput, gradInput, GradGamma, GradBeta));
+                Backend.BatchNormFrozenBackward(FrozenBackwardArgs(input, gradOutput, gradInput));
                 break;
             case Normalization.ByBatch:
                 BackwardBatch(input, _mean!, _invStd!, gradOutput, gradInput, GradGamma, GradBeta);
@@ -374,6 +379,33 @@ public sealed class BatchNorm : Layer
 
         return gradInput;
     }
+
+    /// <summary>Whether forward normalizes with the running statistics.</summary>
+    internal bool UsesRunningStatistics => NormalizationNow() == Normalization.ByRunningStatistics;
+
+    /// <summary>Whether an input is a matrix, which backends normalize in a way of its own.</summary>
+    internal bool IsOfRows(Tensor input) => Geometry(input.Shape, ChannelsLast).IsRows;
+
+    /// <summary>What normalizes with the statistics of the batch, for an input that fits.</summary>
+    internal BatchNormForwardArgs ForwardArgs(Tensor input, Tensor output)
+    {
+        RequireBatch(input);
+        return new BatchNormForwardArgs(
+            Geometry(input.Shape, ChannelsLast), input, GammaValue, Beta?.Value, Epsilon, Running(), output, _mean!,
+            _invStd!);
+    }
+
+    internal BatchNormFrozenForwardArgs FrozenForwardArgs(Tensor input, Tensor output) => new(
+        Geometry(input.Shape, ChannelsLast), input, GammaValue, Beta?.Value, RunningMean!, RunningVariance!, Epsilon,
+        output);
+
+    internal BatchNormBackwardArgs BackwardArgs(Tensor input, Tensor gradOutput, Tensor? gradInput) => new(
+        Geometry(input.Shape, ChannelsLast), input, GammaValue, _mean!, _invStd!, gradOutput, gradInput, GradGamma,
+        GradBeta);
+
+    internal BatchNormFrozenBackwardArgs FrozenBackwardArgs(Tensor input, Tensor gradOutput, Tensor? gradInput) => new(
+        Geometry(input.Shape, ChannelsLast), input, GammaValue, RunningMean!, RunningVariance!, Epsilon, gradOutput,
+        gradInput, GradGamma, GradBeta);
 
     /// <summary>Checks the shape of an input as forward does.</summary>
     internal void RequireInput(Tensor input) => OutputShape(input.Shape);
@@ -389,16 +421,16 @@ public sealed class BatchNorm : Layer
     }
 
     internal BatchNormReLUMaxPoolForwardArgs FusedForwardArgs(
-        Tensor input, MaxPool2dGeometry pool, Tensor output, Tensor argMax) => new(
+        Tensor input, PoolGeometry pool, Tensor output, Tensor argMax) => new(
         Geometry(input.Shape, channelsLast: false), pool, input, GammaValue, Beta?.Value, Epsilon, Running(), output, _mean!, _invStd!,
         argMax);
 
     internal BatchNormFrozenReLUMaxPoolForwardArgs FusedFrozenForwardArgs(
-        Tensor input, MaxPool2dGeometry pool, Tensor output) => new(
+        Tensor input, PoolGeometry pool, Tensor output) => new(
         Geometry(input.Shape, channelsLast: false), pool, input, GammaValue, Beta?.Value, RunningMean!, RunningVariance!, Epsilon, output);
 
     internal BatchNormReLUMaxPoolBackwardArgs FusedBackwardArgs(
-        Tensor input, MaxPool2dGeometry pool, Tensor argMax, Tensor gradOutput, Tensor? gradInput) => new(
+        Tensor input, PoolGeometry pool, Tensor argMax, Tensor gradOutput, Tensor? gradInput) => new(
         Geometry(input.Shape, channelsLast: false), pool, input, GammaValue, _mean!, _invStd!, argMax, gradOutput, gradInput,
         GradGamma, GradBeta);
 

@@ -6,7 +6,7 @@ namespace CudaBn;
 /// <remarks>Along every axis, out = (in + padding at begin and end - dilation * (kernel - 1) - 1) / stride + 1, rounded
 /// down. Output channel o sums over the input channels of its group, o / (outChannels / groups); as many groups as input
 /// channels make a depthwise convolution.</remarks>
-public abstract class Conv : Layer
+public abstract class Conv : Layer, IAffineLayer
 {
     private readonly ConvAxis[] _axes;
     private readonly Initializer _weightInitializer;
@@ -71,6 +71,22 @@ public abstract class Conv : Layer
 
     /// <summary>How messages name the axes of space.</summary>
     private protected abstract string AxisNames { get; }
+
+    int IAffineLayer.Outputs => OutChannels;
+
+    internal override Layer Copy() => Copy(HasBias);
+
+    Layer IAffineLayer.Copy(bool bias) => Copy(bias);
+
+    private Conv Copy(bool bias)
+    {
+        var copy = Copy(bias, _weightInitializer, _biasInitializer);
+        copy.IsTraining = IsTraining;
+        return copy;
+    }
+
+    /// <summary>A layer of the same sizes.</summary>
+    private protected abstract Conv Copy(bool bias, Initializer weightInitializer, Initializer biasInitializer);
 
     private protected override void InitializeCore(ulong seed, ref uint stream)
     {

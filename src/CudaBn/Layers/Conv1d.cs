@@ -55,6 +55,9 @@ public sealed class Conv1d : Conv
 
     private protected override string AxisNames => "L";
 
+    private protected override Conv Copy(bool bias, Initializer weightInitializer, Initializer biasInitializer) => new Conv1d(
+        InChannels, OutChannels, Kernel, Stride, Padding, Dilation, Groups, bias, weightInitializer, biasInitializer);
+
     private static ConvAxis[] Axes(int kernel, int stride, Padding1d padding, int dilation) =>
         [new(kernel, stride, dilation, padding.Left, padding.Right)];
 }

@@ -56,6 +56,9 @@ public sealed class Conv2d : Conv
 
     private protected override string AxisNames => "H, W";
 
+    private protected override Conv Copy(bool bias, Initializer weightInitializer, Initializer biasInitializer) => new Conv2d(
+        InChannels, OutChannels, Kernel, Stride, Padding, Dilation, Groups, bias, weightInitializer, biasInitializer);
+
     private static ConvAxis[] Axes(Size2d kernel, Size2d stride, Padding2d padding, Size2d dilation) =>
     [
         new(kernel.Height, stride.Height, dilation.Height, padding.Top, padding.Bottom),

@@ -56,6 +56,9 @@ public sealed class Conv3d : Conv
 
     private protected override string AxisNames => "D, H, W";
 
+    private protected override Conv Copy(bool bias, Initializer weightInitializer, Initializer biasInitializer) => new Conv3d(
+        InChannels, OutChannels, Kernel, Stride, Padding, Dilation, Groups, bias, weightInitializer, biasInitializer);
+
     private static ConvAxis[] Axes(Size3d kernel, Size3d stride, Padding3d padding, Size3d dilation) =>
     [
         new(kernel.Depth, stride.Depth, dilation.Depth, padding.Front, padding.Back),

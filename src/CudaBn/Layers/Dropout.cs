@@ -34,6 +34,8 @@ public sealed class Dropout : Layer
     /// <inheritdoc/>
     protected internal override string Kind => "dropout";
 
+    internal override Layer Copy() => new Dropout(P) { IsTraining = IsTraining };
+
     private DropoutMask Mask => new(P, _seed, _stream, Step!);
 
     private protected override void InitializeCore(ulong seed, ref uint stream)

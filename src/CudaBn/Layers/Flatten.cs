@@ -11,6 +11,8 @@ public sealed class Flatten : Layer
     /// <inheritdoc/>
     protected internal override string Kind => "flatten";
 
+    internal override Layer Copy() => new Flatten { IsTraining = IsTraining };
+
     private protected override Shape OutputShape(Shape input)
     {
         if (input.Rank < 2)

@@ -2,7 +2,7 @@ namespace CudaBn;
 
 /// <summary>A batch normalization, a rectifier and a 2 x 2 max-pooling that a <see cref="Sequential"/> runs as
 /// one.</summary>
-internal sealed class FusedBatchNormReLUMaxPool(BatchNorm batchNorm, ReLU relu, MaxPool2d pool) : IDisposable
+internal sealed class FusedBatchNormReLUMaxPool(BatchNorm batchNorm, ReLU relu, MaxPool2d pool) : FusedStep(layerCount: 3)
 {
     private readonly Workspace _output = new();
     private readonly Workspace _argMax = new();
@@ -10,8 +10,10 @@ internal sealed class FusedBatchNormReLUMaxPool(BatchNorm batchNorm, ReLU relu, 
     private Tensor? _lastInput;
     private Tensor? _lastArgMax;
 
+    public override bool RequiresGradient => batchNorm.RequiresGradient;
+
     /// <summary>Whether the three layers make up what the fused operator does to images of this shape.</summary>
-    public bool Takes(Tensor input) =>
+    public override bool Takes(Tensor input) =>
         batchNorm.IsPlain
         && !(batchNorm.IsTraining && batchNorm.FreezeStatistics)
         && input.Shape.Rank == 4
@@ -22,7 +24,7 @@ internal sealed class FusedBatchNormReLUMaxPool(BatchNorm batchNorm, ReLU relu, 
     public static bool Takes(MaxPool2d pool) =>
         pool.Window == new Size2d(2, 2) && pool.Stride == pool.Window && pool.Padding == new Size2d(0, 0);
 
-    public Tensor Forward(Tensor input)
+    public override Tensor Forward(Tensor input)
     {
         batchNorm.RequireInput(input);
         var output = _output.Get(pool.CachedOutputShape(input.Shape), input.DType, input.Device);
@@ -46,7 +48,7 @@ internal sealed class FusedBatchNormReLUMaxPool(BatchNorm batchNorm, ReLU relu, 
         return output;
     }
 
-    public Tensor? Backward(Tensor gradOutput, bool needsInputGradient)
+    public override Tensor? Backward(Tensor gradOutput, bool needsInputGradient)
     {
         if (_lastArgMax is null)
             return BackwardThroughLayers(gradOutput, needsInputGradient);
@@ -75,7 +77,7 @@ internal sealed class FusedBatchNormReLUMaxPool(BatchNorm batchNorm, ReLU relu, 
         }
     }
 
-    public void Dispose()
+    public override void Dispose()
     {
         _output.Dispose();
         _argMax.Dispose();

@@ -21,4 +21,6 @@ public sealed class GELU : Activation
 
     /// <inheritdoc/>
     protected internal override string Kind => "gelu";
+
+    internal override Layer Copy() => new GELU(IsTanhApproximation) { IsTraining = IsTraining };
 }

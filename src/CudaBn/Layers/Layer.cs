@@ -6,7 +6,7 @@ namespace CudaBn;
 /// <remarks>A layer owns its parameters, their gradients, what backward needs and what it returns. The tensors it
 /// returns are overwritten or released by its next call: copy what you keep. After <see cref="Initialize(Device, DType, ulong)"/>
 /// a loop over the same shapes allocates nothing.</remarks>
-public abstract class Layer : IDisposable
+public abstract class Layer : IStep, IDisposable
 {
     private readonly Workspace _output = new();
     private readonly Workspace _gradInput = new();
@@ -123,6 +123,17 @@ public abstract class Layer : IDisposable
         Dispose(disposing: true);
         GC.SuppressFinalize(this);
     }
+
+    int IStep.LayerCount => 1;
+
+    bool IStep.RequiresGradient => RequiresGradient;
+
+    bool IStep.Takes(Tensor input) => true;
+
+    Tensor? IStep.Backward(Tensor gradOutput, bool needsInputGradient) => Backward(gradOutput, needsInputGradient);
+
+    /// <summary>A layer of the same description and modes, without a name, parameters or a device.</summary>
+    internal abstract Layer Copy();
 
     /// <summary>The layers that this one is made of.</summary>
     internal virtual IReadOnlyList<Layer> InnerLayers => [];

@@ -19,6 +19,8 @@ public sealed class LeakyReLU : Activation
     /// <inheritdoc/>
     protected internal override string Kind => "leakyrelu";
 
+    internal override Layer Copy() => new LeakyReLU(NegativeSlope) { IsTraining = IsTraining };
+
     private static double RequireFinite(double slope) => double.IsFinite(slope)
         ? slope
         : throw new ArgumentException($"LeakyReLU: negative slope {slope} must be finite.");

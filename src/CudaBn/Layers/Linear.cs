@@ -5,7 +5,7 @@ namespace CudaBn;
 /// <summary>Dense layer: y = x * transpose(weight) + bias.</summary>
 /// <remarks>Input [N, inFeatures], output [N, outFeatures], weight [outFeatures, inFeatures], bias [outFeatures]: the
 /// layout of PyTorch.</remarks>
-public sealed class Linear : Layer
+public sealed class Linear : Layer, IAffineLayer
 {
     private readonly Initializer _weightInitializer;
     private readonly Initializer _biasInitializer;
@@ -52,6 +52,17 @@ public sealed class Linear : Layer
 
     /// <inheritdoc/>
     protected internal override string Kind => "fc";
+
+    int IAffineLayer.Outputs => OutFeatures;
+
+    internal override Layer Copy() => Copy(HasBias);
+
+    Layer IAffineLayer.Copy(bool bias) => Copy(bias);
+
+    private Linear Copy(bool bias) => new(InFeatures, OutFeatures, bias, _weightInitializer, _biasInitializer)
+    {
+        IsTraining = IsTraining,
+    };
 
     private protected override void InitializeCore(ulong seed, ref uint stream)
     {

@@ -1,97 +1,32 @@
-using CudaBn.Backends.OpArgs;
-
 namespace CudaBn;
 
 /// <summary>Two-dimensional max-pooling.</summary>
 /// <remarks>Input [N, C, H, W]; output [N, C, OH, OW] with OH = (H + 2 * padding - window) / stride + 1, rounded down,
-/// and OW alike. The first maximum in row-major window order wins a tie, NaN wins over numbers, and padding never
+/// and OW alike. With <c>ceilMode</c> it is rounded up, but a last window that would start behind the input is left
+/// out. The first maximum in row-major window order wins a tie, NaN wins over numbers, and padding never
 /// wins.</remarks>
-public sealed class MaxPool2d : Layer
+public sealed class MaxPool2d : MaxPool
 {
-    private readonly Workspace _argMax = new();
-    private Tensor? _lastArgMax;
-
     /// <summary>Describes the layer.</summary>
     /// <param name="window">Rows and columns of the window.</param>
-    /// <param name="stride">Step of the window; the window when null.</param>
+    /// <param name="stride">Rows and columns from one window to the next; the window when null.</param>
     /// <param name="padding">Rows and columns around the input, at most half the window; 0 when null.</param>
+    /// <param name="ceilMode">Whether the last window may reach beyond the padded input.</param>
     /// <exception cref="ArgumentException">A size is not positive, or the padding is negative or more than half the
     /// window.</exception>
-    public MaxPool2d(Size2d window, Size2d? stride = null, Size2d? padding = null)
+    public MaxPool2d(Size2d window, Size2d? stride = null, Size2d? padding = null, bool ceilMode = false)
+        : base(PoolWindows.OfImages(nameof(MaxPool2d), window, stride, padding, ceilMode))
     {
-        Window = window;
-        Stride = stride ?? window;
-        Padding = padding ?? 0;
-        Window.RequirePositive("window", nameof(MaxPool2d));
-        Stride.RequirePositive("stride", nameof(MaxPool2d));
-        Padding.RequireNotNegative("padding", nameof(MaxPool2d));
-        // A window wholly in the padding would have no maximum.
-        if (2L * Padding.Height > Window.Height || 2L * Padding.Width > Window.Width)
-            throw new ArgumentException($"MaxPool2d: padding {Padding} is more than half the window {Window}.");
     }
 
     /// <summary>Rows and columns of the window.</summary>
-    public Size2d Window { get; }
+    public Size2d Window => new(Windows.Window.Height, Windows.Window.Width);
 
-    /// <summary>Step of the window.</summary>
-    public Size2d Stride { get; }
+    /// <summary>Rows and columns from one window to the next.</summary>
+    public Size2d Stride => new(Windows.Stride.Height, Windows.Stride.Width);
 
     /// <summary>Rows and columns around the input that never win.</summary>
-    public Size2d Padding { get; }
+    public Size2d Padding => new(Windows.Padding.Height, Windows.Padding.Width);
 
-    /// <inheritdoc/>
-    protected internal override string Kind => "pool";
-
-    private protected override Shape OutputShape(Shape input)
-    {
-        if (input.Rank != 4)
-            throw new ArgumentException($"{Label} takes [N, C, H, W]; its input is {input}.");
-        var height = input[2] + 2L * Padding.Height;
-        var width = input[3] + 2L * Padding.Width;
-        if (height < Window.Height || width < Window.Width)
-            throw new ArgumentException(
-                $"{Label}: window {Window} is larger than the padded input {height}x{width} of {input}.");
-        return [input[0], input[1], checked((int)((height - Window.Height) / Stride.Height + 1)),
-            checked((int)((width - Window.Width) / Stride.Width + 1))];
-    }
-
-    private protected override Tensor ForwardCore(Tensor input)
-    {
-        var output = OutputFor(input);
-        var geometry = Geometry(input.Shape, output.Shape);
-        _lastArgMax = _argMax.Get(output.Shape, geometry.ArgMaxType, Device);
-        Backend.MaxPool2dForward(new MaxPool2dForwardArgs(geometry, input, output, _lastArgMax));
-        return output;
-    }
-
-    private protected override Tensor? BackwardCore(
-        Tensor input, Tensor output, Tensor gradOutput, bool needsInputGradient)
-    {
-        var gradInput = GradInputFor(input, needsInputGradient);
-        if (gradInput is not null)
-            Backend.MaxPool2dBackward(new MaxPool2dBackwardArgs(
-                Geometry(input.Shape, output.Shape), _lastArgMax!, gradOutput, gradInput));
-        return gradInput;
-    }
-
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing)
-    {
-        if (disposing)
-            _argMax.Dispose();
-        base.Dispose(disposing);
-    }
-
-    internal MaxPool2dGeometry Geometry(Shape input, Shape output) => new(
-        Planes: (long)input[0] * input[1],
-        InHeight: input[2],
-        InWidth: input[3],
-        OutHeight: output[2],
-        OutWidth: output[3],
-        Window.Height,
-        Window.Width,
-        Stride.Height,
-        Stride.Width,
-        Padding.Height,
-        Padding.Width);
+    internal override Layer Copy() => new MaxPool2d(Window, Stride, Padding, CeilMode) { IsTraining = IsTraining };
 }

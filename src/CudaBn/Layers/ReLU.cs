@@ -8,6 +8,8 @@ public sealed class ReLU : Layer
     /// <inheritdoc/>
     protected internal override string Kind => "relu";
 
+    internal override Layer Copy() => new ReLU { IsTraining = IsTraining };
+
     private protected override Shape OutputShape(Shape input) => input;
 
     private protected override Tensor ForwardCore(Tensor input)

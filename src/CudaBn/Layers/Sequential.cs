@@ -1,37 +1,107 @@
 namespace CudaBn;
 
 /// <summary>Layers in a row, each fed with the output of the one before.</summary>
-public sealed class Sequential : Layer
+public sealed class Sequential : Container
 {
-    // At the place of a batch normalization: how it runs as one with the two layers behind it. Else null.
-    private readonly FusedBatchNormReLUMaxPool?[] _fused;
-    private readonly bool[] _ranFused;
-    private readonly Layer[] _layers;
-    private readonly List<Parameter> _parameters = [];
-    private readonly List<NamedTensor> _state = [];
+    private readonly FusedStep[][] _fused;
+    private readonly List<IStep> _ran = [];
 
     /// <summary>Chains layers. Those without a name are named after their kind and its count: conv1, bn1, relu1,
     /// pool1, flatten1, fc1.</summary>
     /// <param name="layers">The layers, first to last; this object disposes them.</param>
     /// <exception cref="ArgumentException">There is no layer, one stands twice, or two have one name.</exception>
     public Sequential(params ReadOnlySpan<Layer> layers)
+        : base(layers.ToArray())
     {
         if (layers.IsEmpty)
             throw new ArgumentException("Sequential needs at least one layer.", nameof(layers));
-        _layers = layers.ToArray();
-        var names = new HashSet<string>(StringComparer.Ordinal);
-        var counts = new Dictionary<string, int>(StringComparer.Ordinal);
-        for (var i = 0; i < _layers.Length; i++)
+        NameNameless(layers);
+        _fused = new FusedStep[layers.Length][];
+        for (var i = 0; i < layers.Length; i++)
+            _fused[i] = FusedStep.At(layers[i..]);
+    }
+
+    /// <inheritdoc/>
+    protected internal override string Kind => "sequential";
+
+    /// <summary>Makes a model for inference: every <see cref="BatchNorm"/> right behind a convolution or a dense layer is
+    /// folded into its weight and bias, here and in the containers inside, and costs nothing any more.</summary>
+    /// <remarks>Folding takes the running statistics: outputs are those of this model in evaluation, up to rounding. Weights
+    /// are worked out in double. What cannot be folded stays: a normalization behind anything else, without running
+    /// statistics, or behind the end of a <see cref="Residual"/>. The new model starts in evaluation. It consists of ordinary
+    /// layers with the names they have here, so it computes gradients and may be trained, without the normalizations that
+    /// are gone.</remarks>
+    /// <returns>A model of its own on the same device: this one stays as it is and may be disposed. The caller disposes
+    /// it.</returns>
+    /// <exception cref="InvalidOperationException">The layer is not initialized.</exception>
+    public Sequential Fuse() => BatchNormFolding.Fold(this);
+
+    private protected override Container Create(Layer[] layers) => new Sequential(layers);
+
+    private protected override Tensor ForwardCore(Tensor input) => ForwardFirst(Layers.Count, input);
+
+    private protected override Tensor? BackwardCore(
+        Tensor input, Tensor output, Tensor gradOutput, bool needsInputGradient) =>
+        BackwardOfLast(gradOutput, needsInputGradient);
+
+    /// <summary>Runs some of the layers, from the first on.</summary>
+    /// <param name="count">How many: none of those that run as one may be left out.</param>
+    /// <param name="input">A validated input.</param>
+    internal Tensor ForwardFirst(int count, Tensor input)
+    {
+        // A layer that refuses its input leaves those before it with new outputs, which fit no backward pass.
+        ForgetForward();
+        _ran.Clear();
+        for (var i = 0; i < count; i += _ran[^1].LayerCount)
         {
-            var layer = _layers[i];
-            ArgumentNullException.ThrowIfNull(layer, nameof(layers));
-            if (Array.IndexOf(_layers, layer) < i)
-                throw new ArgumentException($"{layer.Label} stands twice in a Sequential.", nameof(layers));
-            if (layer.Name.Length > 0 && !names.Add(layer.Name))
-                throw new ArgumentException($"Two layers of a Sequential are named '{layer.Name}'.", nameof(layers));
+            var step = StepAt(i, input);
+            input = step.Forward(input);
+            _ran.Add(step);
         }
 
-        foreach (var layer in _layers)
+        return input;
+    }
+
+    /// <summary>Computes the gradients of those layers that ran last.</summary>
+    internal Tensor? BackwardOfLast(Tensor gradOutput, bool needsInputGradient)
+    {
+        Tensor? gradient = gradOutput;
+        var lowest = needsInputGradient ? 0 : LowestStepToTrain();
+        for (var i = _ran.Count - 1; i >= lowest; i--)
+            gradient = _ran[i].Backward(gradient!, needsInputGradient || i > lowest);
+        return needsInputGradient ? gradient : null;
+    }
+
+    // Nothing before it changes in training: the backward pass may end there.
+    private int LowestStepToTrain()
+    {
+        var index = 0;
+        while (index < _ran.Count && !_ran[index].RequiresGradient)
+            index++;
+        return index;
+    }
+
+    private IStep StepAt(int index, Tensor input)
+    {
+        if (FusesLayers)
+        {
+            foreach (var fused in _fused[index])
+            {
+                if (fused.Takes(input))
+                    return fused;
+            }
+        }
+
+        return Layers[index];
+    }
+
+    private static void NameNameless(ReadOnlySpan<Layer> layers)
+    {
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var layer in layers)
+            names.Add(layer.Name);
+        var counts = new Dictionary<string, int>(StringComparer.Ordinal);
+        foreach (var layer in layers)
         {
             var count = counts[layer.Kind] = counts.GetValueOrDefault(layer.Kind) + 1;
             while (layer.Name.Length == 0)
@@ -42,127 +112,6 @@ public sealed class Sequential : Layer
                     count = ++counts[layer.Kind];
             }
         }
-
-        _fused = new FusedBatchNormReLUMaxPool?[_layers.Length];
-        _ranFused = new bool[_layers.Length];
-        for (var i = 0; i + 2 < _layers.Length; i++)
-        {
-            if (_layers[i] is BatchNorm batchNorm && _layers[i + 1] is ReLU relu && _layers[i + 2] is MaxPool2d pool
-                && FusedBatchNormReLUMaxPool.Takes(pool))
-                _fused[i] = new FusedBatchNormReLUMaxPool(batchNorm, relu, pool);
-        }
-    }
-
-    /// <summary>Whether neighbours that have an operator of their own together, such as batch normalization, ReLU and
-    /// 2 x 2 max-pooling, run as one (true, the default). Outputs are the same bit for bit, gradients up to
-    /// rounding; the layers in between then hold no outputs.</summary>
-    public bool FusesLayers { get; set; } = true;
-
-    /// <summary>The layers, first to last.</summary>
-    public IReadOnlyList<Layer> Layers => _layers;
-
-    /// <inheritdoc/>
-    public override bool IsTraining
-    {
-        get => base.IsTraining;
-        set
-        {
-            base.IsTraining = value;
-            foreach (var layer in _layers)
-                layer.IsTraining = value;
-        }
-    }
-
-    /// <inheritdoc/>
-    public override IReadOnlyList<Parameter> Parameters => IsInitialized ? _parameters : throw NotInitialized();
-
-    /// <inheritdoc/>
-    public override IReadOnlyList<NamedTensor> State => IsInitialized ? _state : throw NotInitialized();
-
-    /// <inheritdoc/>
-    protected internal override string Kind => "sequential";
-
-    internal override IReadOnlyList<Layer> InnerLayers => _layers;
-
-    internal override void Initialize(string prefix, Device device, DType dtype, ulong seed, ref uint stream)
-    {
-        base.Initialize(prefix, device, dtype, seed, ref stream);
-        foreach (var layer in _layers)
-        {
-            layer.Initialize($"{prefix}{layer.Name}.", device, dtype, seed, ref stream);
-            _parameters.AddRange(layer.Parameters);
-            _state.AddRange(layer.State);
-        }
-    }
-
-    internal override void ForgetForward()
-    {
-        base.ForgetForward();
-        foreach (var layer in _layers)
-            layer.ForgetForward();
-    }
-
-    internal override ulong AddMode(ulong hash)
-    {
-        hash = Mix(base.AddMode(hash), FusesLayers);
-        foreach (var layer in _layers)
-            hash = layer.AddMode(hash);
-        return hash;
-    }
-
-    private protected override Shape OutputShape(Shape input) =>
-        throw new InvalidOperationException("The layers of a Sequential know their own shapes.");
-
-    private protected override Tensor ForwardCore(Tensor input)
-    {
-        // A layer that refuses its input leaves those before it with new outputs, which fit no backward pass.
-        ForgetForward();
-        for (var i = 0; i < _layers.Length; i++)
-        {
-            var fused = _fused[i];
-            _ranFused[i] = FusesLayers && fused is not null && fused.Takes(input);
-            if (_ranFused[i])
-            {
-                input = fused!.Forward(input);
-                i += 2;
-            }
-            else
-            {
-                input = _layers[i].Forward(input);
-            }
-        }
-
-        return input;
-    }
-
-    private protected override Tensor? BackwardCore(
-        Tensor input, Tensor output, Tensor gradOutput, bool needsInputGradient)
-    {
-        Tensor? gradient = gradOutput;
-        var lowest = needsInputGradient ? 0 : LowestLayerToTrain();
-        for (var i = _layers.Length - 1; i >= lowest; i--)
-        {
-            if (i >= 2 && _ranFused[i - 2])
-            {
-                i -= 2;
-                gradient = _fused[i]!.Backward(gradient!, needsInputGradient || i > lowest);
-            }
-            else
-            {
-                gradient = _layers[i].Backward(gradient!, needsInputGradient || i > lowest);
-            }
-        }
-
-        return needsInputGradient ? gradient : null;
-    }
-
-    // Nothing before it changes in training: the backward pass may end there.
-    private int LowestLayerToTrain()
-    {
-        var index = 0;
-        while (index < _layers.Length && !_layers[index].RequiresGradient)
-            index++;
-        return index;
     }
 
     /// <inheritdoc/>
@@ -170,10 +119,8 @@ public sealed class Sequential : Layer
     {
         if (disposing)
         {
-            foreach (var layer in _layers)
-                layer.Dispose();
-            foreach (var fused in _fused)
-                fused?.Dispose();
+            foreach (var fused in _fused.SelectMany(steps => steps))
+                fused.Dispose();
         }
 
         base.Dispose(disposing);

@@ -15,4 +15,6 @@ public sealed class SiLU : Activation
 
     /// <inheritdoc/>
     protected internal override string Kind => "silu";
+
+    internal override Layer Copy() => new SiLU { IsTraining = IsTraining };
 }

@@ -13,4 +13,6 @@ public sealed class Sigmoid : Activation
 
     /// <inheritdoc/>
     protected internal override string Kind => "sigmoid";
+
+    internal override Layer Copy() => new Sigmoid { IsTraining = IsTraining };
 }

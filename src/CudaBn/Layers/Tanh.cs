@@ -13,4 +13,6 @@ public sealed class Tanh : Activation
 
     /// <inheritdoc/>
     protected internal override string Kind => "tanh";
+
+    internal override Layer Copy() => new Tanh { IsTraining = IsTraining };
 }

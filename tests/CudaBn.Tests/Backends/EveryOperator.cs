@@ -40,6 +40,22 @@ public sealed class EveryOperator : IDisposable
         run.RunLayer("dropout", new Dropout(0.3), [100, 1001]);
         run.RunLayer("pool", new MaxPool2d(3, stride: 2, padding: 1), [40, 5, 31, 30]);
         run.RunLayer("pool pairs", new MaxPool2d(2), [40, 5, 40, 40]);
+        run.RunLayer("pool volumes", new MaxPool3d(3, stride: 2, padding: 1, ceilMode: true), [20, 3, 9, 11, 12]);
+        run.RunLayer("average pool", new AvgPool2d(3, stride: 2, padding: 1), [40, 5, 31, 30]);
+        run.RunLayer("average pool volumes", new AvgPool3d(3, stride: 1, padding: 1), [20, 3, 7, 9, 12]);
+        run.RunLayer("adaptive average pool", new AdaptiveAvgPool2d(7), [40, 5, 31, 30]);
+        run.RunLayer("global average pool", new GlobalAvgPool(), [40, 50, 7, 7]);
+        run.RunLayer("global average pool of few planes", new GlobalAvgPool(), [1, 2, 200, 203]);
+        run.RunLayer("batch norm, relu", new Sequential(new BatchNorm(5), new ReLU()), [40, 5, 33, 33]);
+        run.RunLayer(
+            "batch norm frozen, relu", new Sequential(new BatchNorm(5) { FreezeStatistics = true }, new ReLU()),
+            [40, 5, 33, 33]);
+        run.RunLayer("residual", new Residual(new ReLU()), [100, 1001]);
+        run.RunLayer(
+            "residual, relu", new Sequential(new Residual(new BatchNorm(5), new ReLU()), new ReLU()), [40, 5, 33, 33]);
+        run.RunLayer(
+            "residual frozen, relu",
+            new Sequential(new Residual(new BatchNorm(5) { FreezeStatistics = true }), new ReLU()), [40, 5, 40, 40]);
         run.RunLayer(
             "batch norm, relu, pool", new Sequential(new BatchNorm(5), new ReLU(), new MaxPool2d(2)), [40, 5, 40, 40]);
         run.RunBatches();

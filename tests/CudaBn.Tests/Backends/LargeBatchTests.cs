@@ -71,6 +71,28 @@ public class LargeBatchTests(TestBackend backend, DType dtype) : BackendFixture(
     }
 
     [Test]
+    public void AvgPool2d_ForwardAndBackward() => CheckMeans(new AvgPool2d(2));
+
+    [Test]
+    public void AdaptiveAvgPool2d_ForwardAndBackward()
+    {
+        // One row of two columns for each image.
+        var layer = OnDevice(new AdaptiveAvgPool2d(1, 2));
+        var x = RandomVector.Integers(1, 4 * Batch, 1000);
+        var gradOutput = RandomVector.Integers(2, 2 * Batch, 1000);
+
+        var y = Read(layer.Forward(TensorOf(x, ImageShape)));
+        var gradInput = Read(layer.Backward(TensorOf(gradOutput, [Batch, 1, 1, 2])));
+
+        ErrorBound.AssertEqual(
+            "output", y, Map(2 * Batch, i => (x[i / 2 * 4 + i % 2] + x[i / 2 * 4 + i % 2 + 2]) / 2));
+        ErrorBound.AssertEqual("input gradient", gradInput, Map(4 * Batch, i => gradOutput[i / 4 * 2 + i % 2] / 2));
+    }
+
+    [Test]
+    public void GlobalAvgPool_ForwardAndBackward() => CheckMeans(new GlobalAvgPool());
+
+    [Test]
     public void Conv2d_ForwardAndBackward()
     {
         // Integers so small that even the sums over the whole batch stay below 2^24.
@@ -88,6 +110,29 @@ public class LargeBatchTests(TestBackend backend, DType dtype) : BackendFixture(
 
         new AffineResult(y, gradInput, Read(layer.Weight.Gradient), Read(layer.Bias.Gradient))
             .AssertEqual(c.Reference(x, weight, bias, gradOutput));
+    }
+
+    // Of integers over a power of two, without rounding.
+    private void CheckMeans(Layer layer)
+    {
+        OnDevice(layer);
+        var x = RandomVector.Integers(1, 4 * Batch, 1000);
+        var gradOutput = RandomVector.Integers(2, Batch, 1000);
+
+        var y = Read(layer.Forward(TensorOf(x, ImageShape)));
+        var gradInput = Read(layer.Backward(TensorOf(gradOutput, [Batch, 1, 1, 1])));
+
+        ErrorBound.AssertEqual(
+            "output", y, Map(Batch, i => (x[4 * i] + x[4 * i + 1] + x[4 * i + 2] + x[4 * i + 3]) / 4));
+        ErrorBound.AssertEqual("input gradient", gradInput, Map(4 * Batch, i => gradOutput[i / 4] / 4));
+    }
+
+    private static double[] Map(int length, Func<int, double> value)
+    {
+        var values = new double[length];
+        for (var i = 0; i < length; i++)
+            values[i] = value(i);
+        return values;
     }
 
     [Test]

@@ -84,6 +84,30 @@ public class LayerConstructorTests
         Assert.That(new MaxPool2d((4, 3), padding: (2, 1)).Padding, Is.EqualTo(new Size2d(2, 1)));
     }
 
+    [Test]
+    public void Pooling_SizesOutsideTheirRanges_AreNamedWithTheLayer()
+    {
+        (Func<Layer> Create, string Layer, string Part)[] cases =
+        [
+            (() => new MaxPool1d(0), "MaxPool1d", "window 0 must"),
+            (() => new MaxPool1d(3, stride: -1), "MaxPool1d", "stride -1 must"),
+            (() => new MaxPool1d(3, padding: 2), "MaxPool1d", "padding 2 is more than half the window 3"),
+            (() => new MaxPool3d((2, 0, 3)), "MaxPool3d", "window 2x0x3 must"),
+            (() => new MaxPool3d(3, padding: (0, 0, 2)), "MaxPool3d", "padding 0x0x2 is more than half"),
+            (() => new AvgPool1d(-2), "AvgPool1d", "window -2 must"),
+            (() => new AvgPool2d(2, stride: (1, 0)), "AvgPool2d", "stride 1x0 must"),
+            (() => new AvgPool2d(2, padding: (2, 1)), "AvgPool2d", "padding 2x1 is more than half the window 2x2"),
+            (() => new AvgPool3d(2, padding: (-1, 0, 0)), "AvgPool3d", "padding -1x0x0 must not be negative"),
+            (() => new AvgPool2d(2, divisorOverride: 0), "AvgPool2d", "divisorOverride 0 must be positive"),
+            (() => new AvgPool1d(2, divisorOverride: -3), "AvgPool1d", "divisorOverride -3 must be positive"),
+            (() => new AdaptiveAvgPool1d(0), "AdaptiveAvgPool1d", "output size 0 must be positive"),
+            (() => new AdaptiveAvgPool2d(null, -7), "AdaptiveAvgPool2d", "output size -7 must be positive"),
+            (() => new AdaptiveAvgPool3d((1, 0, 1)), "AdaptiveAvgPool3d", "output size 0 must be positive"),
+        ];
+        foreach (var (create, layer, part) in cases)
+            ErrorAssert.Throws<ArgumentException>(() => create(), layer, part);
+    }
+
     [TestCase(0, 1)]
     [TestCase(1, -4)]
     public void Linear_FeaturesNotPositive_NamesThem(int inFeatures, int outFeatures) =>
@@ -160,6 +184,22 @@ public class LayerConstructorTests
             Is.EqualTo((new Size3d(3, 4, 5), new Size3d(2, 2, 2), new Padding3d(1, 1, 2, 2, 3, 3), new Size3d(1, 1, 1))));
         var pool = new MaxPool2d((3, 2));
         Assert.That((pool.Window, pool.Stride, pool.Padding), Is.EqualTo(((Size2d)(3, 2), (Size2d)(3, 2), (Size2d)0)));
+        var signals = new AvgPool1d(5, 3, 2);
+        Assert.That((signals.Window, signals.Stride, signals.Padding), Is.EqualTo((5, 3, 2)));
+        Assert.That(
+            (signals.CeilMode, signals.CountIncludePad, signals.DivisorOverride), Is.EqualTo((false, true, (int?)null)));
+        var volumes = new AvgPool3d(
+            (4, 5, 6), (1, 2, 3), (2, 1, 0), ceilMode: true, countIncludePad: false, divisorOverride: 7);
+        Assert.That(
+            (volumes.Window, volumes.Stride, volumes.Padding),
+            Is.EqualTo((new Size3d(4, 5, 6), new Size3d(1, 2, 3), new Size3d(2, 1, 0))));
+        Assert.That(
+            (volumes.CeilMode, volumes.CountIncludePad, volumes.DivisorOverride), Is.EqualTo((true, false, (int?)7)));
+        Assert.That((new MaxPool3d(3).Stride, new MaxPool1d(2, 1, 1, true).CeilMode), Is.EqualTo(((Size3d)3, true)));
+        var adaptive = new AdaptiveAvgPool3d(2, null, 5);
+        Assert.That(
+            (adaptive.OutputDepth, adaptive.OutputHeight, adaptive.OutputWidth),
+            Is.EqualTo(((int?)2, (int?)null, (int?)5)));
         var linear = new Linear(5, 6);
         Assert.That((linear.InFeatures, linear.OutFeatures, linear.HasBias), Is.EqualTo((5, 6, true)));
         var norm = new BatchNorm(7);

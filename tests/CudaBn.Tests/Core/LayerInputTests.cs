@@ -64,6 +64,46 @@ public class LayerInputTests(Device device)
         new MaxPool2d((4, 5), padding: 1), [2, 3, 2, 3], shape, "MaxPool2d 'it'", "window 4x5", padded,
         $"{new Shape(shape)}");
 
+    [Test]
+    public void Pooling_OtherRank_NamesTheRightOne()
+    {
+        (Layer Layer, int[] Good, string Expected)[] layers =
+        [
+            (new MaxPool1d(2), [2, 3, 8], "[N, C, L]"),
+            (new MaxPool3d(2), [2, 3, 8, 8, 8], "[N, C, D, H, W]"),
+            (new AvgPool1d(2), [2, 3, 8], "[N, C, L]"),
+            (new AvgPool2d(2), [2, 3, 8, 8], "[N, C, H, W]"),
+            (new AvgPool3d(2), [2, 3, 8, 8, 8], "[N, C, D, H, W]"),
+            (new AdaptiveAvgPool1d(2), [2, 3, 8], "[N, C, L]"),
+            (new AdaptiveAvgPool2d(2), [2, 3, 8, 8], "[N, C, H, W]"),
+            (new AdaptiveAvgPool3d(2), [2, 3, 8, 8, 8], "[N, C, D, H, W]"),
+            (new GlobalAvgPool(), [2, 3, 8], "[N, C, ...spatial]"),
+        ];
+        foreach (var (layer, good, expected) in layers)
+        {
+            var bad = good[..^1];
+            Refuses(layer, new Shape(good), bad, $"{layer.GetType().Name} 'it'", expected, $"{new Shape(bad)}");
+        }
+    }
+
+    [Test]
+    public void Pooling_WindowThatDoesNotFit_NamesBothSizes()
+    {
+        Refuses(
+            new MaxPool3d(3, padding: (0, 1, 0)), [2, 3, 3, 3, 3], [2, 3, 3, 1, 2], "MaxPool3d 'it'", "window 3x3x3",
+            "padded input 3x3x2 of [2, 3, 3, 1, 2].");
+        Refuses(new AvgPool1d(5, padding: 1), [2, 3, 3], [2, 3, 2], "AvgPool1d 'it'", "window 5", "padded input 4 of");
+        // With ceil mode a window may be larger, but by less than its step.
+        Refuses(
+            new AvgPool2d(5, stride: 2, ceilMode: true), [2, 3, 4, 4], [2, 3, 4, 3], "AvgPool2d 'it'", "window 5x5",
+            "padded input 4x3 of [2, 3, 4, 3]", "the stride 2x2 or more");
+    }
+
+    [Test]
+    public void Pooling_PaddedInputBeyond31Bits_IsRefused() => Refuses(
+        new MaxPool1d(int.MaxValue, padding: int.MaxValue / 2), [1, 1, 1], [1, 1, 2], "MaxPool1d 'it'",
+        "padded input 2147483648 of [1, 1, 2]", "must not exceed 2147483647");
+
     [TestCase(new[] { 6 })]
     [TestCase(new[] { 6, 2 })]
     [TestCase(new[] { 2, 7 })]
@@ -197,6 +237,9 @@ public class LayerInputTests(Device device)
         (new Conv2d(3, 4, 3), [2, 3, 8, 8]),
         (new Conv3d(3, 4, 3), [2, 3, 4, 4, 4]),
         (new MaxPool2d(2), [2, 3, 8, 8]),
+        (new AvgPool1d(2), [2, 3, 8]),
+        (new AdaptiveAvgPool2d(3), [2, 3, 8, 8]),
+        (new GlobalAvgPool(), [2, 3, 8, 8]),
         (new BatchNorm(3), [2, 3, 8]),
         (new ReLU(), [2, 3]),
         (new LeakyReLU(), [2, 3]),
@@ -208,6 +251,7 @@ public class LayerInputTests(Device device)
         (new Flatten(), [2, 3, 4]),
         (new Linear(6, 4), [2, 6]),
         (new Sequential(new Linear(6, 4), new ReLU()), [2, 6]),
+        (new Residual(new Linear(6, 4), new Linear(6, 4)), [2, 6]),
     ];
 
     private void Refuses(Layer layer, Shape goodShape, int[] badShape, params string[] parts)

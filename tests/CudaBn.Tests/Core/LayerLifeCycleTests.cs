@@ -11,6 +11,9 @@ public class LayerLifeCycleTests(Device device)
         (new Conv2d(3, 4, 3), [2, 3, 8, 8]),
         (new Conv3d(3, 4, 3), [2, 3, 4, 4, 4]),
         (new MaxPool2d(2), [2, 3, 8, 8]),
+        (new AvgPool1d(2), [2, 3, 8]),
+        (new AdaptiveAvgPool2d(3), [2, 3, 8, 8]),
+        (new GlobalAvgPool(), [2, 3, 8, 8]),
         (new BatchNorm(3), [2, 3, 8]),
         (new ReLU(), [2, 3]),
         (new LeakyReLU(), [2, 3]),
@@ -22,6 +25,7 @@ public class LayerLifeCycleTests(Device device)
         (new Flatten(), [2, 3, 4]),
         (new Linear(6, 4), [2, 6]),
         (new Sequential(new Linear(6, 4), new ReLU()), [2, 6]),
+        (new Residual(new Linear(6, 4), new Linear(6, 4)), [2, 6]),
     ];
 
     [Test]

@@ -34,6 +34,17 @@ public class LayerGradientTests(TestBackend backend, DType dtype) : BackendFixtu
         Case("dropout evaluation", () => new Dropout { IsTraining = false }, [3, 5]),
         Case("pool", () => new MaxPool2d(2), [2, 3, 6, 5]),
         Case("pool overlapping padded", () => new MaxPool2d(3, stride: (2, 1), padding: 1), [2, 2, 5, 6]),
+        Case("pool signals", () => new MaxPool1d(3, stride: 2, ceilMode: true), [2, 3, 8]),
+        Case("pool volumes", () => new MaxPool3d((2, 3, 2), stride: (2, 1, 2), padding: 1), [2, 2, 3, 4, 5]),
+        Case("average pool", () => new AvgPool2d(2), [2, 3, 6, 5]),
+        Case(
+            "average pool without its padding",
+            () => new AvgPool2d(3, stride: 2, padding: 1, ceilMode: true, countIncludePad: false), [2, 2, 5, 6]),
+        Case("average pool signals", () => new AvgPool1d(3, stride: 1, padding: 1, divisorOverride: 2), [2, 3, 20]),
+        Case("average pool volumes", () => new AvgPool3d(2, stride: 1, padding: 1), [2, 2, 3, 4, 5]),
+        Case("adaptive average pool", () => new AdaptiveAvgPool2d(3, null), [2, 2, 7, 5]),
+        Case("adaptive average pool volumes", () => new AdaptiveAvgPool3d((4, 2, 3)), [1, 2, 3, 4, 5]),
+        Case("global average pool", () => new GlobalAvgPool(), [3, 2, 5, 7]),
         Case("batch norm", () => new BatchNorm(3), [5, 3]),
         Case("batch norm images", () => new BatchNorm(3), [4, 3, 3, 5]),
         Case("batch norm volumes", () => new BatchNorm(2), [2, 2, 2, 3, 3]),
@@ -41,6 +52,21 @@ public class LayerGradientTests(TestBackend backend, DType dtype) : BackendFixtu
         Case("batch norm, large epsilon", () => new BatchNorm(3, epsilon: 0.5), [4, 3, 5]),
         Case("batch norm frozen", () => new BatchNorm(3) { FreezeStatistics = true }, [4, 3, 5]),
         Case("batch norm evaluation", () => new BatchNorm(3) { IsTraining = false }, [1, 3, 5]),
+        Case("batch norm, relu", () => new Sequential(new BatchNorm(3), new ReLU()), [4, 3, 3, 5]),
+        Case("batch norm, relu, columns", () => new Sequential(new BatchNorm(5), new ReLU()), [7, 5]),
+        Case("batch norm, relu, frozen", () => CreateRectified(new BatchNorm(3) { FreezeStatistics = true }), [4, 3, 5]),
+        Case("batch norm, relu, evaluation", () => CreateRectified(new BatchNorm(3) { IsTraining = false }), [4, 3, 5]),
+        Case("residual", () => new Residual(new Linear(5, 5)), [4, 5]),
+        Case("residual with shortcut", () => new Residual(new Linear(5, 3), new Linear(5, 3)), [4, 5]),
+        Case("residual, batch norm", () => new Residual(CreateConvolved()), [3, 2, 4, 5]),
+        Case("residual, relu", () => CreateRectified(new Residual(CreateConvolved())), [3, 2, 4, 5]),
+        Case(
+            "residual with shortcut, relu",
+            () => CreateRectified(new Residual(CreateConvolved(), CreateConvolved())), [3, 2, 4, 5]),
+        Case("residual of batch norm, relu", () => CreateRectified(new Residual(new BatchNorm(2))), [3, 2, 4, 5]),
+        Case(
+            "residual, frozen, relu",
+            () => CreateRectified(new Residual(new BatchNorm(2, affine: false) { FreezeStatistics = true })), [3, 2, 4, 5]),
         Case("batch norm, relu, pool", () => CreatePooledBatchNorm(training: true), [4, 3, 4, 6]),
         Case("batch norm, relu, pool, wide", () => CreatePooledBatchNorm(training: true), [2, 3, 2, 36]),
         Case("batch norm, relu, pool, evaluation", () => CreatePooledBatchNorm(training: false), [1, 3, 4, 6]),
@@ -115,6 +141,11 @@ public class LayerGradientTests(TestBackend backend, DType dtype) : BackendFixtu
 
     private static TestCaseData Case(string name, Func<Layer> create, Shape shape) =>
         new TestCaseData(create, shape).SetArgDisplayNames(name, shape.ToString());
+
+    private static Sequential CreateRectified(Layer layer) => new(layer, new ReLU());
+
+    private static Sequential CreateConvolved() =>
+        new(new Conv2d(2, 2, 3, padding: 1, bias: false), new BatchNorm(2));
 
     private static Sequential CreatePooledBatchNorm(bool training) =>
         new(new BatchNorm(3), new ReLU(), new MaxPool2d(2)) { IsTraining = training };

@@ -18,6 +18,7 @@ public class InitializerTests(Device device)
         new TestCaseData(Initializer.Normal(), 0.0, 1.0) { TestName = "Normal()" },
         new TestCaseData(Initializer.Normal(3, 0.25), 3.0, 0.25) { TestName = "Normal(3, 0.25)" },
         new TestCaseData(Initializer.KaimingNormal(), 0.0, Math.Sqrt(2.0 / 50)) { TestName = "KaimingNormal" },
+        new TestCaseData(Initializer.KaimingNormal(FanMode.Out), 0.0, Math.Sqrt(2.0 / 200)) { TestName = "KaimingNormal, out" },
         new TestCaseData(Initializer.XavierNormal(), 0.0, Math.Sqrt(2.0 / 250)) { TestName = "XavierNormal" },
     ];
 

@@ -60,7 +60,7 @@ public class ReferenceMaxPool2dTests
     [Test]
     public void Forward_WindowOfPaddingAlone_Throws() =>
         Assert.That(() => ReferenceMaxPool2d.Forward([1], 1, 1, 1, 1, 1, 1, 1, 1, 1, 1),
-            Throws.ArgumentException.With.Message.Contains("(0, 0)"));
+            Throws.ArgumentException.With.Message.Contains("(0, 0, 0)"));
 
     [Test]
     public void Backward_OverlappingWindows_AddUp()

@@ -111,6 +111,39 @@ public class SteadyStateTests
     }
 
     [Test]
+    public void Steps_OfAResidualNetwork_AllocateNothing([Values] bool fuses, [Values] bool training)
+    {
+        using var model = new Sequential(
+            new Conv2d(1, 4, 3, padding: 1), new BatchNorm(4), new ReLU(),
+            new Residual(
+                new Sequential(new Conv2d(4, 4, 3, padding: 1), new BatchNorm(4)),
+                new Sequential(new Conv2d(4, 4, 1), new BatchNorm(4))),
+            new ReLU(), new Residual(new BatchNorm(4)), new GlobalAvgPool(), new Flatten(), new Linear(4, 3),
+            new BatchNorm(3), new ReLU()) { FusesLayers = fuses, IsTraining = training };
+        model.Initialize(Device.Cpu);
+        using var large = Tensor.Zeros([4, 1, 8, 8]);
+        using var small = Tensor.Zeros([3, 1, 8, 8]);
+        using var gradOfLarge = Tensor.Zeros([4, 3]);
+        using var gradOfSmall = Tensor.Zeros([3, 3]);
+        Steps(5);
+
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Steps(20);
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+
+        void Steps(int count)
+        {
+            for (var step = 0; step < count; step++)
+            {
+                model.Forward(large);
+                model.BackwardParameters(gradOfLarge);
+                model.Forward(small);
+                model.Backward(gradOfSmall);
+            }
+        }
+    }
+
+    [Test]
     public void TwoThousandSteps_KeepMemoryFlat()
     {
         // A batch of images is 200 KB: one kept per step would be 400 MB.

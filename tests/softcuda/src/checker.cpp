@@ -6,6 +6,7 @@
 #include <cstring>
 #include <new>
 
+#include "counters.h"
 #include "memory.h"
 #include "module.h"
 #include "report.h"
@@ -16,6 +17,9 @@ namespace softcuda
 namespace
 {
 constexpr size_t word_bytes = 4;
+
+// What a GPU moves at a time.
+constexpr size_t sector_bytes = 32;
 
 size_t words_of(size_t bytes)
 {
@@ -62,6 +66,19 @@ size_t Shadow::first_unwritten(size_t offset, size_t bytes) const
     const void* found = std::memchr(written_ + offset, 0, bytes);
     return found == nullptr ? offset + bytes
                             : static_cast<size_t>(static_cast<const unsigned char*>(found) - written_);
+}
+
+bool Shadow::is_new_sector(size_t word, uint32_t epoch) const
+{
+    if (words_[word].epoch == epoch)
+    {
+        return false;
+    }
+    constexpr size_t words = sector_bytes / word_bytes;
+    const size_t first = word / words * words;
+    const size_t last = std::min(first + words, words_of(bytes_));
+    return std::none_of(words_ + first, words_ + last,
+                        [epoch](const WordHistory& history) { return history.epoch == epoch; });
 }
 
 BlockChecker::BlockChecker() : memory_(Memory::instance())
@@ -152,6 +169,10 @@ inline void BlockChecker::check_race(const Access& access, const Target& target)
         size_t last = std::min(end, (word + 1) * word_bytes) - word * word_bytes;
         AccessRecord record = whole.to((1u << last) - (1u << first));
         WordHistory& history = target.shadow->word(word);
+        if (target.shared == nullptr && target.shadow->is_new_sector(word, target.epoch))
+        {
+            (access.writes() ? counters().bytes_written : counters().bytes_read) += sector_bytes;
+        }
         if (history.remembers(target.epoch, record))
         {
             continue;

@@ -48,6 +48,9 @@ public:
 
     WordHistory& word(size_t index) { return words_[index]; }
 
+    // Whether none of the sector that a word is in was accessed in this launch.
+    bool is_new_sector(size_t word, uint32_t epoch) const;
+
 private:
     size_t bytes_;
     unsigned char* written_;

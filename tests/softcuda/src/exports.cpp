@@ -43,6 +43,8 @@ long count_of(const std::string& what)
     if (what == "copies") return counters().copies;
     if (what == "synchronizes") return counters().synchronizes;
     if (what == "allocs") return counters().allocs;
+    if (what == "bytes_read") return counters().bytes_read;
+    if (what == "bytes_written") return counters().bytes_written;
     return -1;
 }
 

@@ -22,7 +22,8 @@ const char* softcuda_report(void);
 void softcuda_clear_report(void);
 
 // Live objects: contexts, streams, events, modules, graphs, graph_execs, allocations, bytes, pinned.
-// Totals since the start: launches, copies, synchronizes, allocs. -1 for an unknown word.
+// Totals since the start: launches, copies, synchronizes, allocs; bytes_read and bytes_written of global memory by checked
+// kernels, each sector of 32 bytes once per kernel. -1 for an unknown word.
 long softcuda_count(const char* what);
 
 // Adds a line to the report (and to stderr unless QUIET=1).

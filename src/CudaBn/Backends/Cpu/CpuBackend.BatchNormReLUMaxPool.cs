@@ -97,7 +97,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// <summary>Normalizes, rectifies and pools planes; where <paramref name="argMax"/> is not null, writes which place of
     /// each window won.</summary>
     private readonly struct FusedForwardJob(
-        CpuOperators<TSimd, TVector, T> operators, ChannelPlanes planes, MaxPool2dGeometry pool,
+        CpuOperators<TSimd, TVector, T> operators, ChannelPlanes planes, PoolGeometry pool,
         NormalizeConstants* constants, T* input, T* output, byte* argMax) : IChunkJob
     {
         /// <summary>Elements of narrow planes taken together: so many that what is stored has left the processor's queue

@@ -9,7 +9,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
     /// <summary>A chunk is a block of slices.</summary>
     private readonly struct FusedReduceJob(
-        CpuOperators<TSimd, TVector, T> operators, ChannelSlices slices, MaxPool2dGeometry pool, UnpoolMap map, T* input,
+        CpuOperators<TSimd, TVector, T> operators, ChannelSlices slices, PoolGeometry pool, UnpoolMap map, T* input,
         byte* argMax, T* gradOutput, double* means, GradientSums* partials) : IChunkJob
     {
         private readonly long _spatial = (long)pool.InHeight * pool.InWidth;
@@ -91,7 +91,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     /// <summary>A chunk is some planes.</summary>
     private readonly struct FusedInputGradientJob(
-        ChannelPlanes planes, MaxPool2dGeometry pool, UnpoolMap map, InputGradientConstants* constants, T* input,
+        ChannelPlanes planes, PoolGeometry pool, UnpoolMap map, InputGradientConstants* constants, T* input,
         byte* argMax, T* gradOutput, T* gradInput) : IChunkJob
     {
         private readonly long _outputs = (long)pool.OutHeight * pool.OutWidth;

@@ -184,7 +184,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private static void Add(T* x, T* gradient, long length, ChannelSums* sums)
+        public static void Add(T* x, T* gradient, long length, ChannelSums* sums)
         {
             var means = TSimd.Create(sums->Origin);
             TVector sumA = sums->SumA, sumB = sums->SumB, productA = sums->ProductA, productB = sums->ProductB;

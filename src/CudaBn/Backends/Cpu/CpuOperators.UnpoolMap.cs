@@ -17,7 +17,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         private readonly TVector* _windows;
         private readonly TVector* _codes;
 
-        public UnpoolMap(MaxPool2dGeometry pool, ScratchMemory memory)
+        public UnpoolMap(PoolGeometry pool, ScratchMemory memory)
         {
             _length = (long)pool.InHeight * pool.InWidth;
             var count = TSimd.Count;

@@ -43,14 +43,9 @@ public sealed unsafe partial class CudaBackend
         var (pack, slices) = ShareOut(g, args.Input, args.GradOutput, args.GradInput);
         var sums = ReduceGradients(
             g, pack, slices, statistics, args.Input, args.GradOutput, args.GradGamma, args.GradBeta);
-        if (args.GradInput is null)
-            return;
-        BatchNormKernel("batch_norm_backward_input", args.Input.DType, pack).Launch(
-            slices.Blocks(g.Channels, g.Spatial), ChannelSlices.Threads,
-            [
-                KernelArgument.Struct(&g), KernelArgument.Struct(&slices), KernelArgument.Struct(&statistics), args.Input,
-                args.Gamma, args.GradOutput, sums, args.GradInput,
-            ]);
+        if (args.GradInput is not null)
+            InputGradient(
+                g, pack, slices, statistics, args.Input, args.Gamma, args.GradOutput, sums, args.GradInput);
     }
 
     /// <inheritdoc/>
@@ -85,14 +80,8 @@ public sealed unsafe partial class CudaBackend
         var (pack, slices) = ShareOut(g, args.Input, args.GradOutput, args.GradInput);
         if (args.GradGamma is not null || args.GradBeta is not null)
             ReduceGradients(g, pack, slices, statistics, args.Input, args.GradOutput, args.GradGamma, args.GradBeta);
-        if (args.GradInput is null)
-            return;
-        BatchNormKernel("batch_norm_frozen_backward_input", args.Input.DType, pack).Launch(
-            slices.Blocks(g.Channels, g.Spatial), ChannelSlices.Threads,
-            [
-                KernelArgument.Struct(&g), KernelArgument.Struct(&slices), KernelArgument.Struct(&statistics), args.Gamma,
-                args.GradOutput, args.GradInput,
-            ]);
+        if (args.GradInput is not null)
+            FrozenInputGradient(g, pack, slices, statistics, args.Gamma, args.GradOutput, args.GradInput);
     }
 
     private BoundKernel BatchNormKernel(string name, DType dtype, int pack) =>
@@ -100,11 +89,13 @@ public sealed unsafe partial class CudaBackend
 
     /// <summary>How many elements a thread loads at a time, and how the channels are shared out.</summary>
     private (int Pack, ChannelSlices Slices) ShareOut(
-        BatchNormGeometry g, Tensor first, Tensor second, Tensor? third = null)
+        BatchNormGeometry g, Tensor first, params ReadOnlySpan<Tensor?> others)
     {
         var pack = 16 / first.DType.Size();
-        if (g.Spatial % pack != 0 || ChannelSlices.TakesColumns(g.Spatial) || !IsAligned(first, pack)
-            || !IsAligned(second, pack) || !(third is null || IsAligned(third, pack)))
+        var isAligned = IsAligned(first, pack);
+        foreach (var other in others)
+            isAligned &= other is null || IsAligned(other, pack);
+        if (g.Spatial % pack != 0 || ChannelSlices.TakesColumns(g.Spatial) || !isAligned)
             pack = 1;
         return (pack, ChannelSlices.Of(g.Batch, g.Channels, g.Spatial, pack, WantedBlocks));
     }
@@ -150,6 +141,26 @@ public sealed unsafe partial class CudaBackend
             [
                 KernelArgument.Struct(&g), KernelArgument.Struct(&slices), KernelArgument.Struct(&statistics), input,
                 gamma, beta, output,
+            ]);
+
+    private void InputGradient(
+        BatchNormGeometry g, int pack, ChannelSlices slices, BatchNormStatistics statistics, Tensor input, Tensor? gamma,
+        Tensor gradOutput, nint sums, Tensor gradInput) =>
+        BatchNormKernel("batch_norm_backward_input", input.DType, pack).Launch(
+            slices.Blocks(g.Channels, g.Spatial), ChannelSlices.Threads,
+            [
+                KernelArgument.Struct(&g), KernelArgument.Struct(&slices), KernelArgument.Struct(&statistics), input,
+                gamma, gradOutput, sums, gradInput,
+            ]);
+
+    private void FrozenInputGradient(
+        BatchNormGeometry g, int pack, ChannelSlices slices, BatchNormStatistics statistics, Tensor? gamma,
+        Tensor gradOutput, Tensor gradInput) =>
+        BatchNormKernel("batch_norm_frozen_backward_input", gradOutput.DType, pack).Launch(
+            slices.Blocks(g.Channels, g.Spatial), ChannelSlices.Threads,
+            [
+                KernelArgument.Struct(&g), KernelArgument.Struct(&slices), KernelArgument.Struct(&statistics), gamma,
+                gradOutput, gradInput,
             ]);
 
     /// <summary>Writes the gradients of gamma and beta.</summary>

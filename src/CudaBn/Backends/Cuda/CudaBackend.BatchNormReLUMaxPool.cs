@@ -61,7 +61,7 @@ public sealed unsafe partial class CudaBackend
         ChannelSlices.OfPlanes(g.Batch, g.Channels, g.Spatial / 4, pack: 1, WantedBlocks);
 
     private void NormalizeAndPool(
-        BatchNormGeometry g, MaxPool2dGeometry pool, BatchNormStatistics statistics, Tensor input, Tensor? gamma,
+        BatchNormGeometry g, PoolGeometry pool, BatchNormStatistics statistics, Tensor input, Tensor? gamma,
         Tensor? beta, Tensor output, Tensor? argMax)
     {
         var slices = WindowSlices(g);

@@ -21,9 +21,13 @@ public sealed unsafe partial class CudaBackend
     public override void ReLUBackward(in ReLUBackwardArgs args)
     {
         using var scope = Enter();
-        var elements = args.Output.ElementCount;
-        Kernel(ReLUFile, "relu_backward", args.Output.DType).Launch(
-            BlocksFor(elements, 4 * ReLUThreads), ReLUThreads,
-            [args.Output, args.GradOutput, elements, args.GradInput]);
+        RectifiedGradient(args.Output, args.GradOutput, args.GradInput);
+    }
+
+    private void RectifiedGradient(Tensor output, Tensor gradOutput, Tensor gradInput)
+    {
+        var elements = output.ElementCount;
+        Kernel(ReLUFile, "relu_backward", output.DType).Launch(
+            BlocksFor(elements, 4 * ReLUThreads), ReLUThreads, [output, gradOutput, elements, gradInput]);
     }
 }

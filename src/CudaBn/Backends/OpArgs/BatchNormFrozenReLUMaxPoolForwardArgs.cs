@@ -13,7 +13,7 @@ namespace CudaBn.Backends.OpArgs;
 /// <param name="Output">Written: [N, C, OutHeight, OutWidth].</param>
 public readonly record struct BatchNormFrozenReLUMaxPoolForwardArgs(
     BatchNormGeometry Geometry,
-    MaxPool2dGeometry Pool,
+    PoolGeometry Pool,
     Tensor Input,
     Tensor? Gamma,
     Tensor? Beta,

@@ -15,7 +15,7 @@ namespace CudaBn.Backends.OpArgs;
 /// <param name="GradBeta">Written: [C]; null without affine parameters.</param>
 public readonly record struct BatchNormReLUMaxPoolBackwardArgs(
     BatchNormGeometry Geometry,
-    MaxPool2dGeometry Pool,
+    PoolGeometry Pool,
     Tensor Input,
     Tensor? Gamma,
     Tensor Mean,

@@ -16,7 +16,7 @@ namespace CudaBn.Backends.OpArgs;
 /// won, or <see cref="Rectified"/> where the rectifier made it 0.</param>
 public readonly record struct BatchNormReLUMaxPoolForwardArgs(
     BatchNormGeometry Geometry,
-    MaxPool2dGeometry Pool,
+    PoolGeometry Pool,
     Tensor Input,
     Tensor? Gamma,
     Tensor? Beta,

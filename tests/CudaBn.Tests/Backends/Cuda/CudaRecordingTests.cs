@@ -29,6 +29,44 @@ public class CudaRecordingTests : CudaFixture
     }
 
     [Test]
+    public void Replay_OfAResidualNetwork_DoesWhatTheCallsDo()
+    {
+        static Sequential Create() => new(
+            new Conv2d(1, 4, 3, padding: 1), new BatchNorm(4), new ReLU(),
+            new Residual(new Sequential(new Conv2d(4, 4, 3, padding: 1), new BatchNorm(4))), new ReLU(),
+            new Residual(new BatchNorm(4)));
+        using Sequential called = Create(), recorded = Create();
+        using var x = Tensor.From(Array.ConvertAll(Numbers(3 * 36), v => v * v % 7 - 3), [3, 1, 6, 6], Device);
+        using var gradOutput = Tensor.From(
+            Array.ConvertAll(Numbers(3 * 4 * 36), v => v * v % 11 - 5), [3, 4, 6, 6], Device);
+        foreach (var network in new[] { called, recorded })
+        {
+            network.Initialize(Device, seed: 1);
+            Step(network);
+        }
+
+        using var recording = Backend.Record(() => Step(recorded));
+        for (var step = 0; step < 3; step++)
+        {
+            recording.Replay();
+            Step(called);
+        }
+
+        foreach (var (actual, expected) in recorded.State.Zip(called.State).Where(s => s.First.Tensor.DType.IsReal()))
+            Assert.That(
+                actual.Tensor.ToArray<float>(), Is.EqualTo(expected.Tensor.ToArray<float>()), actual.Name);
+        foreach (var (actual, expected) in recorded.Parameters.Zip(called.Parameters))
+            Assert.That(
+                actual.Gradient.ToArray<float>(), Is.EqualTo(expected.Gradient.ToArray<float>()), actual.Name);
+
+        void Step(Sequential network)
+        {
+            network.Forward(x);
+            network.Backward(gradOutput);
+        }
+    }
+
+    [Test]
     public void Replay_AfterMemoryWasReleased_IsRefused_AlsoIfAnotherTensorHasItNow()
     {
         using var x = Tensor.Zeros([1000], DType.Float32, Device);

@@ -8,41 +8,39 @@ namespace CudaBn.Tests.Backends.Cuda;
 
 [Parallelizable(ParallelScope.Self)]
 [TestFixtureSource(typeof(TestBackends), nameof(TestBackends.CudaInEveryType))]
-public class MaxPool2dKernelTests(TestBackend backend, DType dtype) : KernelFixture(backend, dtype)
+public class MaxPoolKernelTests(TestBackend backend, DType dtype) : KernelFixture(backend, dtype)
 {
     private static IEnumerable<TestCaseData> Cases() =>
-        from c in new[]
+        from sizes in new PoolSizes[]
         {
-            // Shapes are [planes, 1, height, width]: one value, rows of primes, just past a tile of 1,024 inputs or outputs.
-            (Shape: new[] { 1, 1, 1 }, Window: 1, Stride: 1, Padding: 0),
-            (Shape: [3, 7, 13], Window: 3, Stride: 1, Padding: 1),
-            (Shape: [5, 41, 5], Window: 3, Stride: 2, Padding: 1),
-            (Shape: [1025, 1, 1], Window: 3, Stride: 1, Padding: 1),
-            (Shape: [41, 10, 10], Window: 2, Stride: 2, Padding: 0),
-            (Shape: [2, 46, 46], Window: 2, Stride: 2, Padding: 0),
-            (Shape: [1, 35, 34], Window: 17, Stride: 3, Padding: 8),
+            // One value, rows of primes, just past a tile of 1,024 inputs or outputs.
+            new(1, 1, 1, 1, 0),
+            new(3, (1, 7, 13), (1, 3, 3), 1, (0, 1, 1)),
+            new(5, (1, 41, 5), (1, 3, 3), (1, 2, 2), (0, 1, 1), CeilMode: true),
+            new(1025, 1, (1, 3, 3), 1, (0, 1, 1)),
+            new(41, (1, 10, 10), (1, 2, 2), (1, 2, 2), 0),
+            new(2, (1, 46, 46), (1, 2, 2), (1, 2, 2), 0),
+            new(1, (1, 35, 34), (1, 17, 17), (1, 3, 3), (0, 8, 8)),
+            new(3, (7, 11, 13), (3, 2, 3), (2, 1, 2), 1),
+            new(5, (4, 6, 10), 2, 2, 0, CeilMode: true),
+            new(2, (8, 7, 9), (7, 6, 7), 1, 3),
         }
         from launch in new (int Blocks, int Threads)[] { (1, 1), (1, 96), (3, 32), (7, 1024) }
-        select new TestCaseData(c.Shape, c.Window, c.Stride, c.Padding, launch.Blocks, launch.Threads);
+        select new TestCaseData(sizes, launch.Blocks, launch.Threads);
 
     [TestCaseSource(nameof(Cases))]
-    public void AnyLaunchShape_GivesTheReference(
-        int[] shape, int window, int stride, int padding, int blocks, int threads)
+    public void AnyLaunchShape_GivesTheReference(PoolSizes sizes, int blocks, int threads)
     {
-        var (planes, height, width) = (shape[0], shape[1], shape[2]);
-        var x = RandomVector.Integers(1, planes * height * width, 3);
-        var (y, indices) = ReferenceMaxPool2d.Forward(
-            x, planes, 1, height, width, window, window, stride, stride, padding, padding);
-        var (outHeight, outWidth) = (ReferenceMaxPool2d.OutputSize(height, window, stride, padding),
-            ReferenceMaxPool2d.OutputSize(width, window, stride, padding));
+        var x = RandomVector.Integers(1, sizes.InputLength, 3);
+        var (y, indices) = ReferenceMaxPool.Forward(x, sizes);
         var gradOutput = RandomVector.Integers(2, y.Length, 1000);
-        var gradInput = ReferenceMaxPool2d.Backward(gradOutput, indices, planes, 1, height, width, outHeight, outWidth);
-        var geometry = new MaxPool2dGeometry(
-            planes, height, width, outHeight, outWidth, window, window, stride, stride, padding, padding);
+        var gradInput = ReferenceMaxPool.Backward(gradOutput, indices, sizes);
+        var geometry = new PoolGeometry(
+            sizes.Planes, sizes.Input, sizes.Output, sizes.Window, sizes.Stride, sizes.Padding);
         var type = geometry.ArgMaxType == DType.UInt8 ? "uint8" : "int32";
 
         Check($"forward_{type}", $"backward_{type}");
-        if (window == 2)
+        if (sizes.Window == new Size3d(1, 2, 2))
             Check("pairs_forward", "pairs_backward");
 
         void Check(string forward, string backward)
@@ -65,14 +63,14 @@ public class MaxPool2dKernelTests(TestBackend backend, DType dtype) : KernelFixt
         var x = RandomVector.Integers(3, 3 * 6 * 10, 5);
         var (y, indices) = ReferenceMaxPool2d.Forward(x, 3, 1, 6, 10, 2, 2, 2, 2, 0, 0);
         var gradOutput = RandomVector.Integers(4, y.Length, 1000);
-        var geometry = new MaxPool2dGeometry(3, 6, 10, 3, 5, 2, 2, 2, 2, 0, 0);
+        var geometry = new PoolGeometry(3, (1, 6, 10), (1, 3, 5), (1, 2, 2), (1, 2, 2), 0);
         var output = Shifted(new double[y.Length], [y.Length]);
         var argMax = Own(new Tensor([y.Length], DType.UInt8, Device));
         var gradInput = Shifted(new double[x.Length], [x.Length]);
 
-        Backend.MaxPool2dForward(new MaxPool2dForwardArgs(geometry, Shifted(x, [x.Length]), output, argMax));
-        Backend.MaxPool2dBackward(
-            new MaxPool2dBackwardArgs(geometry, argMax, Shifted(gradOutput, [y.Length]), gradInput));
+        Backend.MaxPoolForward(new MaxPoolForwardArgs(geometry, Shifted(x, [x.Length]), output, argMax));
+        Backend.MaxPoolBackward(
+            new MaxPoolBackwardArgs(geometry, argMax, Shifted(gradOutput, [y.Length]), gradInput));
 
         ErrorBound.AssertExact("output", Read(output), y);
         ErrorBound.AssertEqual(
@@ -90,37 +88,41 @@ public class MaxPool2dKernelTests(TestBackend backend, DType dtype) : KernelFixt
             expected = DType == DType.Float32 ? (float)(expected + gradient) : expected + gradient;
         var x = new double[25];
         x[12] = 1;
-        var geometry = new MaxPool2dGeometry(1, 5, 5, 3, 3, 3, 3, 1, 1, 0, 0);
+        var geometry = new PoolGeometry(1, (1, 5, 5), (1, 3, 3), (1, 3, 3), 1, 0);
         var argMax = Own(new Tensor([9], DType.UInt8, Device));
         var gradInput = Poison([25]);
 
-        Backend.MaxPool2dForward(new MaxPool2dForwardArgs(geometry, TensorOf(x, [25]), Poison([9]), argMax));
-        Backend.MaxPool2dBackward(new MaxPool2dBackwardArgs(geometry, argMax, TensorOf(gradOutput, [9]), gradInput));
+        Backend.MaxPoolForward(new MaxPoolForwardArgs(geometry, TensorOf(x, [25]), Poison([9]), argMax));
+        Backend.MaxPoolBackward(new MaxPoolBackwardArgs(geometry, argMax, TensorOf(gradOutput, [9]), gradInput));
 
         Assert.That(Read(gradInput)[12], Is.EqualTo(expected));
     }
 
     private void Launch(
-        string kernel, MaxPool2dGeometry geometry, Tensor first, Tensor second, Tensor third, int blocks, int threads)
+        string kernel, PoolGeometry geometry, Tensor first, Tensor second, Tensor third, int blocks, int threads)
     {
         using var scope = Backend.Enter();
         unsafe
         {
-            Backend.Kernel(CudaBackend.MaxPool2dFile, $"max_pool2d_{kernel}", DType).Launch(
+            Backend.Kernel(CudaBackend.MaxPoolFile, $"max_pool_{kernel}", DType).Launch(
                 blocks, threads, [KernelArgument.Struct(&geometry), first, second, third]);
         }
     }
 
-    private static int[] PlacesInPlane(Tensor argMax, MaxPool2dGeometry g)
+    private static int[] PlacesInPlane(Tensor argMax, PoolGeometry g)
     {
         int[] places = argMax.DType == DType.UInt8
             ? Array.ConvertAll(argMax.ToArray<byte>(), place => (int)place)
             : argMax.ToArray<int>();
         for (var i = 0; i < places.Length; i++)
         {
-            var (oy, ox) = (i / g.OutWidth % g.OutHeight, i % g.OutWidth);
-            var (row, column) = (places[i] / g.WindowWidth, places[i] % g.WindowWidth);
-            places[i] = (oy * g.StrideY - g.PaddingY + row) * g.InWidth + ox * g.StrideX - g.PaddingX + column;
+            var (oz, oy, ox) = (
+                i / g.OutWidth / g.OutHeight % g.OutDepth, i / g.OutWidth % g.OutHeight, i % g.OutWidth);
+            var (line, column) = Math.DivRem(places[i], g.WindowWidth);
+            var (slice, row) = Math.DivRem(line, g.WindowHeight);
+            places[i] =
+                ((oz * g.StrideZ - g.PaddingZ + slice) * g.InHeight + oy * g.StrideY - g.PaddingY + row) * g.InWidth
+                + ox * g.StrideX - g.PaddingX + column;
         }
 
         return places;

@@ -7,59 +7,59 @@ namespace CudaBn.Backends.Cpu;
 public sealed partial class CpuBackend
 {
     /// <inheritdoc/>
-    public override void MaxPool2dForward(in MaxPool2dForwardArgs args)
+    public override void MaxPoolForward(in MaxPoolForwardArgs args)
     {
         lock (_gate)
-            For(args.Input.DType).MaxPool2dForward(in args);
+            For(args.Input.DType).MaxPoolForward(in args);
     }
 
     /// <inheritdoc/>
-    public override void MaxPool2dBackward(in MaxPool2dBackwardArgs args)
+    public override void MaxPoolBackward(in MaxPoolBackwardArgs args)
     {
         lock (_gate)
-            For(args.GradOutput.DType).MaxPool2dBackward(in args);
+            For(args.GradOutput.DType).MaxPoolBackward(in args);
     }
 }
 
 internal abstract partial class CpuOperators
 {
-    public abstract void MaxPool2dForward(in MaxPool2dForwardArgs args);
+    public abstract void MaxPoolForward(in MaxPoolForwardArgs args);
 
-    public abstract void MaxPool2dBackward(in MaxPool2dBackwardArgs args);
+    public abstract void MaxPoolBackward(in MaxPoolBackwardArgs args);
 }
 
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
-    public override void MaxPool2dForward(in MaxPool2dForwardArgs args)
+    public override void MaxPoolForward(in MaxPoolForwardArgs args)
     {
-        var g = args.Geometry;
-        var chunks = PlaneChunks(g.Planes, (long)g.InHeight * g.InWidth);
+        var g = args.Geometry.SlicesAsPlanes;
+        var chunks = PlaneChunks(g.Planes, (long)g.InDepth * g.InHeight * g.InWidth);
         var argMax = args.ArgMax.Address;
         if (g.ArgMaxType == DType.UInt8)
         {
-            var job = new MaxPool2dForwardJob<byte>(g, Data(args.Input), Data(args.Output), (byte*)argMax, chunks);
+            var job = new MaxPoolForwardJob<byte>(g, Data(args.Input), Data(args.Output), (byte*)argMax, chunks);
             _pool.Run(ref job, chunks);
         }
         else
         {
-            var job = new MaxPool2dForwardJob<int>(g, Data(args.Input), Data(args.Output), (int*)argMax, chunks);
+            var job = new MaxPoolForwardJob<int>(g, Data(args.Input), Data(args.Output), (int*)argMax, chunks);
             _pool.Run(ref job, chunks);
         }
     }
 
-    public override void MaxPool2dBackward(in MaxPool2dBackwardArgs args)
+    public override void MaxPoolBackward(in MaxPoolBackwardArgs args)
     {
-        var g = args.Geometry;
-        var chunks = PlaneChunks(g.Planes, (long)g.InHeight * g.InWidth);
+        var g = args.Geometry.SlicesAsPlanes;
+        var chunks = PlaneChunks(g.Planes, (long)g.InDepth * g.InHeight * g.InWidth);
         if (g.ArgMaxType == DType.UInt8)
         {
-            var job = new MaxPool2dBackwardJob<byte>(
+            var job = new MaxPoolBackwardJob<byte>(
                 this, g, (byte*)args.ArgMax.Address, Data(args.GradOutput), Data(args.GradInput), chunks);
             _pool.Run(ref job, chunks);
         }
         else
         {
-            var job = new MaxPool2dBackwardJob<int>(
+            var job = new MaxPoolBackwardJob<int>(
                 this, g, (int*)args.ArgMax.Address, Data(args.GradOutput), Data(args.GradInput), chunks);
             _pool.Run(ref job, chunks);
         }
@@ -70,17 +70,14 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         (int)Math.Clamp(planes * elementsPerPlane / ElementsPerChunk, 1, Math.Min(planes, 1 << 20));
 
     /// <summary>Whether windows are 2 x 2 side by side, by far the most common, which have a path in registers.</summary>
-    private static bool IsPairs(MaxPool2dGeometry g) =>
-        TSimd.Count > 1
-        && g is { WindowHeight: 2, WindowWidth: 2, StrideY: 2, StrideX: 2, PaddingY: 0, PaddingX: 0 };
+    private static bool IsPairs(PoolGeometry g) => TSimd.Count > 1 && g.IsPairs;
 
     /// <summary>Whether every input lies in a window of 2 x 2. Planes one after the other are then one tall
     /// plane.</summary>
-    private static bool IsPairsOnly(MaxPool2dGeometry g) =>
-        IsPairs(g) && g.InWidth == 2 * g.OutWidth && g.InHeight == 2 * g.OutHeight;
+    private static bool IsPairsOnly(PoolGeometry g) => TSimd.Count > 1 && g.IsPairsOnly;
 
     /// <summary>Whether windows lie side by side in lanes.</summary>
-    private static bool HasLanesOfWindows<TIndex>(MaxPool2dGeometry g) =>
+    private static bool HasLanesOfWindows<TIndex>(PoolGeometry g) =>
         TSimd.Count > 1 && typeof(TIndex) == typeof(byte) && g.StrideX <= 2;
 
     /// <summary>Makes <paramref name="best"/> the maximum of itself and the other three, lane by lane; returns which of
@@ -198,8 +195,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         return room < 0 ? 0 : (int)Math.Min(room / width + 1, rows);
     }
 
-    private readonly struct MaxPool2dForwardJob<TIndex>(
-        MaxPool2dGeometry g, T* input, T* output, TIndex* argMax, int chunks) : IChunkJob
+    private readonly struct MaxPoolForwardJob<TIndex>(
+        PoolGeometry g, T* input, T* output, TIndex* argMax, int chunks) : IChunkJob
         where TIndex : unmanaged
     {
         public void Run(int chunk, int worker)
@@ -255,37 +252,43 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         private void PoolWindows(long plane)
         {
-            var source = input + plane * g.InHeight * g.InWidth;
+            var source = input + plane * g.InDepth * g.InHeight * g.InWidth;
             var inside = HasLanesOfWindows<TIndex>(g) ? WindowsInside(g) : default;
-            for (var y = 0; y < g.OutHeight; y++)
+            var first = plane * g.OutDepth * g.OutHeight * g.OutWidth;
+            for (var z = 0; z < g.OutDepth; z++)
             {
-                var first = (plane * g.OutHeight + y) * g.OutWidth;
-                if (inside.End > inside.Start)
-                    PoolRow(g, source, y, inside.Start, inside.End, output + first, (byte*)(argMax + first));
-                for (var x = 0; x < g.OutWidth; x++)
+                for (var y = 0; y < g.OutHeight; y++, first += g.OutWidth)
                 {
-                    if (x < inside.Start || x >= inside.End)
-                        output[first + x] = PoolWindow(source, y, x, argMax + first + x);
+                    var rows = WindowRows.Of(g, z, y);
+                    if (inside.End > inside.Start)
+                        PoolRow(g, source, rows, inside.Start, inside.End, output + first, (byte*)(argMax + first));
+                    for (var x = 0; x < inside.Start; x++)
+                        output[first + x] = PoolWindow(source, rows, x, argMax + first + x);
+                    for (var x = inside.End; x < g.OutWidth; x++)
+                        output[first + x] = PoolWindow(source, rows, x, argMax + first + x);
                 }
             }
         }
 
-        private T PoolWindow(T* source, int y, int x, TIndex* index)
+        private T PoolWindow(T* source, WindowRows rows, int x, TIndex* index)
         {
-            int top = y * g.StrideY - g.PaddingY, left = x * g.StrideX - g.PaddingX;
-            int rowStart = Math.Max(0, -top), rowEnd = Math.Min(g.WindowHeight, g.InHeight - top);
+            var left = x * g.StrideX - g.PaddingX;
             int columnStart = Math.Max(0, -left), columnEnd = Math.Min(g.WindowWidth, g.InWidth - left);
-            var best = source[(long)(top + rowStart) * g.InWidth + left + columnStart];
-            var place = rowStart * g.WindowWidth + columnStart;
-            for (var row = rowStart; row < rowEnd; row++)
+            var best = source[rows.RowOf(g, rows.SliceStart, rows.RowStart) * g.InWidth + left + columnStart];
+            var place = (rows.SliceStart * g.WindowHeight + rows.RowStart) * g.WindowWidth + columnStart;
+            for (var slice = rows.SliceStart; slice < rows.SliceEnd; slice++)
             {
-                for (var column = columnStart; column < columnEnd; column++)
+                for (var row = rows.RowStart; row < rows.RowEnd; row++)
                 {
-                    var value = source[(long)(top + row) * g.InWidth + left + column];
-                    if (value > best || (T.IsNaN(value) && !T.IsNaN(best)))
+                    var values = source + (rows.RowOf(g, slice, row) * g.InWidth + left);
+                    for (var column = columnStart; column < columnEnd; column++)
                     {
-                        best = value;
-                        place = row * g.WindowWidth + column;
+                        var value = values[column];
+                        if (value > best || (T.IsNaN(value) && !T.IsNaN(best)))
+                        {
+                            best = value;
+                            place = (slice * g.WindowHeight + row) * g.WindowWidth + column;
+                        }
                     }
                 }
             }
@@ -298,8 +301,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
     }
 
-    private readonly struct MaxPool2dBackwardJob<TIndex>(
-        CpuOperators<TSimd, TVector, T> operators, MaxPool2dGeometry g, TIndex* argMax, T* gradOutput, T* gradInput, int chunks) : IChunkJob
+    private readonly struct MaxPoolBackwardJob<TIndex>(
+        CpuOperators<TSimd, TVector, T> operators, PoolGeometry g, TIndex* argMax, T* gradOutput, T* gradInput, int chunks) : IChunkJob
         where TIndex : unmanaged
     {
         public void Run(int chunk, int worker)
@@ -315,8 +318,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var lanes = inLanes ? new WindowLanes(g, operators._perWorker[worker]) : default;
             for (var plane = start; plane < end; plane++)
             {
-                var destination = gradInput + plane * g.InHeight * g.InWidth;
-                var first = plane * g.OutHeight * g.OutWidth;
+                var destination = gradInput + plane * g.InDepth * g.InHeight * g.InWidth;
+                var first = plane * g.OutDepth * g.OutHeight * g.OutWidth;
                 if (inLanes)
                     lanes.Spread((byte*)(argMax + first), gradOutput + first, destination);
                 else
@@ -368,17 +371,21 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void SpreadWindows(TIndex* places, T* gradients, T* destination)
         {
-            new Span<T>(destination, g.InHeight * g.InWidth).Clear();
+            NativeMemory.Clear(destination, (nuint)((long)g.InDepth * g.InHeight * g.InWidth * sizeof(T)));
             long i = 0;
-            for (var y = 0; y < g.OutHeight; y++)
+            for (var z = 0; z < g.OutDepth; z++)
             {
-                var top = y * g.StrideY - g.PaddingY;
-                for (var x = 0; x < g.OutWidth; x++, i++)
+                for (var y = 0; y < g.OutHeight; y++)
                 {
-                    var place = typeof(TIndex) == typeof(byte) ? ((byte*)places)[i] : ((int*)places)[i];
-                    var row = top + place / g.WindowWidth;
-                    var column = x * g.StrideX - g.PaddingX + place % g.WindowWidth;
-                    destination[(long)row * g.InWidth + column] += gradients[i];
+                    var rows = WindowRows.Of(g, z, y);
+                    for (var x = 0; x < g.OutWidth; x++, i++)
+                    {
+                        var place = typeof(TIndex) == typeof(byte) ? ((byte*)places)[i] : ((int*)places)[i];
+                        var (line, column) = Math.DivRem(place, g.WindowWidth);
+                        var (slice, row) = Math.DivRem(line, g.WindowHeight);
+                        destination[rows.RowOf(g, slice, row) * g.InWidth + x * g.StrideX - g.PaddingX + column] +=
+                            gradients[i];
+                    }
                 }
             }
         }

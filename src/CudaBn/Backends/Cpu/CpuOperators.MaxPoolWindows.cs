@@ -8,7 +8,7 @@ namespace CudaBn.Backends.Cpu;
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
     /// <summary>The windows of a row all columns of which lie inside the input; none where they fill no register.</summary>
-    private static (int Start, int End) WindowsInside(MaxPool2dGeometry g)
+    private static (int Start, int End) WindowsInside(PoolGeometry g)
     {
         var start = CeilDiv(g.PaddingX, g.StrideX);
         var end = Math.Min(g.OutWidth, (g.InWidth + g.PaddingX - g.WindowWidth) / g.StrideX + 1);
@@ -19,37 +19,40 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// them.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PoolRow(
-        MaxPool2dGeometry g, T* source, int y, int start, int end, T* destination, byte* indices)
+        PoolGeometry g, T* source, WindowRows rows, int start, int end, T* destination, byte* indices)
     {
-        var top = y * g.StrideY - g.PaddingY;
-        int rowStart = Math.Max(0, -top), rowEnd = Math.Min(g.WindowHeight, g.InHeight - top);
         var one = TSimd.Create(T.One);
+        var firstRow = source + rows.RowOf(g, rows.SliceStart, rows.RowStart) * g.InWidth;
         for (var x = start; x < end; x += TSimd.Count)
         {
             // The last register is pulled back to end with the row, over windows done already.
             var at = Math.Min(x, end - TSimd.Count);
-            var row = source + (long)(top + rowStart) * g.InWidth + at * g.StrideX - g.PaddingX;
-            var best = g.StrideX == 1 ? TSimd.Load(row) : EveryOther(row, out _);
-            var number = TSimd.Create(T.CreateTruncating(rowStart * g.WindowWidth));
-            var place = number;
-            for (var i = rowStart; i < rowEnd; i++, row += g.InWidth)
+            var column = at * g.StrideX - g.PaddingX;
+            var best = g.StrideX == 1 ? TSimd.Load(firstRow + column) : EveryOther(firstRow + column, out _);
+            var place = TSimd.Create(FirstPlace(g, rows, rows.SliceStart));
+            for (var slice = rows.SliceStart; slice < rows.SliceEnd; slice++)
             {
-                for (var j = 0; j < g.WindowWidth; j += g.StrideX)
+                var number = TSimd.Create(FirstPlace(g, rows, slice));
+                var row = source + (rows.RowOf(g, slice, rows.RowStart) * g.InWidth + column);
+                for (var i = rows.RowStart; i < rows.RowEnd; i++, row += g.InWidth)
                 {
-                    if (g.StrideX == 1)
+                    for (var j = 0; j < g.WindowWidth; j += g.StrideX)
                     {
-                        Take(TSimd.Load(row + j), number, ref best, ref place);
-                        number = TSimd.Add(number, one);
-                        continue;
-                    }
+                        if (g.StrideX == 1)
+                        {
+                            Take(TSimd.Load(row + j), number, ref best, ref place);
+                            number = TSimd.Add(number, one);
+                            continue;
+                        }
 
-                    var even = EveryOther(row + j, out var odd);
-                    Take(even, number, ref best, ref place);
-                    number = TSimd.Add(number, one);
-                    if (j + 1 < g.WindowWidth)
-                    {
-                        Take(odd, number, ref best, ref place);
+                        var even = EveryOther(row + j, out var odd);
+                        Take(even, number, ref best, ref place);
                         number = TSimd.Add(number, one);
+                        if (j + 1 < g.WindowWidth)
+                        {
+                            Take(odd, number, ref best, ref place);
+                            number = TSimd.Add(number, one);
+                        }
                     }
                 }
             }
@@ -58,6 +61,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             TSimd.StoreBytes(place, indices + at);
         }
     }
+
+    /// <summary>The number of the first place of a window in a slice that lies in the input.</summary>
+    private static T FirstPlace(PoolGeometry g, WindowRows rows, int slice) =>
+        T.CreateTruncating((slice * g.WindowHeight + rows.RowStart) * g.WindowWidth);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TVector EveryOther(T* source, out TVector odd)
@@ -70,13 +77,13 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// the windows that it may have won at a fixed distance, whether there are such windows or not.</summary>
     private readonly struct WindowLanes
     {
-        private readonly MaxPool2dGeometry _g;
+        private readonly PoolGeometry _g;
         private readonly T* _gradients;
         private readonly T* _places;
         private readonly int _step;
         private readonly int _margin;
 
-        public WindowLanes(MaxPool2dGeometry g, ScratchMemory memory)
+        public WindowLanes(PoolGeometry g, ScratchMemory memory)
         {
             _g = g;
             // The first column looks at windows up to (window - 1 - padding) / stride to its left, the last one up to
@@ -84,7 +91,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             _margin = CeilDiv(g.WindowWidth, g.StrideX);
             var columns = CeilDiv(CeilDiv(g.InWidth, g.StrideX), TSimd.Count) * TSimd.Count;
             _step = _margin + Math.Max(g.OutWidth, columns) + CeilDiv(g.PaddingX + 1, g.StrideX) + TSimd.Count;
-            var elements = (long)_step * g.OutHeight;
+            var elements = (long)_step * g.OutDepth * g.OutHeight;
             _gradients = memory.Get<T>(2 * elements);
             _places = _gradients + elements;
             for (long i = 0; i < elements; i++)
@@ -94,17 +101,18 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         /// <summary>Writes the input's gradient of a plane: at every place the sum over the windows that it won.</summary>
         public void Spread(byte* places, T* gradients, T* destination)
         {
-            for (var y = 0; y < _g.OutHeight; y++)
-                CopyRow(places + (long)y * _g.OutWidth, gradients + (long)y * _g.OutWidth, y);
-            var wholeRows = WholeRows(_g.InHeight, _g.InWidth, _g.StrideX * TSimd.Count);
+            for (var row = 0; row < _g.OutDepth * _g.OutHeight; row++)
+                CopyRow(places + (long)row * _g.OutWidth, gradients + (long)row * _g.OutWidth, row);
+            var rows = _g.InDepth * _g.InHeight;
+            var wholeRows = WholeRows(rows, _g.InWidth, _g.StrideX * TSimd.Count);
             Spread<WholeStores>(destination, 0, wholeRows);
-            Spread<EndingStores>(destination, wholeRows, _g.InHeight);
+            Spread<EndingStores>(destination, wholeRows, rows);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void CopyRow(byte* places, T* gradients, int y)
+        private void CopyRow(byte* places, T* gradients, int row)
         {
-            var first = (long)y * _step + _margin;
+            var first = (long)row * _step + _margin;
             for (var x = 0; x < _g.OutWidth; x += TSimd.Count)
             {
                 // Behind the last window there is none.
@@ -120,9 +128,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             where TStores : struct, IRowStores
         {
             int width = _g.InWidth, stride = _g.StrideX;
-            var planeEnd = plane + (long)_g.InHeight * width;
+            var planeEnd = plane + (long)_g.InDepth * _g.InHeight * width;
             // At most 256: places are bytes.
-            var taps = stackalloc Tap[_g.WindowHeight * _g.WindowWidth];
+            var taps = stackalloc Tap[_g.WindowDepth * _g.WindowHeight * _g.WindowWidth];
             for (var row = firstRow; row < endRow; row++)
             {
                 var destination = plane + (long)row * width;
@@ -165,20 +173,27 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         /// <returns>Their number.</returns>
         private int TapsOf(int row, int parity, Tap* taps)
         {
+            var (inSlice, inRow) = Math.DivRem(row, _g.InHeight);
             var count = 0;
-            for (var i = _g.WindowHeight - 1; i >= 0; i--)
+            for (var d = _g.WindowDepth - 1; d >= 0; d--)
             {
-                var (y, off) = Math.DivRem(row + _g.PaddingY - i, _g.StrideY);
-                if (off != 0 || y < 0 || y >= _g.OutHeight)
+                var (z, offZ) = Math.DivRem(inSlice + _g.PaddingZ - d, _g.StrideZ);
+                if (offZ != 0 || z < 0 || z >= _g.OutDepth)
                     continue;
-                for (var j = _g.WindowWidth - 1; j >= 0; j--)
+                for (var i = _g.WindowHeight - 1; i >= 0; i--)
                 {
-                    // At place j of window x + (parity + padding - j) / stride.
-                    if ((parity + _g.PaddingX - j) % _g.StrideX != 0)
+                    var (y, offY) = Math.DivRem(inRow + _g.PaddingY - i, _g.StrideY);
+                    if (offY != 0 || y < 0 || y >= _g.OutHeight)
                         continue;
-                    taps[count++] = new Tap(
-                        y * _step + _margin + (parity + _g.PaddingX - j) / _g.StrideX,
-                        T.CreateTruncating(i * _g.WindowWidth + j));
+                    for (var j = _g.WindowWidth - 1; j >= 0; j--)
+                    {
+                        // At place j of window x + (parity + padding - j) / stride.
+                        if ((parity + _g.PaddingX - j) % _g.StrideX != 0)
+                            continue;
+                        taps[count++] = new Tap(
+                            (z * _g.OutHeight + y) * (nint)_step + _margin + (parity + _g.PaddingX - j) / _g.StrideX,
+                            T.CreateTruncating((d * _g.WindowHeight + i) * _g.WindowWidth + j));
+                    }
                 }
             }
 

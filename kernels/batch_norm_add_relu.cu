@@ -1,0 +1,150 @@
+#include "batch_norm.cuh"
+#include "elements.cuh"
+
+// Batch normalization, the addition of a shortcut and the rectifier in one sweep. Each value goes through the same roundings
+// as in the chain of kernels that this stands for, so outputs are the same bit for bit.
+// Backward needs to know what the rectifier let through. Without a shortcut x tells it, which has to be read anyhow; with one
+// the output does, and the gradient that was let through is stored, being the shortcut's: what follows reads it alone.
+// Reals moved per element, where the chain of kernels moves the number in brackets:
+//   normalization, rectifier               forward 3 (5), backward 5 (8)
+//   normalization, addition, rectifier     forward 4 (8), backward 7 (8)
+// ptx-constants: PACK=1
+// ptx-constants: PACK=2
+
+// batch_norm_add_relu_forward: blockDim.x 128; blocks as for batch_norm_stats.
+// y = max(gamma * (x - mean) * inv_std + beta + addend, 0), channel by channel, where NaN stays NaN. gamma, beta and addend
+// may be null: 1, 0 and none. Nothing is cut off unless rectifies is set.
+extern "C" __global__ void __launch_bounds__(128) batch_norm_add_relu_forward(
+    BatchNormGeometry geometry, ChannelSlices slices, BatchNormStatistics statistics, const real* __restrict__ x,
+    const real* __restrict__ gamma, const real* __restrict__ beta, const real* __restrict__ addend, int rectifies,
+    real* __restrict__ y)
+{
+    Visits<PACK> visits = visits_of_thread<PACK>(geometry, slices, geometry.spatial);
+    const NormalizeConstants constants = normalize_constants(statistics, gamma, beta, visits.channel);
+    for (; visits.left > 0; visits.advance())
+    {
+        Elements elements = load(x + visits.offset());
+#pragma unroll
+        for (int i = 0; i < PACK; i++)
+            elements.values[i] = constants.normalize(elements.values[i]);
+        if (addend != nullptr)
+        {
+            const Elements added = load(addend + visits.offset());
+#pragma unroll
+            for (int i = 0; i < PACK; i++)
+                elements.values[i] += added.values[i];
+        }
+
+        if (rectifies)
+        {
+#pragma unroll
+            for (int i = 0; i < PACK; i++)
+                elements.values[i] = elements.values[i] <= 0 ? 0 : elements.values[i];
+        }
+
+        store(elements, y + visits.offset());
+    }
+}
+
+// batch_norm_add_relu_backward_reduce: blockDim.x 128; blocks as for batch_norm_stats.
+// Reads x, grad_y and what forward wrote, y. Writes grad_addend, the gradient that the rectifier lets through, and parts as
+// batch_norm_backward_reduce does, of that gradient.
+extern "C" __global__ void __launch_bounds__(128) batch_norm_add_relu_backward_reduce(
+    BatchNormGeometry geometry, ChannelSlices slices, BatchNormStatistics statistics, const real* __restrict__ x,
+    const real* __restrict__ y, const real* __restrict__ grad_y, real* __restrict__ grad_addend,
+    GradientSums* __restrict__ parts)
+{
+    Visits<PACK> visits = visits_of_thread<PACK>(geometry, slices, geometry.spatial);
+    const double mean = statistics.mean_of(visits.channel);
+    const real high = (real)mean;
+    GradientSum sum;
+    for (; visits.left > 0; visits.advance())
+    {
+        const Elements values = load(x + visits.offset()), outputs = load(y + visits.offset());
+        Elements gradients = load(grad_y + visits.offset());
+#pragma unroll
+        for (int i = 0; i < PACK; i++)
+        {
+            gradients.values[i] = outputs.values[i] <= 0 ? 0 : gradients.values[i];
+            sum.add(gradients.values[i], values.values[i] - high);
+        }
+
+        store(gradients, grad_addend + visits.offset());
+    }
+
+    const GradientSums sums = merge_in_block(sum.finish(mean - high), visits.stride);
+    if (threadIdx.x < visits.stride && visits.part >= 0)
+        parts[visits.part] = sums;
+}
+
+// batch_norm_relu_backward_reduce: blockDim.x 128; blocks as for batch_norm_stats.
+// Reads x and grad_y. Writes parts as batch_norm_backward_reduce does, of the gradient that the rectifier lets through.
+extern "C" __global__ void __launch_bounds__(128) batch_norm_relu_backward_reduce(
+    BatchNormGeometry geometry, ChannelSlices slices, BatchNormStatistics statistics, const real* __restrict__ x,
+    const real* __restrict__ gamma, const real* __restrict__ beta, const real* __restrict__ grad_y,
+    GradientSums* __restrict__ parts)
+{
+    Visits<PACK> visits = visits_of_thread<PACK>(geometry, slices, geometry.spatial);
+    const double mean = statistics.mean_of(visits.channel);
+    const NormalizeConstants constants = normalize_constants(statistics, gamma, beta, visits.channel);
+    GradientSum sum;
+    for (; visits.left > 0; visits.advance())
+    {
+        const Elements values = load(x + visits.offset()), gradients = load(grad_y + visits.offset());
+#pragma unroll
+        for (int i = 0; i < PACK; i++)
+            sum.add(constants.rectified_gradient(values.values[i], gradients.values[i]), values.values[i] - constants.mean);
+    }
+
+    const GradientSums sums = merge_in_block(sum.finish(mean - constants.mean), visits.stride);
+    if (threadIdx.x < visits.stride && visits.part >= 0)
+        parts[visits.part] = sums;
+}
+
+// batch_norm_relu_backward_input: blockDim.x 128; blocks as for batch_norm_stats.
+// Writes grad_x as batch_norm_backward_input does, from the gradient that the rectifier lets through.
+extern "C" __global__ void __launch_bounds__(128) batch_norm_relu_backward_input(
+    BatchNormGeometry geometry, ChannelSlices slices, BatchNormStatistics statistics, const real* __restrict__ x,
+    const real* __restrict__ gamma, const real* __restrict__ beta, const real* __restrict__ grad_y,
+    const GradientSums* __restrict__ sums_of_channels, real* __restrict__ grad_x)
+{
+    Visits<PACK> visits = visits_of_thread<PACK>(geometry, slices, geometry.spatial);
+    const NormalizeConstants forward = normalize_constants(statistics, gamma, beta, visits.channel);
+    const InputGradientConstants constants = input_gradient_constants(
+        statistics, gamma, sums_of_channels[visits.channel], (double)geometry.batch * geometry.spatial,
+        visits.channel);
+    for (; visits.left > 0; visits.advance())
+    {
+        const Elements values = load(x + visits.offset());
+        Elements gradients = load(grad_y + visits.offset());
+#pragma unroll
+        for (int i = 0; i < PACK; i++)
+        {
+            const real gradient = forward.rectified_gradient(values.values[i], gradients.values[i]);
+            gradients.values[i] = constants.input_gradient(values.values[i], gradient);
+        }
+
+        store(gradients, grad_x + visits.offset());
+    }
+}
+
+// batch_norm_relu_frozen_backward_input: blockDim.x 128; blocks as for batch_norm_stats.
+// grad_x = gamma * inv_std * the gradient that the rectifier lets through: given statistics pass no gradient on.
+extern "C" __global__ void __launch_bounds__(128) batch_norm_relu_frozen_backward_input(
+    BatchNormGeometry geometry, ChannelSlices slices, BatchNormStatistics statistics, const real* __restrict__ x,
+    const real* __restrict__ gamma, const real* __restrict__ beta, const real* __restrict__ grad_y,
+    real* __restrict__ grad_x)
+{
+    Visits<PACK> visits = visits_of_thread<PACK>(geometry, slices, geometry.spatial);
+    const NormalizeConstants constants = normalize_constants(statistics, gamma, beta, visits.channel);
+    for (; visits.left > 0; visits.advance())
+    {
+        const Elements values = load(x + visits.offset());
+        Elements gradients = load(grad_y + visits.offset());
+#pragma unroll
+        for (int i = 0; i < PACK; i++)
+            gradients.values[i] =
+                constants.rectified_gradient(values.values[i], gradients.values[i]) * constants.scale;
+        store(gradients, grad_x + visits.offset());
+    }
+}

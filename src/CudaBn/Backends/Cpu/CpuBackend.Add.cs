@@ -1,0 +1,41 @@
+using System.Runtime.CompilerServices;
+using CudaBn.Backends.OpArgs;
+
+namespace CudaBn.Backends.Cpu;
+
+public sealed partial class CpuBackend
+{
+    /// <inheritdoc/>
+    public override void Add(in AddArgs args)
+    {
+        lock (_gate)
+            For(args.Sum.DType).Add(in args);
+    }
+}
+
+internal abstract partial class CpuOperators
+{
+    public abstract void Add(in AddArgs args);
+}
+
+internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
+{
+    public override void Add(in AddArgs args)
+    {
+        var job = new AddJob(Data(args.Left), Data(args.Right), Data(args.Sum), args.Sum.ElementCount);
+        _pool.Run(ref job, ElementChunks(args.Sum.ElementCount));
+    }
+
+    private readonly struct AddJob(T* left, T* right, T* sum, long elements) : IChunkJob
+    {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run(int chunk, int worker)
+        {
+            var (i, end) = ElementRange(chunk, elements);
+            for (; i + TSimd.Count <= end; i += TSimd.Count)
+                TSimd.Store(TSimd.Add(TSimd.Load(left + i), TSimd.Load(right + i)), sum + i);
+            for (; i < end; i++)
+                sum[i] = left[i] + right[i];
+        }
+    }
+}

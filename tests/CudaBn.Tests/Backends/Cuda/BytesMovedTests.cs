@@ -1,0 +1,112 @@
+using CudaBn.Backends.Cuda;
+using CudaBn.Tests.Support;
+using NUnit.Framework;
+
+namespace CudaBn.Tests.Backends.Cuda;
+
+/// <summary>How much memory kernels move, in elements per element of the input: what decides the speed of operators that
+/// compute next to nothing. The software device counts each sector of 32 bytes once per kernel.</summary>
+[NonParallelizable]
+public class BytesMovedTests
+{
+    private static readonly Shape InputShape = [8, 16, 32, 32];
+
+    private Device? _device;
+
+    [OneTimeSetUp]
+    public void OpenCountingDevice()
+    {
+        SoftCudaControl.Require();
+        // Kernels compiled from now on tell of every access; those that were compiled before are refused, and compiled anew.
+        SoftCudaControl.Set("QUIET", "1");
+        SoftCudaControl.Set("CHECK", "1");
+        _device = new CudaBackend().Device;
+    }
+
+    [OneTimeTearDown]
+    public void CloseCountingDevice()
+    {
+        if (_device is null)
+            return;
+        _device.Backend.Dispose();
+        SoftCudaControl.Set("CHECK", "0");
+        SoftCudaControl.Set("QUIET", "0");
+        SoftCudaControl.TakeReport();
+    }
+
+    [TestCase(true, 3, 5)]
+    [TestCase(false, 5, 8)]
+    public void BatchNormReLU(bool fuses, double forward, double backward) =>
+        AssertMoves(Create(fuses, new BatchNorm(16), new ReLU()), forward, backward);
+
+    // The shortcut's own normalization, 3 and 5, and the sum of the gradients of both branches, 3, come on top.
+    [TestCase(true, 4 + 3, 7 + 5 + 3)]
+    [TestCase(false, 8 + 3, 8 + 5 + 3)]
+    public void BatchNormAddReLU(bool fuses, double forward, double backward) =>
+        AssertMoves(Create(fuses, new Residual(new BatchNorm(16), new BatchNorm(16)), new ReLU()), forward, backward);
+
+    [TestCase(true, 4 + 3, 5 + 5 + 3)]
+    [TestCase(false, 6 + 3, 5 + 5 + 3)]
+    public void BatchNormAdd(bool fuses, double forward, double backward) =>
+        AssertMoves(Create(fuses, new Residual(new BatchNorm(16), new BatchNorm(16))), forward, backward);
+
+    // A byte for the place in every window is 1/16 of an element of the input.
+    [Test]
+    public void BatchNormReLUMaxPool_LayerByLayer() => AssertMoves(
+        Create(fuses: false, new BatchNorm(16), new ReLU(), new MaxPool2d(2)), 5 + 1.3125, 8 + 1.3125);
+
+    [Test]
+    public void BatchNormReLUMaxPool_MovesLessThanHalfOfWhatTheLayersMove()
+    {
+        var (forward, backward) = Moves(Create(true, new BatchNorm(16), new ReLU(), new MaxPool2d(2)));
+        var (layersForward, layersBackward) = Moves(Create(false, new BatchNorm(16), new ReLU(), new MaxPool2d(2)));
+
+        // Backward reads the winners alone in its first sweep: few sectors of the input have none.
+        Assert.That(forward, Is.EqualTo(2.3125).Within(0.05));
+        Assert.That(backward, Is.InRange(2.3125 + 0.5625, 2.3125 + 1.3125 + 0.05));
+        Assert.That(forward + backward, Is.LessThan((layersForward + layersBackward) / 2));
+    }
+
+    private static Sequential Create(bool fuses, params ReadOnlySpan<Layer> layers) => new(layers) { FusesLayers = fuses };
+
+    private void AssertMoves(Sequential network, double forward, double backward)
+    {
+        var moved = Moves(network);
+
+        Assert.Multiple(() =>
+        {
+            // Constants and sums of channels are few.
+            Assert.That(moved.Forward, Is.EqualTo(forward).Within(0.05), "forward");
+            Assert.That(moved.Backward, Is.EqualTo(backward).Within(0.05), "backward");
+        });
+    }
+
+    private (double Forward, double Backward) Moves(Sequential network)
+    {
+        using (network)
+        {
+            network.Initialize(_device!);
+            using var x = Normal(InputShape, stream: 1);
+            using var gradOutput = Normal(network.Forward(x).Shape, stream: 2);
+            return (Count(() => network.Forward(x)), Count(() => network.Backward(gradOutput)));
+        }
+    }
+
+    private double Count(Action work)
+    {
+        _device!.Backend.Synchronize();
+        var before = Total();
+        work();
+        _device.Backend.Synchronize();
+        return (Total() - before) / (double)(sizeof(float) * InputShape.ElementCount);
+
+        static long Total() => SoftCudaControl.Count("bytes_read") + SoftCudaControl.Count("bytes_written");
+    }
+
+    private Tensor Normal(Shape shape, uint stream)
+    {
+        var tensor = new Tensor(shape, DType.Float32, _device!);
+        Initializer.Normal().Fill(tensor, new Fan(1, 1), seed: 5, stream);
+        return tensor;
+    }
+}
