@@ -14,21 +14,48 @@ internal static class DataAtHand
         search.Searched is [{ Origin: "given" or "CUDABN_DATA" }];
 
     /// <summary>Loads the images, after announcing them.</summary>
+    /// <param name="settings">Which.</param>
+    /// <param name="model">The network they are for.</param>
+    /// <param name="cancellation">Ends a download or the decoding of files.</param>
+    /// <exception cref="UsageException">The network does not take such images.</exception>
     /// <exception cref="IOException">Files are missing or unreadable, or a download broke off.</exception>
     /// <exception cref="InvalidDataException">A file is broken.</exception>
-    public static ImageDataSplits Open(string? path, int? limit, CancellationToken cancellation)
+    public static ImageDataSplits Open(DataSettings settings, ModelChoice model, CancellationToken cancellation)
     {
-        if (path is not null && string.IsNullOrWhiteSpace(path))
-            throw new UsageException("--data: expected a folder, got a blank.");
-
-        var data = Load(FashionMnist.Find(path), path, cancellation);
-        return limit is { } count
+        var data = settings.Set switch
+        {
+            DataSetChoice.FashionMnist => OpenFashionMnist(settings.Folder, model, cancellation),
+            DataSetChoice.Cifar10 => OpenCifar10(settings.Folder, model),
+            DataSetChoice.Folder => OpenFolder(settings, model, cancellation),
+            _ => throw new ArgumentOutOfRangeException(nameof(settings), settings.Set, "There is no such data set."),
+        };
+        return settings.Limit is { } count
             ? data with { Train = data.Train.Take(count), Test = data.Test.Take(count) }
             : data;
     }
 
-    private static ImageDataSplits Load(FashionMnistSearch search, string? path, CancellationToken cancellation)
+    private static ImageDataSplits OpenCifar10(string? path, ModelChoice model)
     {
+        model.RequireFit(new ImageShape(3, 32, 32, Cifar10.ClassNames.Count));
+        var data = Cifar10.Load(path);
+        Terminal.WriteField("data", $"{data.Name}, {data.Source}");
+        return data;
+    }
+
+    private static ImageDataSplits OpenFolder(DataSettings settings, ModelChoice model, CancellationToken cancellation)
+    {
+        var folder = ImageFolder.Open(settings.Folder!, settings.ImageSize, settings.Color, settings.Limit);
+        model.RequireFit(folder.Shape);
+        var others = folder.OtherFiles > 0 ? Text.Of($"; files of other kinds passed over: {folder.OtherFiles}") : "";
+        Terminal.WriteField("data", $"{folder.Name}, {settings.Folder}{others}");
+        Terminal.WriteField("decoding", Text.Of($"{folder.Shape}, {folder.ByteCount / 1e6:N1} MB"));
+        return folder.Load(cancellation);
+    }
+
+    private static ImageDataSplits OpenFashionMnist(string? path, ModelChoice model, CancellationToken cancellation)
+    {
+        model.RequireFit(new ImageShape(1, 28, 28, FashionMnist.ClassNames.Count));
+        var search = FashionMnist.Find(path);
         if (search.Folder is { } folder)
             Terminal.WriteField("data", $"{FashionMnist.Name}, {folder}");
         else if (search.MayDownload)

@@ -10,7 +10,11 @@ internal static class DoctorCommand
 {
     public static Command Create()
     {
-        var data = Options.Data();
+        var data = new Option<string?>("--data")
+        {
+            Description = "Folder with the four IDX files of Fashion-MNIST, plain or .gz; no other place is searched",
+            HelpName = "FOLDER",
+        };
         var command = new Command("doctor", "Shows device, vector instructions, data and versions. Needs no GPU.")
         {
             data,
@@ -45,7 +49,7 @@ internal static class DoctorCommand
                 : search.IsSettled()
                     ? "'cudabn train' would fail: no other place is searched"
                     : $"'cudabn train' would use {DrawnGarments.Name} (built in): CUDABN_OFFLINE forbids a download");
-        Terminal.WriteField("cache", FashionMnistFolders.OfThisMachine().Cache ?? "none: this user has no home folder");
+        Terminal.WriteField("cache", DataFolders.OfThisMachine(FashionMnist.FolderName).Cache ?? "none: this user has no home folder");
     }
 
     private static string Vectors() =>

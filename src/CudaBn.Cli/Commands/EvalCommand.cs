@@ -9,44 +9,48 @@ internal static class EvalCommand
     {
         var weights = new Argument<string>("RUN_OR_FILE")
         {
-            Description = "The folder of a run, or a .safetensors file with the weights of the seed network",
+            Description = "The folder of a run, or a .safetensors file with weights",
         };
         var device = Options.Device();
         var threads = Options.Threads();
-        var data = Options.Data();
-        var limit = Options.Limit();
+        var model = Options.Choice<ModelChoice>("--model", "The network, where no run says it", null);
+        var data = new DataOptions(haveDefaults: false);
         var batchSize = Options.BatchSize();
         var command = new Command("eval", "Prints loss and accuracy of saved weights, over all classes and by class.")
         {
-            weights, batchSize, device, threads, data, limit,
+            weights, batchSize, device, threads, model,
         };
-        command.SetAction(parsed => Evaluate(
-            parsed.GetValue(weights)!,
-            parsed.GetValue(batchSize),
-            parsed.GetValue(device)!,
-            parsed.GetValue(threads),
-            parsed.GetValue(data),
-            parsed.GetValue(limit)));
+        data.AddTo(command);
+        command.SetAction(parsed =>
+        {
+            var path = WeightsAt(parsed.GetValue(weights)!);
+            var record = RunRecord.Beside(path);
+            return Evaluate(
+                path,
+                Choices.Of<ModelChoice>(parsed.GetValue(model)) ?? record?.ModelChoice ?? ModelChoice.Notebook,
+                data.Read(parsed, record?.DataSettings),
+                record?.Normalization,
+                parsed.GetValue(batchSize),
+                ChosenDevice.Open(parsed.GetValue(device)!, parsed.GetValue(threads)));
+        });
         return command;
     }
 
     private static int Evaluate(
-        string runOrFile, int batchSize, string deviceName, int? threads, string? folder, int? limit)
+        string path, ModelChoice choice, DataSettings images, Normalization? normalization, int batchSize,
+        ChosenDevice chosen)
     {
         using var interruption = new Interruption();
-        var path = WeightsAt(runOrFile);
-        var chosen = ChosenDevice.Open(deviceName, threads);
-        using var model = SeedNetwork.Create();
+        var data = DataAtHand.Open(images, choice, interruption.Token);
+        using var model = choice.Create(ImageShape.Of(data.Test));
         model.Initialize(chosen.Device);
         var metadata = ModelWeights.Load(model, path);
-
-        var data = DataAtHand.Open(folder, limit, interruption.Token);
         Terminal.WriteField("device", $"{chosen.Device.Description}; {chosen.Reason}");
         Terminal.WriteField("weights", path);
         if (metadata.TryGetValue("dataset", out var trainedOn) && trainedOn != data.Label())
             Terminal.WriteField("note", $"these weights were trained on {trainedOn}");
 
-        using var loader = new DataLoader(data.Test, batchSize, chosen.Device);
+        using var loader = new DataLoader(data.Test, batchSize, chosen.Device, normalization: normalization);
         var predictions = Predictions.Of(model, loader, interruption.Token);
         var (loss, accuracy) = predictions.Evaluation;
         Console.WriteLine(Text.Of(
@@ -74,7 +78,8 @@ internal static class EvalCommand
     {
         var truth = images.Labels.ToArray();
         Console.WriteLine();
-        Console.WriteLine($"{"class",-12} {"images",7} {"right",7} {"accuracy",9}  most often taken for");
+        var width = Math.Max(12, images.ClassNames.Max(name => name.Length));
+        Console.WriteLine($"{"class".PadRight(width)} {"images",7} {"right",7} {"accuracy",9}  most often taken for");
         for (var label = 0; label < images.ClassNames.Count; label++)
         {
             var answers = predicted.Where((_, i) => truth[i] == label).ToArray();
@@ -84,7 +89,7 @@ internal static class EvalCommand
             var accuracy = answers.Length == 0 ? "-" : Text.Of($"{(double)right / answers.Length:F4}");
             var taken = wrong is null ? "-" : Text.Of($"{images.ClassNames[wrong.Key]} ({wrong.Count()})");
             Console.WriteLine(Text.Of(
-                $"{images.ClassNames[label],-12} {answers.Length,7} {right,7} {accuracy,9}  {taken}"));
+                $"{images.ClassNames[label].PadRight(width)} {answers.Length,7} {right,7} {accuracy,9}  {taken}"));
         }
     }
 }

@@ -21,9 +21,64 @@ internal static class Options
 
     public static Option<string?> Data() => new("--data")
     {
-        Description = "Folder with the four IDX files of Fashion-MNIST, plain or .gz; no other place is searched",
+        Description = "Folder of the data set; no other place is searched",
         HelpName = "FOLDER",
     };
+
+    /// <summary>An option that takes one of some words.</summary>
+    /// <param name="name">The option.</param>
+    /// <param name="description">What it is for.</param>
+    /// <param name="initial">Its value where it is not given; null for none.</param>
+    /// <param name="words">The words.</param>
+    public static Option<string?> Choice(string name, string description, string? initial, params string[] words)
+    {
+        var option = new Option<string?>(name) { Description = description, HelpName = string.Join('|', words) };
+        if (initial is not null)
+            option.DefaultValueFactory = _ => initial;
+        option.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<string?>() is { } value && !words.Contains(value))
+                result.AddError($"{name} {value}: expected {Choices.List(words)}.");
+        });
+        return option;
+    }
+
+    /// <summary>An option that takes a word for a member of an enumeration.</summary>
+    public static Option<string?> Choice<T>(string name, string description, T? initial)
+        where T : struct, Enum =>
+        Choice(name, description, initial is { } value ? Choices.Word(value) : null, [.. Choices.Words<T>()]);
+
+    public static Option<Size2d?> ImageSize() => new("--image-size")
+    {
+        Description = "Size that images of a folder are scaled to cover, and cropped to at their middle "
+            + "[default: as they are, all of one size]",
+        CustomParser = result =>
+        {
+            var text = result.Tokens[^1].Value;
+            if (ParseSize(text) is { } size)
+                return size;
+            result.AddError($"--image-size {text}: expected HEIGHTxWIDTH or one number for both, each from 1 to 4096.");
+            return null;
+        },
+        HelpName = "N|HxW",
+    };
+
+    /// <summary>A size of images as it is typed; null where it is none.</summary>
+    public static Size2d? ParseSize(string? text)
+    {
+        const int greatest = 4096;
+        var sides = text?.Split('x') ?? [];
+        var sizes = sides.Select(side =>
+            int.TryParse(side, NumberStyles.None, CultureInfo.InvariantCulture, out var size) && size is >= 1 and <= greatest
+                ? size
+                : 0).ToArray();
+        return sizes switch
+        {
+            [> 0 and var both] => both,
+            [> 0 and var height, > 0 and var width] => (height, width),
+            _ => null,
+        };
+    }
 
     public static Option<int?> Limit() => WholeOrNone(
         "--limit", "Use only the first N training and the first N test images", int.MaxValue);

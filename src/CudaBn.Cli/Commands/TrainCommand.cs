@@ -11,15 +11,26 @@ internal static class TrainCommand
         var batchSize = Options.BatchSize();
         var learningRate = Options.LearningRate();
         var seed = Options.Seed();
-        var init = Choice("--init", "First weights: notebook (normal, deviation 0.01) or default (each layer's own)",
-            "notebook", "default");
-        var lastBatch = Choice("--last-batch",
+        var model = Options.Choice<ModelChoice>(
+            "--model", "Which network: that of the notebook (two convolutions with batch normalization, two dense layers)",
+            ModelChoice.Notebook);
+        var init = Options.Choice(
+            "--init", "First weights: notebook (normal, deviation 0.01) or default (each layer's own)",
+            "notebook", "notebook", "default");
+        var lastBatch = Options.Choice("--last-batch",
             "What becomes of an epoch's last images when they fill no batch: drop them, for the next epoch brings them in "
-            + "another order, or keep them as a short batch, whose step is the noisiest of all", "drop", "keep");
+            + "another order, or keep them as a short batch, whose step is the noisiest of all", "drop", "drop", "keep");
+        var augment = new Option<bool>("--augment")
+        {
+            Description = "Crop every training image at random out of itself, padded by an eighth, and mirror every other one",
+        };
+        var normalize = new Option<bool>("--normalize")
+        {
+            Description = "Give every channel of the training images mean 0 and deviation 1, and change the test images alike",
+        };
         var device = Options.Device();
         var threads = Options.Threads();
-        var data = Options.Data();
-        var limit = Options.Limit();
+        var data = new DataOptions(haveDefaults: true);
         var output = new Option<string?>("--out")
         {
             Description = "Folder for what is written; -2 is added where it holds a run [default: runs/TIME]",
@@ -32,42 +43,27 @@ internal static class TrainCommand
 
         var command = new Command(
             "train",
-            "Trains the seed network (two convolutions with batch normalization, two dense layers) on Fashion-MNIST.")
+            "Trains a network on Fashion-MNIST, CIFAR-10 or a folder of images.")
         {
-            epochs, batchSize, learningRate, seed, init, device, threads, data, limit, lastBatch,
+            model, epochs, batchSize, learningRate, seed, init, device, threads, lastBatch, augment, normalize,
             output, notebookBug,
         };
+        data.AddTo(command);
         command.SetAction(parsed => new TrainingRun(new TrainSettings(
+            Choices.Of<ModelChoice>(parsed.GetValue(model))!.Value,
+            data.Read(parsed),
             parsed.GetValue(epochs),
             parsed.GetValue(batchSize),
             parsed.GetValue(learningRate),
             parsed.GetValue(seed),
             NotebookInitialization: parsed.GetValue(init) == "notebook",
             DropLastBatch: parsed.GetValue(lastBatch) == "drop",
+            Augments: parsed.GetValue(augment),
+            Normalizes: parsed.GetValue(normalize),
             parsed.GetValue(device)!,
             parsed.GetValue(threads),
-            parsed.GetValue(data),
-            parsed.GetValue(limit),
             parsed.GetValue(output),
             parsed.GetValue(notebookBug))).Execute());
         return command;
-    }
-
-    /// <summary>An option that takes one of two words, the first of them by default.</summary>
-    private static Option<string> Choice(string name, string description, string first, string second)
-    {
-        var option = new Option<string>(name)
-        {
-            Description = description,
-            DefaultValueFactory = _ => first,
-            HelpName = $"{first}|{second}",
-        };
-        option.Validators.Add(result =>
-        {
-            var value = result.GetValueOrDefault<string>();
-            if (value != first && value != second)
-                result.AddError($"{name} {value}: expected {first} or {second}.");
-        });
-        return option;
     }
 }

@@ -21,10 +21,27 @@ internal static class CanvasText
     }
 
     /// <summary>How wide a text is.</summary>
-    public static float Width(string text, float size)
+    public static float Width(string text, float size, bool isBold = false)
     {
-        using var font = Font(size, isBold: false);
+        using var font = Font(size, isBold);
         return font.MeasureText(text);
+    }
+
+    /// <summary>A text, cut off with an ellipsis where it is wider than there is room.</summary>
+    public static string Shortened(string text, float room, float size, bool isBold = false)
+    {
+        if (Width(text, size, isBold) <= room)
+            return text;
+
+        var letters = text.EnumerateRunes().ToList();
+        var shortened = text;
+        while (letters.Count > 0 && Width(shortened, size, isBold) > room)
+        {
+            letters.RemoveAt(letters.Count - 1);
+            shortened = string.Concat(letters) + "…";
+        }
+
+        return shortened;
     }
 
     private static SKFont Font(float size, bool isBold) =>

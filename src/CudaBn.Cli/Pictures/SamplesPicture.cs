@@ -15,10 +15,10 @@ internal static class SamplesPicture
     private const int Margin = 24;
     private const int HeadHeight = 76;
 
-    public static void Write(string path, ImageDataSplits data, Layer model)
+    public static void Write(string path, ImageDataSplits data, Layer model, Normalization? normalization = null)
     {
         var images = data.Test.Take(Columns * Rows);
-        using var loader = new DataLoader(images, images.Count, model.Device);
+        using var loader = new DataLoader(images, images.Count, model.Device, normalization: normalization);
         var predicted = Predictions.Of(model, loader).Labels;
         AtomicFile.Write(path, stream =>
         {
@@ -37,11 +37,13 @@ internal static class SamplesPicture
         var canvas = surface.Canvas;
         canvas.Clear(SKColors.White);
         DrawHead(canvas, dataset, images, predicted);
+        // Grey images that are mostly black are printed as ink on paper: 0 is white.
+        var isInk = images.Channels == 1 && images.ChannelMeans()[0] < 0.4;
         for (var i = 0; i < images.Count; i++)
         {
             canvas.Save();
             canvas.Translate(Margin + (i % Columns * CellWidth), HeadHeight + (i / Columns * CellHeight));
-            DrawCell(canvas, images, i, predicted[i]);
+            DrawCell(canvas, images, i, predicted[i], isInk);
             canvas.Restore();
         }
 
@@ -53,39 +55,56 @@ internal static class SamplesPicture
         var labels = images.Labels.ToArray();
         var right = predicted.Where((label, i) => label == labels[i]).Count();
         canvas.DrawText(
-            $"The first {images.Count} test images of {dataset}", Margin + 16, 36, 20, Palette.Ink, isBold: true);
+            CanvasText.Shortened(
+                $"The first {images.Count} test images of {dataset}", Columns * CellWidth, 20, isBold: true),
+            Margin + 16, 36, 20, Palette.Ink, isBold: true);
         canvas.DrawText(
             $"{right} named rightly, {images.Count - right} wrongly, in red with the true class in grey below",
             Margin + 16, 60, 14, Palette.Faint);
     }
 
-    private static void DrawCell(SKCanvas canvas, ImageDataset images, int index, int predicted)
+    private static void DrawCell(SKCanvas canvas, ImageDataset images, int index, int predicted, bool isInk)
     {
         const float center = CellWidth / 2f;
         const float left = (CellWidth - ImageSize) / 2f;
         var truth = images.Labels.Span[index];
         var isRight = predicted == truth;
         var frame = SKRect.Create(left, 0, ImageSize, ImageSize);
-        DrawImage(canvas, images, index, frame);
+        DrawImage(canvas, images, index, frame, isInk);
         DrawFrame(canvas, frame, isRight);
         canvas.DrawText(
-            images.ClassNames[predicted], center, ImageSize + 20, 14, isRight ? Palette.Ink : Palette.Red,
+            CanvasText.Shortened(images.ClassNames[predicted], CellWidth - 8, 14, isBold: !isRight), center, ImageSize + 20, 14, isRight ? Palette.Ink : Palette.Red,
             isBold: !isRight, SKTextAlign.Center);
         if (!isRight)
             canvas.DrawText(
-                $"is: {images.ClassNames[truth]}", center, ImageSize + 37, 12.5f, Palette.Faint, isBold: false,
+                CanvasText.Shortened($"is: {images.ClassNames[truth]}", CellWidth - 8, 12.5f), center, ImageSize + 37, 12.5f, Palette.Faint, isBold: false,
                 SKTextAlign.Center);
     }
 
-    private static void DrawImage(SKCanvas canvas, ImageDataset images, int index, SKRect frame)
+    private static void DrawImage(SKCanvas canvas, ImageDataset images, int index, SKRect frame, bool isInk)
     {
-        // Printed as ink on paper: 0 is white.
-        var pixels = images.Image(index)[..(images.Height * images.Width)].ToArray();
-        for (var i = 0; i < pixels.Length; i++)
-            pixels[i] = (byte)(255 - pixels[i]);
-        var info = new SKImageInfo(images.Width, images.Height, SKColorType.Gray8, SKAlphaType.Opaque);
-        using var image = SKImage.FromPixelCopy(info, pixels);
-        canvas.DrawImage(image, frame, new SKSamplingOptions(SKFilterMode.Nearest));
+        var pixels = images.Image(index);
+        var plane = images.Height * images.Width;
+        var isRgb = images.Channels == 3;
+        var colors = new byte[plane * 4];
+        for (var i = 0; i < plane; i++)
+        {
+            for (var channel = 0; channel < 3; channel++)
+            {
+                var level = pixels[(isRgb ? channel * plane : 0) + i];
+                colors[(4 * i) + channel] = isInk ? (byte)(255 - level) : level;
+            }
+
+            colors[(4 * i) + 3] = byte.MaxValue;
+        }
+
+        var info = new SKImageInfo(images.Width, images.Height, SKColorType.Rgba8888, SKAlphaType.Opaque);
+        using var image = SKImage.FromPixelCopy(info, colors);
+        // The longer side fills the frame.
+        var scale = frame.Width / Math.Max(images.Width, images.Height);
+        var place = SKRect.Create(images.Width * scale, images.Height * scale);
+        place.Offset(frame.MidX - place.MidX, frame.MidY - place.MidY);
+        canvas.DrawImage(image, place, new SKSamplingOptions(SKFilterMode.Nearest));
     }
 
     private static void DrawFrame(SKCanvas canvas, SKRect frame, bool isRight)

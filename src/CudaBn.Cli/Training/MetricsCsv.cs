@@ -25,7 +25,7 @@ internal sealed class MetricsCsv(string path, string dataset, bool withNotebookB
             text.Append(
                 CultureInfo.InvariantCulture,
                 $"{epoch.Epoch},{epoch.TrainLoss},{epoch.TrainAccuracy},{epoch.TestLoss},{epoch.TestAccuracy},");
-            text.Append(CultureInfo.InvariantCulture, $"{epoch.Seconds},{epoch.ImagesPerSecond},{dataset}");
+            text.Append(CultureInfo.InvariantCulture, $"{epoch.Seconds},{epoch.ImagesPerSecond},{Quoted(dataset)}");
             if (notebookBug is { } bug)
                 text.Append(CultureInfo.InvariantCulture, $",{bug.Loss},{bug.Accuracy}");
             text.Append('\n');
@@ -33,4 +33,8 @@ internal sealed class MetricsCsv(string path, string dataset, bool withNotebookB
 
         AtomicFile.Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(text.ToString())));
     }
+
+    // The name of a folder may hold what parts cells (RFC 4180).
+    private static string Quoted(string cell) =>
+        cell.AsSpan().ContainsAny(",\"\r\n") ? $"\"{cell.Replace("\"", "\"\"")}\"" : cell;
 }

@@ -24,6 +24,8 @@ internal sealed class RunFolder : IDisposable
 
     public string NotebookBug => Path.Combine(FolderPath, "notebook-bug.png");
 
+    public string Record => Path.Combine(FolderPath, RunRecord.FileName);
+
     public string Weights => Path.Combine(FolderPath, WeightsName);
 
     /// <summary>Claims a folder that holds no run yet: the one wanted, or it with -2, -3 and so on.</summary>
@@ -64,7 +66,8 @@ internal sealed class RunFolder : IDisposable
         {
             var folder = new RunFolder(path, [.. MissingFolders(path)]);
             Directory.CreateDirectory(path);
-            string[] others = [folder.Curves, folder.Samples, folder.NotebookBug, folder.Weights, folder.Metrics];
+            string[] others =
+                [folder.Curves, folder.Samples, folder.NotebookBug, folder.Weights, folder.Record, folder.Metrics];
             if (others.Any(Path.Exists))
                 return null;
 

@@ -2,15 +2,17 @@ namespace CudaBn.Cli;
 
 /// <summary>What <c>cudabn train</c> was asked for.</summary>
 internal sealed record TrainSettings(
+    ModelChoice Model,
+    DataSettings Data,
     int Epochs,
     int BatchSize,
     double LearningRate,
     ulong Seed,
     bool NotebookInitialization,
     bool DropLastBatch,
+    bool Augments,
+    bool Normalizes,
     string Device,
     int? Threads,
-    string? Data,
-    int? Limit,
     string? Out,
     bool NotebookBug);

@@ -14,23 +14,28 @@ internal sealed class TrainingRun(TrainSettings settings)
         using var interruption = new Interruption();
         var chosen = ChosenDevice.Open(settings.Device, settings.Threads);
         using var folder = RunFolder.Claim(settings.Out);
-        var data = DataAtHand.Open(settings.Data, settings.Limit, interruption.Token);
+        var data = DataAtHand.Open(settings.Data, settings.Model, interruption.Token);
+        var normalization = settings.Normalizes ? Normalization.Of(data.Train) : null;
         // Kernels that this machine has not compiled yet shall not count as training.
         (chosen.Device.Backend as CudaBackend)?.WarmUp();
-        using var model = SeedNetwork.Create(settings.NotebookInitialization);
+        using var model = settings.Model.Create(ImageShape.Of(data.Train), settings.NotebookInitialization);
         model.Initialize(chosen.Device, seed: settings.Seed);
         WriteHeading(chosen, data, model, folder);
 
         using var train = new DataLoader(
             data.Train, settings.BatchSize, chosen.Device, shuffle: true, seed: settings.Seed,
-            dropLast: settings.DropLastBatch && data.Train.Count > settings.BatchSize);
-        using var test = new DataLoader(data.Test, settings.BatchSize, chosen.Device);
+            dropLast: settings.DropLastBatch && data.Train.Count > settings.BatchSize,
+            augmentation: settings.Augments ? AugmentationFor(data.Train) : null, normalization: normalization);
+        using var test = new DataLoader(data.Test, settings.BatchSize, chosen.Device, normalization: normalization);
         folder.Keep();
         var wasInterrupted = !Train(model, train, test, data, folder, interruption.Token);
-        WriteResults(model, data, folder);
+        WriteResults(model, data, folder, normalization);
         Report(data, folder, wasInterrupted);
         return wasInterrupted ? ExitCodes.Interrupted : ExitCodes.Done;
     }
+
+    private static Augmentation AugmentationFor(ImageDataset images) =>
+        new(Math.Min(images.Height, images.Width) / 8, horizontalFlip: true);
 
     private void WriteHeading(ChosenDevice chosen, ImageDataSplits data, Sequential model, RunFolder folder)
     {
@@ -38,10 +43,11 @@ internal sealed class TrainingRun(TrainSettings settings)
         Terminal.WriteField("images", Text.Of($"{data.Train.Count:N0} to train on, {data.Test.Count:N0} to test on"));
         Terminal.WriteField("device", $"{chosen.Device.Description}; {chosen.Reason}");
         Terminal.WriteField("network", Text.Of(
-            $"seed network, {weights:N0} weights, {(settings.NotebookInitialization ? "notebook" : "default")} start"));
+            $"{settings.Model.Title()}, {weights:N0} weights, {(settings.NotebookInitialization ? "notebook" : "default")} start"));
         Terminal.WriteField("training", Text.Of(
             $"{settings.Epochs} epochs, batches of {settings.BatchSize}, lr {settings.LearningRate}, ")
-            + Text.Of($"seed {settings.Seed}"));
+            + Text.Of($"seed {settings.Seed}{(settings.Augments ? ", augmented" : "")}")
+            + (settings.Normalizes ? ", normalized" : ""));
         Terminal.WriteField("out", folder.FolderPath);
     }
 
@@ -61,7 +67,7 @@ internal sealed class TrainingRun(TrainSettings settings)
         metrics.Write(_rows);
         ITrainingDisplay display = Terminal.IsInteractive
             ? new TrainingTable(
-                $"seed network on {data.Label()}", settings.Epochs, train.ImageCount, settings.NotebookBug)
+                $"{settings.Model.Title()} on {data.Label()}", settings.Epochs, train.ImageCount, settings.NotebookBug)
             : new TrainingLines(settings.Epochs);
         try
         {
@@ -85,11 +91,13 @@ internal sealed class TrainingRun(TrainSettings settings)
         }
     }
 
-    private void WriteResults(Sequential model, ImageDataSplits data, RunFolder folder)
+    private void WriteResults(
+        Sequential model, ImageDataSplits data, RunFolder folder, Normalization? normalization)
     {
+        RunRecord.Of(settings.Model, settings.Data, normalization).Write(folder.Record);
         ModelWeights.Save(model, folder.Weights, new Dictionary<string, string>
         {
-            ["network"] = "seed",
+            ["network"] = Choices.Word(settings.Model),
             ["dataset"] = data.Label(),
             ["epochs"] = Text.Of($"{_rows.Count}"),
         });
@@ -97,7 +105,7 @@ internal sealed class TrainingRun(TrainSettings settings)
             return;
 
         CurvesPicture.Write(folder.Curves, data.Label(), _rows);
-        SamplesPicture.Write(folder.Samples, data, model);
+        SamplesPicture.Write(folder.Samples, data, model, normalization);
         if (settings.NotebookBug)
             NotebookBugPicture.Write(folder.NotebookBug, data.Label(), _rows);
     }
@@ -109,7 +117,7 @@ internal sealed class TrainingRun(TrainSettings settings)
         if (_rows.Count > 0)
             Terminal.WriteField("result", Text.Of(
                 $"test accuracy {_rows[^1].Metrics.TestAccuracy:F4} on {data.Label()} after epoch {_rows.Count}"));
-        var names = new[] { folder.Metrics, folder.Curves, folder.Samples, folder.NotebookBug, folder.Weights }
+        var names = new[] { folder.Metrics, folder.Curves, folder.Samples, folder.NotebookBug, folder.Weights, folder.Record }
             .Where(File.Exists).Select(Path.GetFileName);
         Terminal.WriteField("written", $"{folder.FolderPath}: {string.Join(", ", names)}");
     }

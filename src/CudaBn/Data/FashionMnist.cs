@@ -15,6 +15,8 @@ public static class FashionMnist
     /// <summary>What the images are called in outputs.</summary>
     public const string Name = "Fashion-MNIST";
 
+    internal const string FolderName = "fashion-mnist";
+
     /// <summary>The ten classes, indexed by label.</summary>
     public static IReadOnlyList<string> ClassNames { get; } =
         Array.AsReadOnly(
@@ -91,7 +93,7 @@ public static class FashionMnist
     private static FashionMnistSource Source() =>
         new(
             FashionMnistFiles.Published,
-            FashionMnistFolders.OfThisMachine(),
+            DataFolders.OfThisMachine(FolderName),
             Environment.GetEnvironmentVariable("CUDABN_OFFLINE") is null or "" or "0"
                 ? PinnedDownload.FashionMnist
                 : null);

@@ -4,19 +4,17 @@ namespace CudaBn;
 
 /// <summary>Finds, downloads and loads Fashion-MNIST, with the files, folders and servers it is told to use: no servers
 /// where downloads are forbidden.</summary>
-internal sealed class FashionMnistSource(FashionMnistFiles files, FashionMnistFolders folders, PinnedDownload? download)
+internal sealed class FashionMnistSource(FashionMnistFiles files, DataFolders folders, PinnedDownload? download)
 {
     public FashionMnistSearch Find(string? path)
     {
-        if (path is not null)
-        {
-            ArgumentException.ThrowIfNullOrWhiteSpace(path);
-            return Search([("given", path)], mayDownload: false);
-        }
-
-        return folders.Environment is not null
-            ? Search([("CUDABN_DATA", folders.Environment)], mayDownload: false)
-            : Search([("cache", folders.Cache), ("system", folders.System)], mayDownload: download is not null);
+        var searched = folders.Search(path, (origin, folder) => new SearchedFolder(
+            origin,
+            folder,
+            [.. files.All.Where(file => file.In(folder) is null).Select(file => file.ArchiveName)]));
+        var found = searched is [.., { IsComplete: true } last] ? last.Folder : null;
+        return new FashionMnistSearch(
+            found, searched, MayDownload: found is null && !folders.AreSettledBy(path) && download is not null);
     }
 
     public async Task<ImageDataSplits> LoadAsync(
@@ -25,7 +23,7 @@ internal sealed class FashionMnistSource(FashionMnistFiles files, FashionMnistFo
         var search = Find(path);
         if (search.Folder is { } found)
             return Read(found, found);
-        if (path is not null || folders.Environment is not null)
+        if (folders.AreSettledBy(path))
             throw new FileNotFoundException(
                 $"{FashionMnist.Name} is not where it was said to be: {search.Searched[0]}.");
         if (download is null)
@@ -55,23 +53,6 @@ internal sealed class FashionMnistSource(FashionMnistFiles files, FashionMnistFo
                     $"{FashionMnist.Name} is not on this machine; {DrawnGarments.Name} stand in for it. {e.Message}",
             };
         }
-    }
-
-    private FashionMnistSearch Search((string Origin, string? Folder)[] places, bool mayDownload)
-    {
-        var searched = new List<SearchedFolder>();
-        foreach (var (origin, folder) in places)
-        {
-            if (folder is null)
-                continue;
-
-            var missing = files.All.Where(file => file.In(folder) is null).Select(file => file.ArchiveName).ToArray();
-            searched.Add(new SearchedFolder(origin, folder, missing));
-            if (missing.Length == 0)
-                return new FashionMnistSearch(folder, searched, MayDownload: false);
-        }
-
-        return new FashionMnistSearch(null, searched, mayDownload);
     }
 
     private ImageDataSplits Read(string folder, string source) => new(

@@ -31,7 +31,7 @@ public class InterruptionTests
         Assert.That(File.ReadAllLines(_folder["run/metrics.csv"]), Has.Length.EqualTo(epochs + 1));
         Assert.That(
             Directory.GetFiles(_folder["run"]).Select(Path.GetFileName).Order(),
-            Is.EqualTo(new[] { "curves.png", "metrics.csv", "model.safetensors", "samples.png" }));
+            Is.EqualTo(new[] { "curves.png", "metrics.csv", "model.safetensors", "run.json", "samples.png" }));
         using var eval = CudabnProcess.Run(_folder[""], "eval", "run", "--limit", "10");
         Assert.That(eval.ExitCode, Is.Zero, eval.Error);
     }
@@ -50,6 +50,6 @@ public class InterruptionTests
         Assert.That(File.ReadAllLines(_folder["run/metrics.csv"]), Has.Length.EqualTo(1));
         Assert.That(
             Directory.GetFiles(_folder["run"]).Select(Path.GetFileName).Order(),
-            Is.EqualTo(new[] { "metrics.csv", "model.safetensors" }));
+            Is.EqualTo(new[] { "metrics.csv", "model.safetensors", "run.json" }));
     }
 }

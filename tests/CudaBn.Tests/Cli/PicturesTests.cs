@@ -82,6 +82,38 @@ public class PicturesTests
             Assert.That(anyWrong, Is.True, "an untrained network names some images wrongly");
     }
 
+    [Test]
+    public void Samples_InColor_HoldTheirColors()
+    {
+        // Two images, wide ones: left half orange, right half teal.
+        byte[] image = [255, 255, 0, 0, 128, 128, 128, 128, 0, 0, 128, 128];
+        var images = new ImageDataset(
+            "wide", 3, 1, 4, image.Concat(image).ToArray(),
+            new byte[] { 0, 1 }, ["a", "a class whose name goes on and on beyond the edge of its picture"]);
+        var data = new ImageDataSplits("wide", "here", images, images, IsBuiltIn: false);
+        using var model = new Sequential(new Flatten(), new Linear(12, 2));
+        model.Initialize(Device.Cpu, seed: 1);
+        SamplesPicture.Write(_folder["samples.png"], data, model);
+
+        using var picture = SKBitmap.Decode(_folder["samples.png"]);
+        var pixels = picture.Pixels;
+        foreach (var color in new SKColor[] { new(255, 128, 0), new(0, 128, 128) })
+            Assert.That(pixels.Count(pixel => pixel == color), Is.GreaterThan(2 * 50 * 24), $"{color}");
+    }
+
+    [Test]
+    public void Shortened_FitsTheRoom()
+    {
+        const string name = "a class whose name goes on and on";
+        Assert.That(CanvasText.Shortened(name, 1000, 14), Is.EqualTo(name));
+        foreach (var room in new[] { 20, 60, 136 })
+        {
+            var shortened = CanvasText.Shortened(name, room, 14);
+            Assert.That(shortened, Does.EndWith("…").And.StartsWith(name[..(shortened.Length - 1)]));
+            Assert.That(CanvasText.Width(shortened, 14), Is.LessThanOrEqualTo(room));
+        }
+    }
+
     private void AssertPlot(string name, int width, int height)
     {
         using var picture = SKBitmap.Decode(_folder[name]);

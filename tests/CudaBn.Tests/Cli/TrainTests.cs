@@ -67,7 +67,7 @@ public class TrainTests
         var names = Directory.GetFiles(_folder["run"]).Select(Path.GetFileName).Order();
         Assert.That(
             names,
-            Is.EqualTo(new[] { "curves.png", "metrics.csv", "model.safetensors", "notebook-bug.png", "samples.png" }));
+            Is.EqualTo(new[] { "curves.png", "metrics.csv", "model.safetensors", "notebook-bug.png", "run.json", "samples.png" }));
         foreach (var picture in new[] { "curves.png", "notebook-bug.png", "samples.png" })
             Assert.That(
                 File.ReadAllBytes(_folder[$"run/{picture}"])[..8],
@@ -121,7 +121,7 @@ public class TrainTests
     public void Weights_NoteWhereTheyComeFrom()
     {
         using var reader = new CudaBn.Serialization.SafeTensorsReader(_folder["run/model.safetensors"]);
-        Assert.That(reader.Metadata["network"], Is.EqualTo("seed"));
+        Assert.That(reader.Metadata["network"], Is.EqualTo("notebook"));
         Assert.That(reader.Metadata["dataset"], Is.EqualTo(Dataset));
         Assert.That(reader.Metadata["epochs"], Is.EqualTo("2"));
         Assert.That(reader.Metadata, Contains.Key(ModelWeights.VersionKey));
@@ -135,7 +135,7 @@ public class TrainTests
             "--threads", "3");
 
         Assert.That(again.ExitCode, Is.Zero, again.Error);
-        Assert.That(again.Output, Does.Contain("run-2: metrics.csv, curves.png, samples.png, model.safetensors"));
+        Assert.That(again.Output, Does.Contain("run-2: metrics.csv, curves.png, samples.png, model.safetensors, run.json"));
         Assert.That(
             File.ReadAllBytes(_folder["run-2/model.safetensors"]),
             Is.EqualTo(File.ReadAllBytes(_folder["run/model.safetensors"])));

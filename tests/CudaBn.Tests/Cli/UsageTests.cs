@@ -35,6 +35,8 @@ public class UsageTests
         [
             "--epochs", "[default: 10]", "--batch-size", "[default: 256]", "--lr", "[default: 0.2]", "--seed",
             "--init", "[default: notebook]", "--device", "[default: auto]", "--data", "--limit", "--out",
+            "--model", "--data-set", "[default: fashion-mnist]", "--image-size", "--color", "[default: rgb]", "--augment",
+            "--normalize",
             "[default: runs/TIME]", "--threads", "--notebook-bug",
         ];
         foreach (var option in options)
@@ -56,6 +58,13 @@ public class UsageTests
     [TestCase("train --limit 0", "0")]
     [TestCase("train --init zeros", "zeros")]
     [TestCase("train --device tpu", "tpu")]
+    [TestCase("train --model resnet0", "resnet0")]
+    [TestCase("train --data-set imagenet", "imagenet")]
+    [TestCase("train --data-set folder", "--data ")]
+    [TestCase("train --data-set cifar10", "32x32 RGB")]
+    [TestCase("train --image-size 28", "--image-size")]
+    [TestCase("train --data-set cifar10 --color grey", "--color")]
+    [TestCase("train --data-set folder --data . --image-size 0", "--image-size 0")]
     [TestCase("train --epochs", "--epochs")]
     [TestCase("eval", "RUN_OR_FILE")]
     [TestCase("", "--help")]

@@ -42,11 +42,11 @@ public class FashionMnistOfflineTests
     [TestCase(PlatformID.Unix, "", "/usr/share/datasets/fashion-mnist")]
     public void System_IsWhatTheVariableNames(PlatformID platform, string value, string expected) =>
         Assert.That(
-            FashionMnistFolders.For(platform, name => name == "CUDABN_SYSTEM_DATA" ? value : null, "/home/me").System,
+            DataFolders.For(platform, name => name == "CUDABN_SYSTEM_DATA" ? value : null, "/home/me", "fashion-mnist").System,
             Is.EqualTo(expected));
 
     private FashionMnistSource Source(string? named) => new(
         FashionMnistFiles.Published,
-        new FashionMnistFolders(named, _folder["cache"], _folder["system"]),
+        new DataFolders(named, _folder["cache"], _folder["system"]),
         download: null);
 }

@@ -26,7 +26,7 @@ public class FashionMnistSourceTests
     private TestFolder _folder = null!;
     private LocalServer _server = null!;
 
-    private FashionMnistFolders Folders => new(null, _folder["cache"], _folder["system"]);
+    private DataFolders Folders => new(null, _folder["cache"], _folder["system"]);
 
     [SetUp]
     public void Start()
@@ -238,7 +238,7 @@ public class FashionMnistSourceTests
             _folder.Write($"{folder}/{name}", content);
     }
 
-    private SourceUnderTest Source(FashionMnistFolders? folders = null, Uri? server = null) =>
+    private SourceUnderTest Source(DataFolders? folders = null, Uri? server = null) =>
         new(new FashionMnistSource(
             _files,
             folders ?? Folders,

@@ -2,7 +2,7 @@ using NUnit.Framework;
 
 namespace CudaBn.Tests.Data;
 
-public class FashionMnistFoldersTests
+public class DataFoldersTests
 {
     [TestCase(PlatformID.Unix, "", "/home/me/.cache/cudabn/fashion-mnist")]
     [TestCase(PlatformID.Unix, "XDG_CACHE_HOME=/var/me", "/var/me/cudabn/fashion-mnist")]
@@ -16,7 +16,7 @@ public class FashionMnistFoldersTests
 
     [Test]
     public void Cache_NoHomeFolder_IsNone() =>
-        Assert.That(FashionMnistFolders.For(PlatformID.Unix, _ => null, home: "").Cache, Is.Null);
+        Assert.That(DataFolders.For(PlatformID.Unix, _ => null, home: "", "fashion-mnist").Cache, Is.Null);
 
     [TestCase("", null)]
     [TestCase("CUDABN_DATA=", null)]
@@ -31,9 +31,10 @@ public class FashionMnistFoldersTests
         Assert.That(Folders(PlatformID.Win32NT, "").System, Is.Null);
     }
 
-    private static FashionMnistFolders Folders(PlatformID platform, string variable) =>
-        FashionMnistFolders.For(
+    private static DataFolders Folders(PlatformID platform, string variable) =>
+        DataFolders.For(
             platform,
             name => variable.StartsWith(name + "=", StringComparison.Ordinal) ? variable[(name.Length + 1)..] : null,
-            home: "/home/me");
+            home: "/home/me",
+            "fashion-mnist");
 }

@@ -1,0 +1,17 @@
+namespace CudaBn.Cli;
+
+/// <summary>What a network must fit: the size of the images and the number of their classes.</summary>
+internal readonly record struct ImageShape(int Channels, int Height, int Width, int Classes)
+{
+    public static ImageShape Of(ImageDataset images) =>
+        new(images.Channels, images.Height, images.Width, images.ClassNames.Count);
+
+    public override string ToString() => Text.Of($"{Height}x{Width} {Colors} images of {Classes} classes");
+
+    private string Colors => Channels switch
+    {
+        1 => "grey",
+        3 => "RGB",
+        _ => Text.Of($"{Channels}-channel"),
+    };
+}

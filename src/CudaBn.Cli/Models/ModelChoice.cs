@@ -1,0 +1,7 @@
+namespace CudaBn.Cli;
+
+/// <summary>The networks that --model names.</summary>
+internal enum ModelChoice
+{
+    Notebook,
+}
