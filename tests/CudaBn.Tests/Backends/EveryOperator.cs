@@ -30,6 +30,11 @@ public sealed class EveryOperator : IDisposable
         run.RunLayer("batch norm", new BatchNorm(5), [40, 5, 33, 33]);
         run.RunLayer("batch norm matrix", new BatchNorm(7), [20000, 7]);
         run.RunLayer("batch norm frozen", new BatchNorm(5) { FreezeStatistics = true }, [40, 5, 33, 33]);
+        run.RunLayer("batch norm channels last", new BatchNorm(19, channelsLast: true), [40, 33, 33, 19]);
+        run.RunLayer("batch norm wide", new BatchNorm(1100), [300, 1100]);
+        run.RunLayer(
+            "batch norm wide frozen", new BatchNorm(1100) { FreezeStatistics = true }, [300, 1100]);
+        run.RunLayer("batch norm virtual batches", new BatchNorm(5, virtualBatchSize: 16), [40, 5, 33, 33]);
         run.RunLayer("relu", new ReLU(), [100, 1001]);
         run.RunLayer("leaky relu", new LeakyReLU(), [100, 1001]);
         run.RunLayer("gelu", new GELU(), [100, 1001]);

@@ -41,6 +41,26 @@ public class LargeBatchTests(TestBackend backend, DType dtype) : BackendFixture(
     }
 
     [Test]
+    public void BatchNorm_Rows_ForwardAndBackward()
+    {
+        Shape shape = [Batch, 2];
+        var layer = OnDevice(new BatchNorm(2));
+        var x = RandomVector.Integers(1, 2 * Batch, 3);
+        var gradOutput = RandomVector.Integers(2, 2 * Batch, 3);
+        (x[^1], gradOutput[^1]) = (3000, 5000);
+
+        var y = Read(layer.Forward(TensorOf(x, shape)));
+        var gradInput = Read(layer.Backward(TensorOf(gradOutput, shape)));
+
+        var c = new BatchNormCase(x, [1, 1], [0, 0], shape, layer.Epsilon, UnitRoundoff);
+        var (expected, bounds) = (c.Backward(gradOutput), c.BackwardBounds(gradOutput));
+        ErrorBound.AssertWithin("output", y, c.Output, c.OutputBound);
+        ErrorBound.AssertWithin("input gradient", gradInput, expected.GradInput, bounds.GradInput);
+        ErrorBound.AssertWithin("gamma gradient", Read(layer.Gamma!.Gradient), expected.GradGamma, bounds.GradGamma);
+        ErrorBound.AssertWithin("beta gradient", Read(layer.Beta!.Gradient), expected.GradBeta, bounds.GradBeta);
+    }
+
+    [Test]
     public void ReLU_ForwardAndBackward()
     {
         var layer = OnDevice(new ReLU());

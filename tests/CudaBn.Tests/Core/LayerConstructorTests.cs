@@ -140,6 +140,21 @@ public class LayerConstructorTests
         ErrorAssert.Throws<ArgumentException>(
             () => _ = new BatchNorm(3, momentum: momentum), "BatchNorm", $"momentum {momentum} ");
 
+    [TestCase(0)]
+    [TestCase(-3)]
+    public void BatchNorm_VirtualBatchSizeNotPositive_NamesIt(int size) => ErrorAssert.Throws<ArgumentException>(
+        () => _ = new BatchNorm(3, virtualBatchSize: size), "BatchNorm", "virtual batch size", $"not {size}");
+
+    [Test]
+    public void BatchNorm_FixedGammaWithoutOneOrWithAnInitializer_IsRefused()
+    {
+        ErrorAssert.Throws<ArgumentException>(
+            () => _ = new BatchNorm(3, affine: false, fixGamma: true), "BatchNorm", "fixed gamma");
+        ErrorAssert.Throws<ArgumentException>(
+            () => _ = new BatchNorm(3, gammaInitializer: Initializer.Constant(2), fixGamma: true), "BatchNorm",
+            "fixed gamma");
+    }
+
     [Test]
     public void BatchNorm_EndsOfItsRanges_AreAllowed()
     {
@@ -206,6 +221,9 @@ public class LayerConstructorTests
         Assert.That(
             (norm.Channels, norm.Epsilon, norm.Momentum, norm.IsAffine, norm.UnbiasedRunningVariance),
             Is.EqualTo((7, 1e-5, (double?)0.1, true, true)));
+        Assert.That(
+            (norm.ChannelsLast, norm.TracksRunningStatistics, norm.VirtualBatchSize, norm.FixesGamma),
+            Is.EqualTo((false, true, (int?)null, false)));
     }
 
     [TestCase("")]

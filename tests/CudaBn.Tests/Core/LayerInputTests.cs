@@ -117,6 +117,12 @@ public class LayerInputTests(Device device)
     public void BatchNorm_OtherShape_NamesIt(int[] shape) =>
         Refuses(new BatchNorm(3), [4, 3], shape, "BatchNorm 'it'", "[N, 3, ...]", $"{new Shape(shape)}");
 
+    [TestCase(new[] { 3 })]
+    [TestCase(new[] { 3, 2 })]
+    [TestCase(new[] { 2, 3, 5 })]
+    public void BatchNorm_ChannelsLast_OtherShape_NamesIt(int[] shape) => Refuses(
+        new BatchNorm(3, channelsLast: true), [4, 3], shape, "BatchNorm 'it'", "[N, ..., 3]", $"{new Shape(shape)}");
+
     [TestCase(new[] { 1, 3 })]
     [TestCase(new[] { 1, 3, 1 })]
     [TestCase(new[] { 1, 3, 1, 1 })]
@@ -226,6 +232,10 @@ public class LayerInputTests(Device device)
             () => BatchNorm.Normalize(x, gamma: tooLong), "gamma", "[3]", "Float32 tensor [4]");
         ErrorAssert.Throws<ArgumentException>(
             () => BatchNorm.Normalize(x, perChannel, otherType), "beta", "Float64 tensor [3]");
+        ErrorAssert.Throws<ArgumentException>(
+            () => BatchNorm.Normalize(x, gamma: perChannel, channelsLast: true), "gamma", "[2]", "Float32 tensor [3]");
+        ErrorAssert.Throws<ArgumentException>(
+            () => BatchNorm.Normalize(vector, channelsLast: true), "Normalize", "[N, ..., C]", "[4]");
         Assert.That(() => BatchNorm.Normalize(null!), Throws.ArgumentNullException);
         using var y = BatchNorm.Normalize(x, perChannel, perChannel);
         Assert.That(y.Shape, Is.EqualTo(x.Shape));

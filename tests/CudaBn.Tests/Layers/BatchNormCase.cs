@@ -11,7 +11,9 @@ namespace CudaBn.Tests.Layers;
 /// 8 sqrt(M) d * average |x| for holding it in double (which the reference does as well). The inverse deviation, whose
 /// square is a sum of squares, is off by 8 sqrt(M) u of itself. In units of the deviation the error of the mean is
 /// 8 sqrt(M) u * A, where A = average |xhat| + d / u * average |x| * invStd. What follows is these two carried through
-/// the formulas of y, dgamma, dbeta and dx. Nothing grows with |mean| / deviation but the part in double.
+/// the formulas of y, dgamma, dbeta and dx. Nothing grows with |mean| / deviation but the part in double. That also moves
+/// the variance: the squared differences between the means of parts, each held in double, add up to it, and are off by
+/// twice a difference of about a deviation times d * |mean|.
 /// </remarks>
 public sealed class BatchNormCase
 {
@@ -24,6 +26,7 @@ public sealed class BatchNormCase
     private readonly double _unitRoundoff;
     private readonly double[] _xHat;
     private readonly double[] _meanError;
+    private readonly double[] _heldInDouble;
 
     public BatchNormCase(
         double[] x, double[]? gamma, double[]? beta, Shape shape, double epsilon, double unitRoundoff)
@@ -36,9 +39,8 @@ public sealed class BatchNormCase
         _xHat = ReferenceBatchNorm.ForwardEvaluation(x, null, null, Mean, Variance, _n, _c, _s, epsilon);
         var averageX = AverageOf(i => Math.Abs(x[i]));
         var averageXHat = AverageOf(i => Math.Abs(_xHat[i]));
-        _meanError = new double[_c];
-        for (var k = 0; k < _c; k++)
-            _meanError[k] = averageXHat[k] + Math.ScaleB(1, -53) / unitRoundoff * averageX[k] * InvStd[k];
+        _heldInDouble = MapChannels(k => Math.ScaleB(1, -53) / unitRoundoff * averageX[k] * InvStd[k]);
+        _meanError = MapChannels(k => averageXHat[k] + _heldInDouble[k]);
     }
 
     public double[] Output { get; }
@@ -62,7 +64,7 @@ public sealed class BatchNormCase
     public double[] MeanBound => MapChannels(k => Factor * (_meanError[k] / InvStd[k] + Math.Abs(Mean[k])));
 
     /// <summary>The error of <see cref="Variance"/> likewise.</summary>
-    public double[] VarianceBound => MapChannels(k => Factor * Variance[k]);
+    public double[] VarianceBound => MapChannels(k => Factor * Variance[k] * (1 + _heldInDouble[k]));
 
     public (double[] GradInput, double[] GradGamma, double[] GradBeta) Backward(double[] gradOutput) =>
         ReferenceBatchNorm.BackwardTraining(gradOutput, _x, _gamma, Mean, InvStd, _n, _c, _s);

@@ -142,6 +142,47 @@ public class FusedLayersTests(TestBackend backend, DType dtype) : BackendFixture
         }
     }
 
+    private static IEnumerable<TestCaseData> OtherNormalizations() =>
+    [
+        Case("channels last", () => new BatchNorm(4, channelsLast: true), training: true),
+        Case("virtual batches", () => new BatchNorm(4, virtualBatchSize: 2), training: true),
+        Case("without statistics", () => new BatchNorm(4, trackRunningStatistics: false), training: true),
+        Case("without statistics", () => new BatchNorm(4, trackRunningStatistics: false), training: false),
+        Case("virtual batches", () => new BatchNorm(4, virtualBatchSize: 2), training: false),
+        Case("fixed gamma", () => new BatchNorm(4, fixGamma: true), training: true),
+    ];
+
+    [TestCaseSource(nameof(OtherNormalizations))]
+    public void OptionsOfBatchNorm_GiveWhatTheLayersGive(Func<BatchNorm> create, bool training)
+    {
+        // Both the second and the last axis are as long as the channels are many.
+        Shape shape = [5, 4, 6, 4];
+        var x = TensorOf(RandomVector.Normal(1, (int)shape.ElementCount), shape);
+        var gradOutput = TensorOf(RandomVector.Normal(2, 5 * 4 * 3 * 2), [5, 4, 3, 2]);
+        var results = new List<double[][]>();
+        foreach (var fuses in new[] { true, false })
+        {
+            var model = OnDevice(new Sequential(create(), new ReLU(), new MaxPool2d(2))
+            {
+                FusesLayers = fuses,
+                IsTraining = training,
+            });
+            var batchNorm = (BatchNorm)model.Layers[0];
+            Write([1.5, -0.5, 2, 0.25], batchNorm.Gamma!.Value);
+            Write([0.5, 1, -0.25, 2], batchNorm.Beta!.Value);
+            var y = Read(model.Forward(x));
+            results.Add([
+                y, Read(model.Backward(gradOutput)), Read(batchNorm.Gamma.Gradient), Read(batchNorm.Beta.Gradient),
+            ]);
+        }
+
+        ErrorBound.AssertExact("output", results[0][0], results[1][0]);
+        // Gradients are equal up to rounding: sums of 120 products.
+        for (var i = 1; i < 4; i++)
+            Assert.That(
+                Comparison.RelativeError(results[0][i], results[1][i]), Is.LessThan(8 * Math.Sqrt(120) * UnitRoundoff));
+    }
+
     [Test]
     public void BackwardParameters_GivesTheGradientsOfBackward(
         [ValueSource(nameof(SmallShapes))] Shape shape, [Values] bool training)
@@ -386,6 +427,9 @@ public class FusedLayersTests(TestBackend backend, DType dtype) : BackendFixture
             Rounded(Array.ConvertAll(RandomVector.Normal(24, channels), v => 0.1 + v * v)), layer.RunningVariance!);
         layer.BatchesTracked!.CopyFrom<long>([3]);
     }
+
+    private static TestCaseData Case(string name, Func<BatchNorm> create, bool training) =>
+        new TestCaseData(create, training).SetArgDisplayNames(name, training ? "training" : "evaluation");
 
     /// <summary>ReLU and 2 x 2 max-pooling of what batch normalization gives.</summary>
     private sealed class ReferenceTail

@@ -80,6 +80,8 @@ public class RecordedStepsTests(TestBackend backend, DType dtype) : BackendFixtu
             run => run.Optimizer.LearningRate = 0.01,
             run => run.BatchNorm.FreezeStatistics = true,
             run => run.BatchNorm.FreezeStatistics = false,
+            run => run.Model.Layers[0].Freeze(),
+            run => run.Model.Layers[0].Unfreeze(),
             run => run.Model.FusesLayers = false,
             run => (run.Model.FusesLayers, run.Optimizer.LearningRate) = (true, 0.3),
         ];

@@ -54,6 +54,36 @@ public class SteadyStateTests
         }
     }
 
+    [TestCase(1)]
+    [TestCase(2)]
+    public void Steps_OfVirtualBatchesAndRows_AllocateNothing(int threads)
+    {
+        using var backend = new CpuBackend(threads);
+        using var model = new Sequential(
+            new Conv2d(1, 4, 5, stride: 4), new BatchNorm(4, virtualBatchSize: 6), new ReLU(), new Flatten(),
+            new Linear(144, 10), new BatchNorm(10));
+        model.Initialize(backend.Device);
+        using var loss = new SoftmaxCrossEntropy();
+        using var optimizer = new Sgd(model.Parameters, 0.1);
+        // Batches of 16 and a last one of 8.
+        using var loader = new DataLoader(DrawnGarments.Create(40, 1).Train, 16, backend.Device, shuffle: true);
+        using var trainer = new Trainer(model, loss, optimizer);
+        Epochs(4);
+
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Epochs(20);
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+
+        void Epochs(int count)
+        {
+            for (var epoch = 0; epoch < count; epoch++)
+            {
+                foreach (var batch in loader)
+                    trainer.Step(batch);
+            }
+        }
+    }
+
     [Test]
     public void Evaluation_AfterTraining_AllocatesNothing()
     {
