@@ -13,7 +13,7 @@ namespace CudaBn.Tests.Layers;
 /// 8 sqrt(M) u * A, where A = average |xhat| + d / u * average |x| * invStd. What follows is these two carried through
 /// the formulas of y, dgamma, dbeta and dx. Nothing grows with |mean| / deviation but the part in double. That also moves
 /// the variance: the squared differences between the means of parts, each held in double, add up to it, and are off by
-/// twice a difference of about a deviation times d * |mean|.
+/// twice a difference of about a deviation times d * |mean|: so much more the inverse deviation may be off.
 /// </remarks>
 public sealed class BatchNormCase
 {
@@ -64,7 +64,8 @@ public sealed class BatchNormCase
     public double[] MeanBound => MapChannels(k => Factor * (_meanError[k] / InvStd[k] + Math.Abs(Mean[k])));
 
     /// <summary>The error of <see cref="Variance"/> likewise.</summary>
-    public double[] VarianceBound => MapChannels(k => Factor * Variance[k] * (1 + _heldInDouble[k]));
+    public double[] VarianceBound => MapChannels(k => Factor
+        * (Variance[k] + Math.Sqrt(Variance[k]) * _heldInDouble[k] / InvStd[k]));
 
     public (double[] GradInput, double[] GradGamma, double[] GradBeta) Backward(double[] gradOutput) =>
         ReferenceBatchNorm.BackwardTraining(gradOutput, _x, _gamma, Mean, InvStd, _n, _c, _s);
@@ -80,7 +81,8 @@ public sealed class BatchNormCase
         {
             var k = Channel(i);
             return Factor * Math.Abs(Gamma(i)) * InvStd[k]
-                * (Math.Abs(gradOutput[i]) + averageGradient[k] + Math.Abs(_xHat[i]) * averageProduct[k]
+                * ((Math.Abs(gradOutput[i]) + averageGradient[k]) * (1 + _heldInDouble[k])
+                    + Math.Abs(_xHat[i]) * averageProduct[k]
                     + _meanError[k] * Math.Abs(gradGamma[k]) / ValuesPerChannel);
         });
         return (
