@@ -77,18 +77,16 @@ internal sealed class BatchNormFolding
         else
         {
             copy = layer is IAffineLayer affine && _folded[layer].Count > 0 ? affine.Copy(bias: true) : layer.Copy();
+            _copies.Add((copy, layer));
         }
 
         if (layer.Name.Length > 0)
             copy.Name = layer.Name;
-        _copies.Add((copy, layer));
         return copy;
     }
 
     private void Fill(Layer copy, Layer original)
     {
-        if (original is Container)
-            return;
         if (original is IAffineLayer affine && _folded[original].Count > 0)
         {
             FillFolded((IAffineLayer)copy, affine, _folded[original]);

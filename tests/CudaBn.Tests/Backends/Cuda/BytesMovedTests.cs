@@ -29,8 +29,8 @@ public class BytesMovedTests
         if (_device is null)
             return;
         _device.Backend.Dispose();
-        SoftCudaControl.Set("CHECK", "0");
-        SoftCudaControl.Set("QUIET", "0");
+        foreach (var key in new[] { "CHECK", "QUIET" })
+            SoftCudaControl.Set(key, Environment.GetEnvironmentVariable($"SOFTCUDA_{key}") ?? "0");
         SoftCudaControl.TakeReport();
     }
 
