@@ -17,7 +17,7 @@ public class ActivationTests(TestBackend backend, DType dtype) : BackendFixture(
         88, -88, 104, -104, 745, -745, 13.5, -13.5, 38, -38, 5, -5, 0.625, -0.625, -0.7518,
     ];
 
-    private static readonly int[] Lengths = [1, 2, 7, 15, 16, 17, 33, 100, 16383, 16385, 33000];
+    private static readonly int[] Lengths = [1, 2, 7, 15, 16, 17, 33, 100, 16383, 16385];
 
     [Test]
     public void ForwardAndBackward_AnyLength_AreWithinRounding(
