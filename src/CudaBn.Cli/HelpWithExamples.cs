@@ -14,7 +14,8 @@ internal sealed class HelpWithExamples(HelpAction usual, RootCommand root) : Syn
           cudabn train --epochs 2 --init default       a first look, in seconds
           cudabn train --seed 2 --out runs/second      another start, into a folder of your choice
           cudabn train --notebook-bug                  also what one broken line of batch normalization costs
-          cudabn train --data-set cifar10 ...          CIFAR-10 in place of Fashion-MNIST
+          cudabn train --model resnet20 --epochs 2     a residual network in place of the notebook's
+          cudabn train --data-set cifar10 --model ...  CIFAR-10 in place of Fashion-MNIST
           cudabn train --data-set folder --data F ...  PNG and JPEG files in F/train/CLASS and F/test/CLASS
           cudabn eval runs/second                      loss and accuracy of saved weights, class by class
           cudabn doctor                                what this machine has, and what was looked for where
@@ -27,7 +28,7 @@ internal sealed class HelpWithExamples(HelpAction usual, RootCommand root) : Syn
           CIFAR-10 is its binary version, cifar-10-binary.tar.gz of https://www.cs.toronto.edu/~kriz/cifar.html extracted
           to a folder that --data or CUDABN_DATA names, or to cifar-10 in the cache or in /usr/share/datasets.
           Of a folder, hidden files are passed over, links are followed, and classes are labelled in the order of their
-          names. The network must take the images: notebook takes 28x28 grey ones of ten classes, such as those of
+          names. resnet20 and resnet18 take any images; notebook takes 28x28 grey ones of ten classes, such as those of
           --data-set folder --image-size 28 --color grey.
 
         Exit codes:

@@ -101,16 +101,22 @@ internal static class Options
         HelpName = "N",
     };
 
-    public static Option<double> LearningRate() => new("--lr")
+    public static Option<double?> NotNegative(string name, string description, string helpName) => new(name)
     {
-        Description = "Learning rate of plain SGD on the mean loss of a batch",
-        DefaultValueFactory = _ => SeedNetwork.LearningRate,
+        Description = description,
         CustomParser = result => Parse<double>(
             result, value => value >= 0 && double.IsFinite(value), "a finite number of at least 0"),
-        HelpName = "RATE",
+        HelpName = helpName,
     };
 
-    private static Option<int?> WholeOrNone(string name, string description, int greatest) => new(name)
+    public static Option<double?> Momentum() => new("--momentum")
+    {
+        Description = "Momentum of SGD [default: 0, residual networks 0.9]",
+        CustomParser = result => Parse<double>(result, value => value is >= 0 and < 1, "a number from 0 to below 1"),
+        HelpName = "WEIGHT",
+    };
+
+    public static Option<int?> WholeOrNone(string name, string description, int greatest) => new(name)
     {
         Description = description,
         CustomParser = result => Parse<int>(

@@ -8,15 +8,24 @@ internal static class TrainCommand
     public static Command Create()
     {
         var epochs = Options.Whole("--epochs", "How often to go over the training images", 10);
-        var batchSize = Options.BatchSize();
-        var learningRate = Options.LearningRate();
+        var batchSize = Options.WholeOrNone(
+            "--batch-size", "Images per batch [default: 256, residual networks 128]", int.MaxValue);
+        var learningRate = Options.NotNegative(
+            "--lr", "Learning rate of SGD on the mean loss of a batch [default: 0.2, residual networks 0.1]", "RATE");
+        var momentum = Options.Momentum();
+        var weightDecay = Options.NotNegative(
+            "--weight-decay",
+            "Decay of weights, but not of biases and batch normalizations [default: 0, residual networks 0.0001]", "DECAY");
+        var schedule = Options.Choice<ScheduleChoice>(
+            "--schedule", "How the learning rate changes from step to step [default: constant, residual networks one-cycle]",
+            initial: null);
         var seed = Options.Seed();
         var model = Options.Choice<ModelChoice>(
-            "--model", "Which network: that of the notebook (two convolutions with batch normalization, two dense layers)",
-            ModelChoice.Notebook);
+            "--model", "Which network: that of the notebook (two convolutions with batch normalization, two dense layers), or "
+            + "a residual network of 20 or 18 layers", ModelChoice.Notebook);
         var init = Options.Choice(
-            "--init", "First weights: notebook (normal, deviation 0.01) or default (each layer's own)",
-            "notebook", "notebook", "default");
+            "--init", "First weights: notebook (normal, deviation 0.01; the notebook's network starts so by default) or "
+            + "default (each layer's own)", initial: null, "notebook", "default");
         var lastBatch = Options.Choice("--last-batch",
             "What becomes of an epoch's last images when they fill no batch: drop them, for the next epoch brings them in "
             + "another order, or keep them as a short batch, whose step is the noisiest of all", "drop", "drop", "keep");
@@ -45,25 +54,39 @@ internal static class TrainCommand
             "train",
             "Trains a network on Fashion-MNIST, CIFAR-10 or a folder of images.")
         {
-            model, epochs, batchSize, learningRate, seed, init, device, threads, lastBatch, augment, normalize,
+            model, epochs, batchSize, learningRate, momentum, weightDecay, schedule, seed, init, device, threads, lastBatch, augment, normalize,
             output, notebookBug,
         };
         data.AddTo(command);
-        command.SetAction(parsed => new TrainingRun(new TrainSettings(
-            Choices.Of<ModelChoice>(parsed.GetValue(model))!.Value,
-            data.Read(parsed),
-            parsed.GetValue(epochs),
-            parsed.GetValue(batchSize),
-            parsed.GetValue(learningRate),
-            parsed.GetValue(seed),
-            NotebookInitialization: parsed.GetValue(init) == "notebook",
-            DropLastBatch: parsed.GetValue(lastBatch) == "drop",
-            Augments: parsed.GetValue(augment),
-            Normalizes: parsed.GetValue(normalize),
-            parsed.GetValue(device)!,
-            parsed.GetValue(threads),
-            parsed.GetValue(output),
-            parsed.GetValue(notebookBug))).Execute());
+        command.SetAction(parsed =>
+        {
+            var network = Choices.Of<ModelChoice>(parsed.GetValue(model))!.Value;
+            var recipe = network.Recipe();
+            var isNotebook = network == ModelChoice.Notebook;
+            if (!isNotebook && parsed.GetValue(init) == "notebook")
+                throw new UsageException($"--init notebook: expected --model notebook, got {Choices.Word(network)}.");
+            if (!isNotebook && parsed.GetValue(notebookBug))
+                throw new UsageException($"--notebook-bug: expected --model notebook, got {Choices.Word(network)}.");
+            return new TrainingRun(new TrainSettings(
+                network,
+                data.Read(parsed),
+                parsed.GetValue(epochs),
+                new Recipe(
+                    parsed.GetValue(batchSize) ?? recipe.BatchSize,
+                    parsed.GetValue(learningRate) ?? recipe.LearningRate,
+                    parsed.GetValue(momentum) ?? recipe.Momentum,
+                    parsed.GetValue(weightDecay) ?? recipe.WeightDecay,
+                    Choices.Of<ScheduleChoice>(parsed.GetValue(schedule)) ?? recipe.Schedule),
+                parsed.GetValue(seed),
+                NotebookInitialization: isNotebook && parsed.GetValue(init) != "default",
+                DropLastBatch: parsed.GetValue(lastBatch) == "drop",
+                Augments: parsed.GetValue(augment),
+                Normalizes: parsed.GetValue(normalize),
+                parsed.GetValue(device)!,
+                parsed.GetValue(threads),
+                parsed.GetValue(output),
+                parsed.GetValue(notebookBug))).Execute();
+        });
         return command;
     }
 }

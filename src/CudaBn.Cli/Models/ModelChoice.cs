@@ -4,4 +4,6 @@ namespace CudaBn.Cli;
 internal enum ModelChoice
 {
     Notebook,
+    Resnet20,
+    Resnet18,
 }

@@ -23,10 +23,10 @@ internal sealed class TrainingRun(TrainSettings settings)
         WriteHeading(chosen, data, model, folder);
 
         using var train = new DataLoader(
-            data.Train, settings.BatchSize, chosen.Device, shuffle: true, seed: settings.Seed,
-            dropLast: settings.DropLastBatch && data.Train.Count > settings.BatchSize,
+            data.Train, settings.Recipe.BatchSize, chosen.Device, shuffle: true, seed: settings.Seed,
+            dropLast: settings.DropLastBatch && data.Train.Count > settings.Recipe.BatchSize,
             augmentation: settings.Augments ? AugmentationFor(data.Train) : null, normalization: normalization);
-        using var test = new DataLoader(data.Test, settings.BatchSize, chosen.Device, normalization: normalization);
+        using var test = new DataLoader(data.Test, settings.Recipe.BatchSize, chosen.Device, normalization: normalization);
         folder.Keep();
         var wasInterrupted = !Train(model, train, test, data, folder, interruption.Token);
         WriteResults(model, data, folder, normalization);
@@ -45,7 +45,7 @@ internal sealed class TrainingRun(TrainSettings settings)
         Terminal.WriteField("network", Text.Of(
             $"{settings.Model.Title()}, {weights:N0} weights, {(settings.NotebookInitialization ? "notebook" : "default")} start"));
         Terminal.WriteField("training", Text.Of(
-            $"{settings.Epochs} epochs, batches of {settings.BatchSize}, lr {settings.LearningRate}, ")
+            $"{settings.Epochs} epochs, {settings.Recipe}, ")
             + Text.Of($"seed {settings.Seed}{(settings.Augments ? ", augmented" : "")}")
             + (settings.Normalizes ? ", normalized" : ""));
         Terminal.WriteField("out", folder.FolderPath);
@@ -60,8 +60,9 @@ internal sealed class TrainingRun(TrainSettings settings)
         CancellationToken cancellation)
     {
         using var loss = new SoftmaxCrossEntropy();
-        using var optimizer = new Sgd(model.Parameters, settings.LearningRate);
-        using var trainer = new Trainer(model, loss, optimizer);
+        using var optimizer = settings.Recipe.Optimizer(model);
+        using var trainer = new Trainer(
+            model, loss, optimizer, settings.Recipe.ScheduleOf((long)settings.Epochs * train.BatchCount));
         var notebook = new NotebookStatistics(model);
         var metrics = new MetricsCsv(folder.Metrics, data.Label(), settings.NotebookBug);
         metrics.Write(_rows);

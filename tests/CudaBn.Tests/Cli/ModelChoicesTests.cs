@@ -18,6 +18,20 @@ public class ModelChoicesTests
         }
     }
 
+    [TestCase(ModelChoice.Resnet20, 32, 32, 10, 272_474)]
+    [TestCase(ModelChoice.Resnet18, 32, 24, 7, 11_172_423)]
+    [TestCase(ModelChoice.Resnet18, 96, 97, 1000, 11_689_512)]
+    public void ResidualNetworks_TakeImagesOfAnySize(ModelChoice choice, int height, int width, int classes, int weights)
+    {
+        using var model = choice.Create(new ImageShape(3, height, width, classes));
+        model.Initialize(Device.Cpu);
+        using var image = Tensor.Zeros([1, 3, height, width]);
+        model.IsTraining = false;
+
+        Assert.That(model.Forward(image).Shape, Is.EqualTo(new Shape(1, classes)));
+        Assert.That(model.Parameters.Sum(parameter => parameter.Value.ElementCount), Is.EqualTo(weights));
+    }
+
     [TestCase(3, 32, 32, 10, "32x32 RGB images of 10 classes")]
     [TestCase(1, 28, 28, 9, "28x28 grey images of 9 classes")]
     [TestCase(2, 28, 27, 10, "28x27 2-channel images of 10 classes")]

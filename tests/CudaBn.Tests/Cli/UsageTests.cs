@@ -33,8 +33,9 @@ public class UsageTests
         Assert.That(help.ExitCode, Is.Zero);
         string[] options =
         [
-            "--epochs", "[default: 10]", "--batch-size", "[default: 256]", "--lr", "[default: 0.2]", "--seed",
-            "--init", "[default: notebook]", "--device", "[default: auto]", "--data", "--limit", "--out",
+            "--epochs", "[default: 10]", "--batch-size", "[default: 256,", "--lr", "[default: 0.2,", "--seed",
+            "--momentum", "--weight-decay", "--schedule", "constant|cosine|one-cycle", "notebook|resnet20|resnet18",
+            "--init", "notebook|default", "[default: notebook]", "--device", "[default: auto]", "--data", "--limit", "--out",
             "--model", "--data-set", "[default: fashion-mnist]", "--image-size", "--color", "[default: rgb]", "--augment",
             "--normalize",
             "[default: runs/TIME]", "--threads", "--notebook-bug",
@@ -49,6 +50,11 @@ public class UsageTests
     [TestCase("train --lr NaN", "NaN")]
     [TestCase("train --lr -0.1", "-0.1")]
     [TestCase("train --lr 0,2", "0,2")]
+    [TestCase("train --momentum 1", "--momentum 1")]
+    [TestCase("train --weight-decay -1", "--weight-decay -1")]
+    [TestCase("train --schedule step", "--schedule step")]
+    [TestCase("train --model resnet20 --init notebook", "--init notebook")]
+    [TestCase("train --model resnet18 --notebook-bug", "--notebook-bug")]
     [TestCase("train --epochs 0", "0")]
     [TestCase("train --epochs 1.5", "1.5")]
     [TestCase("train --batch-size -1", "-1")]
