@@ -22,7 +22,7 @@ public sealed class SuiteRun(SuiteSettings settings, params IReadOnlyList<Type> 
         typeof(Conv2dBenchmarks), typeof(BatchNormBenchmarks), typeof(BatchNormReLUMaxPoolBenchmarks),
         typeof(MaxPool2dBenchmarks), typeof(ReLUBenchmarks), typeof(LinearBenchmarks),
         typeof(SoftmaxCrossEntropyBenchmarks), typeof(SgdBenchmarks), typeof(TrainingBenchmarks),
-        typeof(InferenceBenchmarks), typeof(EpochBenchmarks), typeof(StartUpBenchmarks),
+        typeof(ResidualNetworkBenchmarks), typeof(InferenceBenchmarks), typeof(EpochBenchmarks), typeof(StartUpBenchmarks),
     ];
 
     private readonly List<string> _leftOut = [];

@@ -36,6 +36,9 @@ public class ChecksTests
         yield return Case("sgd plain", new SgdBenchmarks { Shape = new("plain", 0, 50, 9) }, b => b.SetUp());
         yield return Case("inference", new InferenceBenchmarks { Shape = NetworkShape.Inferences[0] }, b => b.SetUpForward());
         yield return Case("training", new TrainingBenchmarks { Shape = new(32, 32) }, b => b.SetUp());
+        yield return Case("residual network", new ResidualNetworkBenchmarks { Shape = new(16) }, b => b.SetUpStep());
+        yield return Case(
+            "convolutions of a residual network", new ResidualNetworkBenchmarks { Shape = new(2) }, b => b.SetUpConvolutions());
         yield return Case("epoch", new EpochBenchmarks { Shape = new(100, 32) }, b => b.SetUp());
 
         static TestCaseData Case<T>(string name, T benchmarks, Action<T> setUp)

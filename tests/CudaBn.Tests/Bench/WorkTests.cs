@@ -101,6 +101,22 @@ public class WorkTests
     }
 
     [Test]
+    public void ResidualNetwork_Convolutions_AreThoseOfTheModel()
+    {
+        using var model = ResNet20.Create(inChannels: 1);
+        model.Initialize(Device.Cpu);
+        Assert.That(
+            ResidualNetworkShape.Step.Convolutions.Select(conv => conv.WeightElements),
+            Is.EqualTo(model.Parameters.Where(parameter => parameter.Value.Shape.Rank == 4)
+                .Select(parameter => parameter.Value.ElementCount)));
+
+        // Multiply-adds of one image: each convolution of a stage, the first of the later stages, the projections.
+        const long first = 784 * 16 * 9, inner = 784 * 16 * 16 * 9, halving = 196 * 32 * 16 * 9, projection = 196 * 32 * 16;
+        const long forward = 2 * (first + 16 * inner + 2 * halving + 2 * projection);
+        Assert.That(new ResidualNetworkShape(2).ConvolutionsWork.Flops, Is.EqualTo(2 * (3 * forward - 2 * first)));
+    }
+
+    [Test]
     public void Network_Parameters_AreThoseOfTheModel()
     {
         using var model = SeedNetwork.Create();
