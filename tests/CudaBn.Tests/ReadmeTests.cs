@@ -54,6 +54,13 @@ public class ReadmeTests
         Assert.That(model.Forward(images).Shape, Is.EqualTo(new Shape(2, 10)));
     }
 
+    [Test]
+    public void ResidualExample_GivesAModelWithoutBatchNorms()
+    {
+        using var loss = new SoftmaxCrossEntropy();
+        ResidualExample(DrawnGarments.Create(256, 10), Device.Cpu, loss);
+    }
+
     private static string ThisFile([CallerFilePath] string path = "") => path;
 
     private static string Root() => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(ThisFile())!, "..", ".."));
@@ -74,6 +81,37 @@ public class ReadmeTests
         foreach (var epoch in trainer.Fit(train, test, epochs: 1))
             Console.WriteLine($"{epoch.Epoch}: {epoch.TestAccuracy:P1} of the test images");
         ModelWeights.Save(model, "model.safetensors");
+    }
+
+    private static void ResidualExample(ImageDataSplits data, Device device, SoftmaxCrossEntropy loss)
+    {
+        using var model = ResNet20.Create(inChannels: 1, classes: 10);
+        model.Initialize(device, seed: 1);
+        using var train = new DataLoader(
+            data.Train, batchSize: 128, device, shuffle: true,
+            augmentation: new Augmentation(cropPadding: 3, horizontalFlip: true), normalization: Normalization.Of(data.Train));
+        using var sgd = Sgd.OfGroups(
+            ParameterGroup.WithoutDecayOnNorms(model, weightDecay: 1e-4), learningRate: 0.1, momentum: 0.9);
+        using var trainer = new Trainer(model, loss, sgd, LearningRateSchedule.OneCycle(0.1, total: 10 * train.BatchCount));
+        for (var epoch = 0; epoch < 10; epoch++)
+        {
+            foreach (var batch in train)
+                trainer.Step(batch);
+        }
+
+        BatchNorm.RecomputeStatistics(model, train);
+        using var deployed = model.Fuse();
+
+        model.IsTraining = false;
+        using var images = new DataLoader(data.Test, batchSize: 10, device, normalization: Normalization.Of(data.Train));
+        foreach (var batch in images)
+        {
+            var (expected, actual) = (model.Forward(batch.Images).ToArray<float>(), deployed.Forward(batch.Images).ToArray<float>());
+            var greatest = expected.Max(Math.Abs);
+            Assert.That(actual, Is.EqualTo(expected).Within(1e-5 * greatest));
+        }
+
+        Assert.That(deployed.State.Count, Is.LessThan(model.State.Count / 2));
     }
 
     private static Sequential ModelExample()
