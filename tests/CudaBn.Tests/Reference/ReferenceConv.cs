@@ -56,16 +56,19 @@ public sealed record ReferenceConv(int N, int CIn, int COut, int Groups, Referen
             for (var c = 0; c < CInGroup; c++)
             for (var a = 0; a < Z.Kernel; a++)
             for (var b = 0; b < Y.Kernel; b++)
-            for (var d = 0; d < X.Kernel; d++)
             {
-                int slice = Z.Input(p, a), row = Y.Input(q, b), column = X.Input(r, d);
-                if (slice < 0 || row < 0 || column < 0)
+                int slice = Z.Input(p, a), row = Y.Input(q, b);
+                if (slice < 0 || row < 0)
                     continue;
                 var channel = o / (COut / Groups) * CInGroup + c;
-                visit(
-                    output,
-                    (((i * CIn + channel) * Z.Size + slice) * Y.Size + row) * X.Size + column,
-                    (((o * CInGroup + c) * Z.Kernel + a) * Y.Kernel + b) * X.Kernel + d);
+                var line = (((i * CIn + channel) * Z.Size + slice) * Y.Size + row) * X.Size;
+                var taps = (((o * CInGroup + c) * Z.Kernel + a) * Y.Kernel + b) * X.Kernel;
+                for (var d = 0; d < X.Kernel; d++)
+                {
+                    var column = X.Input(r, d);
+                    if (column >= 0)
+                        visit(output, line + column, taps + d);
+                }
             }
         }
     }
