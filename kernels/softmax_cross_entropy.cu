@@ -53,14 +53,15 @@ static __device__ inline LossSums sum_of_block(const LossSums& sums)
 // share a row, a power of two up to 32.
 // Reads logits[batch, classes] and labels[batch]. The loss of a row is log(sum of exp(logits)) - label_weight * the label's
 // logit - class_weight * the sum of its logits; label smoothing e makes the weights 1 - e and e / classes.
-// Writes probabilities[batch, classes], loss = scale * the sum of the rows' losses, and adds that sum and the number of rows whose first greatest logit is at the label to totals[2], which
-// may be null. Where a label is no class, loss and totals stay as they were, and refused holds the first such row
-// unless it holds an earlier one. partials has room for one LossSums per block; counter is zero before and after.
+// Writes probabilities[batch, classes], loss = scale * the sum of the rows' losses, and adds that sum and the number of rows
+// whose first greatest logit is at the label to totals[2], which may be null. Where a label is no class, loss and totals stay
+// as they were, and refused holds the first such row unless it holds an earlier one. partials has room for one LossSums per
+// block; counter is zero before and after.
 // Sums of blocks are merged by the block that finishes last, in the order of the blocks.
 extern "C" __global__ void softmax_cross_entropy_forward(
     const real* __restrict__ logits, const int* __restrict__ labels, int batch, int classes, int lanes, double scale,
-    real label_weight, real class_weight, real* __restrict__ probabilities, real* __restrict__ loss, double* __restrict__ totals, LossSums* partials,
-    unsigned* counter, RefusedLabel* refused)
+    real label_weight, real class_weight, real* __restrict__ probabilities, real* __restrict__ loss,
+    double* __restrict__ totals, LossSums* partials, unsigned* counter, RefusedLabel* refused)
 {
     const int lane = threadIdx.x % lanes;
     const int rows_per_block = blockDim.x / lanes;
@@ -158,8 +159,8 @@ extern "C" __global__ void softmax_cross_entropy_forward(
 }
 
 // softmax_cross_entropy_backward: any block and grid size of one dimension.
-// grad_logits[batch, classes] = (probabilities - label_weight * one-hot labels - class_weight) * scale. A row whose label is no class has gradient 0: the
-// host is told of it when it waits, and finds no NaN in the parameters then.
+// grad_logits[batch, classes] = (probabilities - label_weight * one-hot labels - class_weight) * scale. A row whose label is
+// no class has gradient 0: the host is told of it when it waits, and finds no NaN in the parameters then.
 extern "C" __global__ void softmax_cross_entropy_backward(
     const real* __restrict__ probabilities, const int* __restrict__ labels, int batch, int classes, real scale,
     real label_weight, real class_weight, real* __restrict__ grad_logits)

@@ -1,6 +1,7 @@
 namespace CudaBn;
 
-/// <summary>A depth, a height and a width: of a kernel, a window, a stride or a padding of volumes. An int stands for all three.</summary>
+/// <summary>A depth, a height and a width: of a kernel, a window, a stride, a dilation or a padding of volumes. An int stands
+/// for all three.</summary>
 /// <param name="Depth">Along planes.</param>
 /// <param name="Height">Along rows.</param>
 /// <param name="Width">Along columns.</param>

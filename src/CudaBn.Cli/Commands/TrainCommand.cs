@@ -54,8 +54,8 @@ internal static class TrainCommand
             "train",
             "Trains a network on Fashion-MNIST, CIFAR-10 or a folder of images.")
         {
-            model, epochs, batchSize, learningRate, momentum, weightDecay, schedule, seed, init, device, threads, lastBatch, augment, normalize,
-            output, notebookBug,
+            model, epochs, batchSize, learningRate, momentum, weightDecay, schedule, seed, init, device, threads, lastBatch,
+            augment, normalize, output, notebookBug,
         };
         data.AddTo(command);
         command.SetAction(parsed =>

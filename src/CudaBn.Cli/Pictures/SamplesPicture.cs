@@ -73,12 +73,12 @@ internal static class SamplesPicture
         DrawImage(canvas, images, index, frame, isInk);
         DrawFrame(canvas, frame, isRight);
         canvas.DrawText(
-            CanvasText.Shortened(images.ClassNames[predicted], CellWidth - 8, 14, isBold: !isRight), center, ImageSize + 20, 14, isRight ? Palette.Ink : Palette.Red,
-            isBold: !isRight, SKTextAlign.Center);
+            CanvasText.Shortened(images.ClassNames[predicted], CellWidth - 8, 14, isBold: !isRight), center, ImageSize + 20,
+            14, isRight ? Palette.Ink : Palette.Red, isBold: !isRight, SKTextAlign.Center);
         if (!isRight)
             canvas.DrawText(
-                CanvasText.Shortened($"is: {images.ClassNames[truth]}", CellWidth - 8, 12.5f), center, ImageSize + 37, 12.5f, Palette.Faint, isBold: false,
-                SKTextAlign.Center);
+                CanvasText.Shortened($"is: {images.ClassNames[truth]}", CellWidth - 8, 12.5f), center, ImageSize + 37, 12.5f,
+                Palette.Faint, isBold: false, SKTextAlign.Center);
     }
 
     private static void DrawImage(SKCanvas canvas, ImageDataset images, int index, SKRect frame, bool isInk)

@@ -6,8 +6,8 @@ namespace CudaBn;
 /// <summary>Cuts a data set into batches. The data set lives on the device as bytes, which are scaled to real numbers when
 /// a batch is made, and augmented and normalized there if asked for; the order of an epoch is uploaded once.</summary>
 /// <remarks>Enumerating the loader is one epoch. The tensors of a batch belong to the loader and are overwritten by the
-/// next batch. The order of epoch e, and how it changes images, depend on the seed and e alone. One epoch runs at a time: starting another ends
-/// the one under way.</remarks>
+/// next batch. The order of epoch e, and how it changes images, depend on the seed and e alone. One epoch runs at a time:
+/// starting another ends the one under way.</remarks>
 public sealed class DataLoader : IEnumerable<Batch>, IDisposable
 {
     // Kept apart from the streams of parameters, which count up from 0.

@@ -422,12 +422,13 @@ public sealed class BatchNorm : Layer
 
     internal BatchNormReLUMaxPoolForwardArgs FusedForwardArgs(
         Tensor input, PoolGeometry pool, Tensor output, Tensor argMax) => new(
-        Geometry(input.Shape, channelsLast: false), pool, input, GammaValue, Beta?.Value, Epsilon, Running(), output, _mean!, _invStd!,
-        argMax);
+        Geometry(input.Shape, channelsLast: false), pool, input, GammaValue, Beta?.Value, Epsilon, Running(), output, _mean!,
+        _invStd!, argMax);
 
     internal BatchNormFrozenReLUMaxPoolForwardArgs FusedFrozenForwardArgs(
         Tensor input, PoolGeometry pool, Tensor output) => new(
-        Geometry(input.Shape, channelsLast: false), pool, input, GammaValue, Beta?.Value, RunningMean!, RunningVariance!, Epsilon, output);
+        Geometry(input.Shape, channelsLast: false), pool, input, GammaValue, Beta?.Value, RunningMean!, RunningVariance!,
+        Epsilon, output);
 
     internal BatchNormReLUMaxPoolBackwardArgs FusedBackwardArgs(
         Tensor input, PoolGeometry pool, Tensor argMax, Tensor gradOutput, Tensor? gradInput) => new(

@@ -59,9 +59,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     /// <summary>The distribution function of the normal distribution, and exp(-x^2 / 2).</summary>
     /// <remarks>Phi(-a) = exp(-a^2 / 2) * P((a - k) / (a + k)) / (1 + 0.8a) for a >= 0: the map takes all of them to [-1, 1),
-    /// where one polynomial does, and is flat where a is near 0. The idea is that of Shepherd and Laframboise, "Chebyshev approximation of
-    /// (1 + 2x) exp(x^2) erfc x in 0 &lt;= x &lt; infinity", Mathematics of Computation 36, 1981. The polynomials are
-    /// Chebyshev series, off by less than 1e-8 (float) and 1e-17 (double) of the function.</remarks>
+    /// where one polynomial does, and is flat where a is near 0. The idea is that of Shepherd and Laframboise, "Chebyshev
+    /// approximation of (1 + 2x) exp(x^2) erfc x in 0 &lt;= x &lt; infinity", Mathematics of Computation 36, 1981. The
+    /// polynomials are Chebyshev series, off by less than 1e-8 (float) and 1e-17 (double) of the function.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static (TVector Value, TVector Exponential) NormalDistribution(TVector x)
     {

@@ -65,9 +65,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// sixth of zeros would cost a sixth of the time.</summary>
     private static int RowsOfTile(RowTiles tiles, int tile) => tiles.Rows == 5 ? 5 : tiles.Size(tile);
 
-    /// <summary>A chunk is a share of the images. One row of sums per input channel and kernel column: where input and output gradient
-    /// are as wide as each other, sums over output channels and kernel rows need no shift by less than a row, so that few
-    /// input channels still make a tile of many rows. The columns are shifted when the sums, of which there are few, are
+    /// <summary>A chunk is a share of the images. One row of sums per input channel and kernel column: where input and output
+    /// gradient are as wide as each other, sums over output channels and kernel rows need no shift by less than a row, so that
+    /// few input channels still make a tile of many rows. The columns are shifted when the sums, of which there are few, are
     /// added to the input gradient.</summary>
     private readonly struct FewChannelsInputGradientJob(
         CpuOperators<TSimd, TVector, T> operators, Conv2dGeometry g, T* packed, T* gradOutput, T* gradInput,
