@@ -15,7 +15,12 @@ public class LayerCopyTests
 
     private static (Layer Left, Layer Right)[] Pairs =>
     [
-        (new Conv2d(2, 3, (4, 5), (6, 7), (8, 9), bias: false) { IsTraining = false }, new Conv2d(1, 4, 3)),
+        (new Conv1d(2, 4, 5, 6, (7, 8), 9, groups: 2, bias: false) { IsTraining = false }, new Conv1d(1, 3, 2)),
+        (new Conv2d(2, 4, (4, 5), (6, 7), new Padding2d(8, 9, 10, 11), (2, 3), groups: 2, bias: false) { IsTraining = false },
+         new Conv2d(1, 3, 3)),
+        (new Conv3d(2, 4, (4, 5, 6), (6, 7, 8), new Padding3d(8, 9, 10, 11, 12, 13), (2, 3, 4), groups: 2, bias: false)
+         { IsTraining = false },
+         new Conv3d(1, 3, 3)),
         (new Linear(2, 3, bias: false) { IsTraining = false }, new Linear(4, 5)),
         (new MaxPool1d(4, 5, 1, ceilMode: true) { IsTraining = false }, new MaxPool1d(2)),
         (new MaxPool2d((4, 6), (5, 7), (1, 2), ceilMode: true) { IsTraining = false }, new MaxPool2d(2)),
@@ -28,6 +33,12 @@ public class LayerCopyTests
         (new AdaptiveAvgPool3d(3, null, 6) { IsTraining = false }, new AdaptiveAvgPool3d(4, 5, null)),
         (new GlobalAvgPool { IsTraining = false }, new GlobalAvgPool()),
         (new ReLU { IsTraining = false }, new ReLU()),
+        (new LeakyReLU(0.5) { IsTraining = false }, new LeakyReLU()),
+        (new GELU(tanhApproximation: true) { IsTraining = false }, new GELU()),
+        (new SiLU { IsTraining = false }, new SiLU()),
+        (new Sigmoid { IsTraining = false }, new Sigmoid()),
+        (new Tanh { IsTraining = false }, new Tanh()),
+        (new Dropout(0.25) { IsTraining = false }, new Dropout()),
         (new Flatten { IsTraining = false }, new Flatten()),
         (new Sequential(new ReLU()) { IsTraining = false, FusesLayers = false }, new Sequential(new Flatten())),
         (new Residual(new ReLU()) { IsTraining = false, FusesLayers = false }, new Residual(new Flatten(), new ReLU())),

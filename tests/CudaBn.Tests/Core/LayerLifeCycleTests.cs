@@ -193,6 +193,8 @@ public class LayerLifeCycleTests(Device device)
         foreach (var (layer, shape) in OneOfEach())
         {
             layer.Initialize(device);
+            // Dropout in evaluation hands its input through.
+            layer.IsTraining = true;
             using var x = Tensor.Zeros(shape, DType.Float32, device);
             var output = layer.Forward(x);
             var gradInput = layer.Backward(output);

@@ -217,7 +217,7 @@ public class SoftmaxCrossEntropyTests(TestBackend backend, DType dtype) : Backen
             [scale * RowBounds(logits, labels, batch, classes, smoothing).Sum() + 2 * UnitRoundoff * Math.Abs(expected)]);
         ErrorBound.AssertWithin("gradient", gradient,
             ReferenceSoftmaxCrossEntropy.Backward(logits, labels, batch, classes, isMean, smoothing),
-            GradientBounds(logits, labels, batch, classes, scale));
+            GradientBounds(logits, labels, batch, classes, scale, smoothing));
     }
 
     // A row's loss is log(sum of exp(-d)) + d[label], d being the distances below the maximum. A distance is off by
@@ -238,7 +238,10 @@ public class SoftmaxCrossEntropyTests(TestBackend backend, DType dtype) : Backen
         return bounds;
     }
 
-    private double[] GradientBounds(double[] logits, int[] labels, int batch, int classes, double scale)
+    // The weight e / C of every class is rounded, and so are its difference from the probability, the scale, and the product
+    // with that.
+    private double[] GradientBounds(
+        double[] logits, int[] labels, int batch, int classes, double scale, double smoothing)
     {
         var bounds = new double[logits.Length];
         for (var row = 0; row < batch; row++)
@@ -248,7 +251,8 @@ public class SoftmaxCrossEntropyTests(TestBackend backend, DType dtype) : Backen
             for (var column = 0; column < classes; column++)
             {
                 var p = probabilities[column];
-                bounds[row * classes + column] = scale * (SmallestNormal + 8 * Math.Sqrt(classes) * UnitRoundoff
+                bounds[row * classes + column] = scale * (SmallestNormal + 4 * UnitRoundoff * smoothing / classes
+                    + 8 * Math.Sqrt(classes) * UnitRoundoff
                     * (p * (1 + distances[column] + average) + (column == labels[row] ? 1 : 0)));
             }
         }
