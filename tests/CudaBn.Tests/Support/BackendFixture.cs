@@ -1,3 +1,4 @@
+using CudaBn.Backends.Cuda;
 using NUnit.Framework;
 
 namespace CudaBn.Tests.Support;
@@ -27,6 +28,10 @@ public abstract class BackendFixture(TestBackend backend, DType dtype)
     {
         if (!backend.IsShared)
             _device?.Backend.Dispose();
+        else
+            // The software device looks at the guards of all memory whenever it is waited for: what thousands of tests leave
+            // behind would slow down those after them.
+            (_device?.Backend as CudaBackend)?.Trim();
     }
 
     [TearDown]
