@@ -85,7 +85,11 @@ public class AdamKernelTests(TestBackend backend, DType dtype) : KernelFixture(b
     {
         var parameters = new[] { 40, 50 }.Select(size => Own(new Parameter("p", [size], DType, Device))).ToArray();
         foreach (var parameter in parameters)
+        {
             Write(RandomVector.Normal(1, (int)parameter.Value.ElementCount), parameter.Gradient);
+            Write(RandomVector.Normal(2, (int)parameter.Value.ElementCount), parameter.Value);
+        }
+
         var optimizer = Own(new Adam(parameters));
         parameters[0].RequiresGradient = false;
         optimizer.Step();
