@@ -48,6 +48,7 @@ public class GradientNormKernelTests(TestBackend backend, DType dtype) : KernelF
         {
             var parameter = Own(new Parameter($"p{i}", [1 + i % 3], DType, Device));
             Write(RandomVector.Integers(i, 1 + i % 3, 9), parameter.Gradient);
+            Write(new double[1 + i % 3], parameter.Value);
             return parameter;
         }).ToArray();
         var optimizer = Own(new Sgd(parameters, 1, maxGradientNorm: 1));
