@@ -100,7 +100,7 @@ extern "C" __global__ void __launch_bounds__(128) batch_norm_normalize(
 #pragma unroll
         for (int i = 0; i < PACK; i++)
             elements.values[i] = constants.normalize(elements.values[i]);
-        *(Elements*)(y + visits.offset()) = elements;
+        store(elements, y + visits.offset());
     }
 }
 
@@ -163,7 +163,7 @@ extern "C" __global__ void __launch_bounds__(128) batch_norm_backward_input(
 #pragma unroll
         for (int i = 0; i < PACK; i++)
             gradients.values[i] = constants.input_gradient(values.values[i], gradients.values[i]);
-        *(Elements*)(grad_x + visits.offset()) = gradients;
+        store(gradients, grad_x + visits.offset());
     }
 }
 
@@ -181,6 +181,6 @@ extern "C" __global__ void __launch_bounds__(128) batch_norm_frozen_backward_inp
 #pragma unroll
         for (int i = 0; i < PACK; i++)
             gradients.values[i] *= scale;
-        *(Elements*)(grad_x + visits.offset()) = gradients;
+        store(gradients, grad_x + visits.offset());
     }
 }

@@ -1,15 +1,11 @@
 #include "batch_norm.cuh"
+#include "elements.cuh"
 
 // Batch normalization of matrices x[rows, channels], and so of images whose channels come last. Neighbouring threads take
 // neighbouring channels of a row, PACK each, so that a warp reads whole lines of memory; blocks share the rows out. PACK, set
 // by the compile options, is 16 bytes where every row is a multiple of that, else one element.
 // ptx-constants: PACK=1
 // ptx-constants: PACK=2
-
-struct alignas(PACK * sizeof(real)) Channels
-{
-    real values[PACK];
-};
 
 // As the C# structure of that name: a block takes threads_across neighbouring threads' channels, in one of slices parts of the
 // rows. threads_across is a power of two, at most 32; the block's other threads take further rows of the same channels.
@@ -56,11 +52,6 @@ __device__ inline RowVisits row_visits_of_thread(const ChannelRows& g)
     return visits;
 }
 
-__device__ inline Channels load(const real* address)
-{
-    return *(const Channels*)address;
-}
-
 // Leaves what the block's threads have of every channel at parts[channel, slice]. All threads of the block come here.
 template <typename Sums>
 __device__ void leave_parts(const ChannelRows& g, const RowVisits& visits, const Sums* of_channels, Sums* parts)
@@ -81,7 +72,7 @@ __device__ bool try_merge_rows(
 {
     RowVisits visits = from;
     Number origin[PACK], sum[PACK] = {}, squares[PACK] = {};
-    Channels elements = load(x + visits.offset(g));
+    Elements elements = load(x + visits.offset(g));
 #pragma unroll
     for (int i = 0; i < PACK; i++)
         origin[i] = (Number)elements.values[i];
@@ -149,11 +140,11 @@ extern "C" __global__ void __launch_bounds__(128) batch_norm_rows_normalize(
         constants[i] = normalize_constants(statistics, gamma, beta, visits.channel + i);
     for (; visits.is_any(); visits.advance())
     {
-        Channels elements = load(x + visits.offset(rows));
+        Elements elements = load(x + visits.offset(rows));
 #pragma unroll
         for (int i = 0; i < PACK; i++)
             elements.values[i] = constants[i].normalize(elements.values[i]);
-        *(Channels*)(y + visits.offset(rows)) = elements;
+        store(elements, y + visits.offset(rows));
     }
 }
 
@@ -178,7 +169,7 @@ extern "C" __global__ void __launch_bounds__(128) batch_norm_rows_backward_reduc
     GradientSum sums[PACK];
     for (RowVisits visits = all; visits.is_any(); visits.advance())
     {
-        const Channels values = load(x + visits.offset(rows)), gradients = load(grad_y + visits.offset(rows));
+        const Elements values = load(x + visits.offset(rows)), gradients = load(grad_y + visits.offset(rows));
 #pragma unroll
         for (int i = 0; i < PACK; i++)
             sums[i].add(gradients.values[i], values.values[i] - high[i]);
@@ -205,12 +196,12 @@ extern "C" __global__ void __launch_bounds__(128) batch_norm_rows_backward_input
             statistics, gamma, sums_of_channels[visits.channel + i], (double)rows.rows, visits.channel + i);
     for (; visits.is_any(); visits.advance())
     {
-        const Channels values = load(x + visits.offset(rows));
-        Channels gradients = load(grad_y + visits.offset(rows));
+        const Elements values = load(x + visits.offset(rows));
+        Elements gradients = load(grad_y + visits.offset(rows));
 #pragma unroll
         for (int i = 0; i < PACK; i++)
             gradients.values[i] = constants[i].input_gradient(values.values[i], gradients.values[i]);
-        *(Channels*)(grad_x + visits.offset(rows)) = gradients;
+        store(gradients, grad_x + visits.offset(rows));
     }
 }
 
@@ -227,10 +218,10 @@ extern "C" __global__ void __launch_bounds__(128) batch_norm_rows_frozen_backwar
         scale[i] = normalize_constants(statistics, gamma, nullptr, visits.channel + i).scale;
     for (; visits.is_any(); visits.advance())
     {
-        Channels gradients = load(grad_y + visits.offset(rows));
+        Elements gradients = load(grad_y + visits.offset(rows));
 #pragma unroll
         for (int i = 0; i < PACK; i++)
             gradients.values[i] *= scale[i];
-        *(Channels*)(grad_x + visits.offset(rows)) = gradients;
+        store(gradients, grad_x + visits.offset(rows));
     }
 }

@@ -1,7 +1,6 @@
+#include "block_sum.cuh"
 #include "common.cuh"
 #include "place.cuh"
-
-constexpr int MAX_THREADS = 256;
 
 // How many elements a block takes at a time.
 constexpr int TILE = 1024;
@@ -15,7 +14,6 @@ extern "C" __global__ void global_avg_pool_forward(
     const real* __restrict__ x, int64 planes, int64 plane_size, int64 parts, int64 part_size, int lanes,
     real* __restrict__ y, double* __restrict__ sums)
 {
-    __shared__ double of_thread[MAX_THREADS];
     const int lane = threadIdx.x % lanes;
     const int parts_per_block = blockDim.x / lanes;
     const int64 all_parts = planes * parts;
@@ -38,23 +36,14 @@ extern "C" __global__ void global_avg_pool_forward(
             sum += (a + b) + (c + d);
         }
 
-        of_thread[threadIdx.x] = sum;
-        for (int distance = lanes / 2; distance > 0; distance /= 2)
-        {
-            __syncthreads();
-            if (lane < distance)
-                of_thread[threadIdx.x] += of_thread[threadIdx.x + distance];
-        }
-
+        sum = sum_of_lanes(sum, lanes);
         if (lane == 0 && part < all_parts)
         {
             if (parts == 1)
-                y[part] = (real)(of_thread[threadIdx.x] / (double)plane_size);
+                y[part] = (real)(sum / (double)plane_size);
             else
-                sums[part] = of_thread[threadIdx.x];
+                sums[part] = sum;
         }
-
-        __syncthreads();
     }
 }
 

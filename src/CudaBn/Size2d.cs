@@ -16,16 +16,4 @@ public readonly record struct Size2d(int Height, int Width)
     /// <summary>The sizes as <c>3x5</c>.</summary>
     /// <returns>The text.</returns>
     public override string ToString() => $"{Height}x{Width}";
-
-    internal void RequirePositive(string what, string layer)
-    {
-        if (Height <= 0 || Width <= 0)
-            throw new ArgumentException($"{layer}: {what} {this} must be positive.");
-    }
-
-    internal void RequireNotNegative(string what, string layer)
-    {
-        if (Height < 0 || Width < 0)
-            throw new ArgumentException($"{layer}: {what} {this} must not be negative.");
-    }
 }

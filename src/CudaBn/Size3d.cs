@@ -18,16 +18,4 @@ public readonly record struct Size3d(int Depth, int Height, int Width)
     /// <summary>The sizes as <c>2x3x5</c>.</summary>
     /// <returns>The text.</returns>
     public override string ToString() => $"{Depth}x{Height}x{Width}";
-
-    internal void RequirePositive(string what, string layer)
-    {
-        if (Depth <= 0 || Height <= 0 || Width <= 0)
-            throw new ArgumentException($"{layer}: {what} {this} must be positive.");
-    }
-
-    internal void RequireNotNegative(string what, string layer)
-    {
-        if (Depth < 0 || Height < 0 || Width < 0)
-            throw new ArgumentException($"{layer}: {what} {this} must not be negative.");
-    }
 }

@@ -55,8 +55,7 @@ public sealed class BatchNorm : Layer
         if (channels <= 0)
             throw new ArgumentException($"BatchNorm: the channels must be positive, not {channels}.");
         RequireEpsilon(epsilon);
-        if (momentum is { } weight && !(weight is >= 0 and <= 1))
-            throw new ArgumentException($"BatchNorm: momentum {weight} is outside [0, 1].");
+        RequireMomentum(momentum);
         if (virtualBatchSize <= 0)
             throw new ArgumentException($"BatchNorm: the virtual batch size must be positive, not {virtualBatchSize}.");
         if (fixGamma && (!affine || gammaInitializer is not null))
@@ -460,10 +459,16 @@ public sealed class BatchNorm : Layer
         return channels == 1 ? new BatchNormGeometry(1, 1, values) : new BatchNormGeometry(values, channels, 1);
     }
 
-    private static void RequireEpsilon(double epsilon)
+    internal static void RequireEpsilon(double epsilon, string name = nameof(BatchNorm))
     {
         if (!(epsilon > 0) || double.IsInfinity(epsilon))
-            throw new ArgumentException($"BatchNorm: epsilon {epsilon} must be positive and finite.");
+            throw new ArgumentException($"{name}: epsilon {epsilon} must be positive and finite.");
+    }
+
+    internal static void RequireMomentum(double? momentum, string name = nameof(BatchNorm))
+    {
+        if (momentum is { } weight && !(weight is >= 0 and <= 1))
+            throw new ArgumentException($"{name}: momentum {weight} is outside [0, 1].");
     }
 
     private Normalization NormalizationNow()

@@ -64,8 +64,7 @@ public sealed record BatchNormConvention
         get;
         init
         {
-            if (!(value > 0) || double.IsInfinity(value))
-                throw new ArgumentException($"BatchNormConvention: epsilon {value} must be positive and finite.");
+            BatchNorm.RequireEpsilon(value, nameof(BatchNormConvention));
             field = value;
         }
     }
@@ -78,8 +77,7 @@ public sealed record BatchNormConvention
         get;
         init
         {
-            if (value is { } weight && !(weight is >= 0 and <= 1))
-                throw new ArgumentException($"BatchNormConvention: momentum {value} is outside [0, 1].");
+            BatchNorm.RequireMomentum(value, nameof(BatchNormConvention));
             field = value;
         }
     }

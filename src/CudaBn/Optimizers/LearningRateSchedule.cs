@@ -111,11 +111,8 @@ public sealed class LearningRateSchedule
     private static double AlongCosine(double start, double end, double share) =>
         end + (start - end) / 2 * (1 + Math.Cos(Math.PI * share));
 
-    private static void RequireNotNegative(double value, string what)
-    {
-        if (!(value >= 0) || double.IsInfinity(value))
-            throw new ArgumentException($"LearningRateSchedule: {what} {value} must be finite and not negative.");
-    }
+    private static void RequireNotNegative(double value, string what) =>
+        Optimizer.RequireNotNegative(value, nameof(LearningRateSchedule), what);
 
     private static void RequireDivisor(double value, string what)
     {

@@ -124,7 +124,7 @@ public abstract class Optimizer : IDisposable
     private protected abstract void Update(ActiveParameters active, Tensor learningRate, Tensor? gradientScale);
 
     /// <summary>Throws an ArgumentException that names the optimizer, the constant and its value.</summary>
-    private protected static void RequireNotNegative(double value, string name, string what)
+    internal static void RequireNotNegative(double value, string name, string what)
     {
         if (!(value >= 0) || double.IsInfinity(value))
             throw new ArgumentException($"{name}: {what} {value} must be finite and not negative.");

@@ -49,9 +49,6 @@ public sealed class ParameterGroup
         return [.. new[] { weights, others }.Where(group => group.Parameters.Count > 0)];
     }
 
-    private static void RequireNotNegative(double value, string what)
-    {
-        if (!(value >= 0) || double.IsInfinity(value))
-            throw new ArgumentException($"ParameterGroup: {what} {value} must be finite and not negative.");
-    }
+    private static void RequireNotNegative(double value, string what) =>
+        Optimizer.RequireNotNegative(value, nameof(ParameterGroup), what);
 }

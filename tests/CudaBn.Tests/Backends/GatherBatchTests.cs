@@ -60,12 +60,10 @@ public class GatherBatchTests(TestBackend backend, DType dtype) : BackendFixture
         var batch = Poison([8, 784]);
         var labels = Own(new Tensor([8], DType.Int32, Device));
         Device.Backend.GatherBatch(data.Batch(255, batch, labels));
-        if (!Device.Backend.CanRecord)
-            Assert.Pass("This device records nothing: there is no replay to go wrong.");
-        using var recording = Device.Backend.Record(() => Device.Backend.GatherBatch(data.Batch(255, batch, labels)));
+        var gather = Repeated(() => Device.Backend.GatherBatch(data.Batch(255, batch, labels)));
         for (var i = 1; i < 5; i++)
         {
-            recording.Replay();
+            gather();
 
             Check(data, 8 * i, 255, batch, labels);
         }

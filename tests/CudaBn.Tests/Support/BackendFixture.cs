@@ -49,6 +49,10 @@ public abstract class BackendFixture(TestBackend backend, DType dtype)
         return disposable;
     }
 
+    /// <summary>Work as a step that repeats: recorded once and replayed where the device does that, else called.</summary>
+    protected Action Repeated(Action work) =>
+        Device.Backend.CanRecord ? Own(Device.Backend.Record(work)).Replay : work;
+
     /// <summary>Makes the parameters of a layer, and has it disposed after the test.</summary>
     protected T OnDevice<T>(T layer)
         where T : Layer

@@ -68,8 +68,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         foreach (var (first, count) in new ChannelGroups(g, ChannelGroupBytes / sizeof(T)))
         {
             ComputeStatistics(g, first, count, Data(args.Input), finish, constants);
-            var normalize = new NormalizeJob(
-                new ChannelPlanes(g, first, count), Data(args.Input), constants, Data(args.Output));
+            var normalize = new NormalizeJob<NoTail>(
+                new ChannelPlanes(g, first, count), Data(args.Input), constants, addend: null, Data(args.Output));
             _pool.Run(ref normalize, normalize.Chunks);
         }
     }
@@ -242,7 +242,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     private void RunNormalize(BatchNormGeometry g, T* input, NormalizeConstants* constants, T* output)
     {
-        var job = new NormalizeJob(new ChannelPlanes(g, 0, g.Channels), input, constants, output);
+        var job = new NormalizeJob<NoTail>(new ChannelPlanes(g, 0, g.Channels), input, constants, addend: null, output);
         _pool.Run(ref job, job.Chunks);
     }
 

@@ -5,110 +5,23 @@ namespace CudaBn.Backends.Cpu;
 // The sweeps of batch normalization with an addition, a rectifier or both behind it.
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
-    /// <summary>What follows a normalization, known when the loop is compiled.</summary>
-    private interface ITail
-    {
-        static abstract bool Adds { get; }
-
-        static abstract bool Rectifies { get; }
-    }
-
-    private readonly struct AddTail : ITail
-    {
-        public static bool Adds => true;
-
-        public static bool Rectifies => false;
-    }
-
-    private readonly struct ReLUTail : ITail
-    {
-        public static bool Adds => false;
-
-        public static bool Rectifies => true;
-    }
-
-    private readonly struct AddReLUTail : ITail
-    {
-        public static bool Adds => true;
-
-        public static bool Rectifies => true;
-    }
-
     private void NormalizeAddReLU(
         ChannelPlanes planes, T* input, NormalizeConstants* constants, T* addend, bool rectifies, T* output)
     {
-        if (addend == null && !rectifies)
-        {
-            var job = new NormalizeJob(planes, input, constants, output);
-            _pool.Run(ref job, job.Chunks);
-        }
-        else if (addend == null)
-        {
-            Run<ReLUTail>();
-        }
-        else if (rectifies)
-        {
+        if (addend != null && rectifies)
             Run<AddReLUTail>();
-        }
-        else
-        {
+        else if (addend != null)
             Run<AddTail>();
-        }
+        else if (rectifies)
+            Run<ReLUTail>();
+        else
+            Run<NoTail>();
 
         void Run<TTail>()
             where TTail : struct, ITail
         {
-            var job = new NormalizeTailJob<TTail>(planes, input, constants, addend, output);
+            var job = new NormalizeJob<TTail>(planes, input, constants, addend, output);
             _pool.Run(ref job, job.Chunks);
-        }
-    }
-
-    private readonly struct NormalizeTailJob<TTail>(
-        ChannelPlanes planes, T* input, NormalizeConstants* constants, T* addend, T* output) : IChunkJob
-        where TTail : struct, ITail
-    {
-        public int Chunks => planes.Count;
-
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public void Run(int chunk, int worker)
-        {
-            var parts = planes.Planes(chunk);
-            while (parts.MoveNext())
-            {
-                var offset = parts.Offset;
-                NormalizePlane(
-                    input + offset, in constants[parts.Channel], addend + offset, output + offset, parts.Length);
-            }
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private static void NormalizePlane(T* x, in NormalizeConstants c, T* added, T* y, long length)
-        {
-            if (length < TSimd.Count)
-            {
-                for (long j = 0; j < length; j++)
-                {
-                    var value = T.MultiplyAddEstimate(x[j] - c.Mean, c.Scale, c.Shift);
-                    if (TTail.Adds)
-                        value += added[j];
-                    y[j] = TTail.Rectifies && value <= T.Zero ? T.Zero : value;
-                }
-
-                return;
-            }
-
-            var (mean, scale, shift) = (TSimd.Create(c.Mean), TSimd.Create(c.Scale), TSimd.Create(c.Shift));
-            for (long i = 0; i < length; i += TSimd.Count)
-            {
-                // The last register is pulled back to end with the plane, over elements done already.
-                var at = Math.Min(i, length - TSimd.Count);
-                var value = Normalized(x + at, mean, scale, shift);
-                if (TTail.Adds)
-                    value = TSimd.Add(value, TSimd.Load(added + at));
-                if (TTail.Rectifies)
-                    value = TSimd.And(TSimd.NotLessOrEqual(value, TSimd.Zero), value);
-                TSimd.Store(value, y + at);
-            }
         }
     }
 

@@ -6,9 +6,6 @@ namespace CudaBn.Backends.Cpu;
 // large, or too few, for blocks of images take.
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
-    /// <summary>Elements of a band of rows: a share of the second-level cache.</summary>
-    private const int ElementsPerBand = 48 * 1024;
-
     /// <summary>Into about how many chunks the weight gradient is cut: fixed, so that it does not depend on the number of
     /// threads.</summary>
     private const int WeightGradientChunks = 16;

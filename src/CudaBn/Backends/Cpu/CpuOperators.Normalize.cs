@@ -5,8 +5,45 @@ namespace CudaBn.Backends.Cpu;
 // The second sweep of batch normalization, which is the only one in evaluation: each element by itself.
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
-    private readonly struct NormalizeJob(ChannelPlanes planes, T* input, NormalizeConstants* constants, T* output)
-        : IChunkJob
+    /// <summary>What follows a normalization, known when the loop is compiled.</summary>
+    private interface ITail
+    {
+        static abstract bool Adds { get; }
+
+        static abstract bool Rectifies { get; }
+    }
+
+    private readonly struct NoTail : ITail
+    {
+        public static bool Adds => false;
+
+        public static bool Rectifies => false;
+    }
+
+    private readonly struct AddTail : ITail
+    {
+        public static bool Adds => true;
+
+        public static bool Rectifies => false;
+    }
+
+    private readonly struct ReLUTail : ITail
+    {
+        public static bool Adds => false;
+
+        public static bool Rectifies => true;
+    }
+
+    private readonly struct AddReLUTail : ITail
+    {
+        public static bool Adds => true;
+
+        public static bool Rectifies => true;
+    }
+
+    private readonly struct NormalizeJob<TTail>(
+        ChannelPlanes planes, T* input, NormalizeConstants* constants, T* addend, T* output) : IChunkJob
+        where TTail : struct, ITail
     {
         public int Chunks => planes.Count;
 
@@ -15,7 +52,41 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         {
             var parts = planes.Planes(chunk);
             while (parts.MoveNext())
-                NormalizePlane(input + parts.Offset, in constants[parts.Channel], output + parts.Offset, parts.Length);
+            {
+                var offset = parts.Offset;
+                NormalizePlane(
+                    input + offset, in constants[parts.Channel], addend + offset, output + offset, parts.Length);
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private static void NormalizePlane(T* x, in NormalizeConstants c, T* added, T* y, long length)
+        {
+            if (length < TSimd.Count)
+            {
+                for (long j = 0; j < length; j++)
+                {
+                    var value = T.MultiplyAddEstimate(x[j] - c.Mean, c.Scale, c.Shift);
+                    if (TTail.Adds)
+                        value += added[j];
+                    y[j] = TTail.Rectifies && value <= T.Zero ? T.Zero : value;
+                }
+
+                return;
+            }
+
+            var (mean, scale, shift) = (TSimd.Create(c.Mean), TSimd.Create(c.Scale), TSimd.Create(c.Shift));
+            for (long i = 0; i < length; i += TSimd.Count)
+            {
+                // The last register is pulled back to end with the plane, over elements done already.
+                var at = Math.Min(i, length - TSimd.Count);
+                var value = Normalized(x + at, mean, scale, shift);
+                if (TTail.Adds)
+                    value = TSimd.Add(value, TSimd.Load(added + at));
+                if (TTail.Rectifies)
+                    value = TSimd.And(TSimd.NotLessOrEqual(value, TSimd.Zero), value);
+                TSimd.Store(value, y + at);
+            }
         }
     }
 
@@ -34,25 +105,6 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 InputGradientOfPlane(
                     input + offset, gradOutput + offset, in constants[parts.Channel], gradInput + offset, parts.Length);
             }
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void NormalizePlane(T* x, in NormalizeConstants c, T* y, long length)
-    {
-        var (mean, scale, shift) = (TSimd.Create(c.Mean), TSimd.Create(c.Scale), TSimd.Create(c.Shift));
-        if (length < TSimd.Count)
-        {
-            for (long j = 0; j < length; j++)
-                y[j] = T.MultiplyAddEstimate(x[j] - c.Mean, c.Scale, c.Shift);
-            return;
-        }
-
-        for (long i = 0; i < length; i += TSimd.Count)
-        {
-            // The last register is pulled back to end with the plane, over elements done already.
-            var at = Math.Min(i, length - TSimd.Count);
-            TSimd.Store(TSimd.MultiplyAdd(TSimd.Subtract(TSimd.Load(x + at), mean), scale, shift), y + at);
         }
     }
 
