@@ -140,6 +140,20 @@ public sealed class Tensor : IDisposable
         return values;
     }
 
+    /// <summary>The elements of a Float32 or Float64 tensor in double.</summary>
+    internal double[] ToDoubles() => DType == DType.Float64
+        ? ToArray<double>()
+        : Array.ConvertAll(ToArray<float>(), value => (double)value);
+
+    /// <summary>Overwrites the elements of a Float32 or Float64 tensor, each rounded once.</summary>
+    internal void CopyFromDoubles(double[] values)
+    {
+        if (DType == DType.Float64)
+            CopyFrom<double>(values);
+        else
+            CopyFrom<float>(Array.ConvertAll(values, value => (float)value));
+    }
+
     /// <summary>The elements of a CPU tensor in place.</summary>
     /// <typeparam name="T">The .NET type of this tensor's elements.</typeparam>
     /// <returns>The elements, row-major; valid while the tensor is not disposed.</returns>

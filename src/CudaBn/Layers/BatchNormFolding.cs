@@ -100,14 +100,14 @@ internal sealed class BatchNormFolding
     // In double, so that folding rounds each number once.
     private static void FillFolded(IAffineLayer copy, IAffineLayer original, List<BatchNorm> folded)
     {
-        var weight = Read(original.Weight!.Value);
-        var bias = original.Bias is { } own ? Read(own.Value) : new double[original.Outputs];
+        var weight = original.Weight!.Value.ToDoubles();
+        var bias = original.Bias is { } own ? own.Value.ToDoubles() : new double[original.Outputs];
         var perOutput = weight.Length / original.Outputs;
         foreach (var batchNorm in folded)
         {
-            var (mean, variance) = (Read(batchNorm.RunningMean!), Read(batchNorm.RunningVariance!));
-            var gamma = batchNorm.GammaValue is { } scales ? Read(scales) : null;
-            var beta = batchNorm.Beta is { } shifts ? Read(shifts.Value) : null;
+            var (mean, variance) = (batchNorm.RunningMean!.ToDoubles(), batchNorm.RunningVariance!.ToDoubles());
+            var gamma = batchNorm.GammaValue is { } scales ? scales.ToDoubles() : null;
+            var beta = batchNorm.Beta is { } shifts ? shifts.Value.ToDoubles() : null;
             for (var k = 0; k < bias.Length; k++)
             {
                 var scale = (gamma?[k] ?? 1) / Math.Sqrt(variance[k] + batchNorm.Epsilon);
@@ -117,19 +117,7 @@ internal sealed class BatchNormFolding
             }
         }
 
-        Write(weight, copy.Weight!.Value);
-        Write(bias, copy.Bias!.Value);
-    }
-
-    private static double[] Read(Tensor tensor) => tensor.DType == DType.Float64
-        ? tensor.ToArray<double>()
-        : Array.ConvertAll(tensor.ToArray<float>(), value => (double)value);
-
-    private static void Write(double[] values, Tensor tensor)
-    {
-        if (tensor.DType == DType.Float64)
-            tensor.CopyFrom<double>(values);
-        else
-            tensor.CopyFrom<float>(Array.ConvertAll(values, value => (float)value));
+        copy.Weight!.Value.CopyFromDoubles(weight);
+        copy.Bias!.Value.CopyFromDoubles(bias);
     }
 }

@@ -31,7 +31,7 @@ internal sealed class PopulationStatistics : IDisposable
     public void Add(double count, Tensor mean)
     {
         var means = mean.ToArray<double>();
-        var variances = Read(_variance);
+        var variances = _variance.ToDoubles();
         for (var channel = 0; channel < _moments.Length; channel++)
             _moments[channel] = _moments[channel].Merge(
                 new Moments(count, means[channel], variances[channel] * count));
@@ -41,11 +41,9 @@ internal sealed class PopulationStatistics : IDisposable
     /// <summary>Writes the statistics of all batches: [C] each.</summary>
     public void Store(Tensor mean, Tensor variance, bool unbiased)
     {
-        Write(Array.ConvertAll(_moments, moments => moments.Mean), mean);
-        Write(
-            Array.ConvertAll(
-                _moments, moments => moments.SquaredDeviations / (unbiased ? moments.Count - 1 : moments.Count)),
-            variance);
+        mean.CopyFromDoubles(Array.ConvertAll(_moments, moments => moments.Mean));
+        variance.CopyFromDoubles(Array.ConvertAll(
+            _moments, moments => moments.SquaredDeviations / (unbiased ? moments.Count - 1 : moments.Count)));
     }
 
     public void Dispose()
@@ -53,17 +51,5 @@ internal sealed class PopulationStatistics : IDisposable
         _mean.Dispose();
         _variance.Dispose();
         _batchesTracked.Dispose();
-    }
-
-    private static double[] Read(Tensor tensor) => tensor.DType == DType.Float32
-        ? Array.ConvertAll(tensor.ToArray<float>(), value => (double)value)
-        : tensor.ToArray<double>();
-
-    private static void Write(double[] values, Tensor tensor)
-    {
-        if (tensor.DType == DType.Float32)
-            tensor.CopyFrom<float>(Array.ConvertAll(values, value => (float)value));
-        else
-            tensor.CopyFrom<double>(values);
     }
 }
