@@ -42,7 +42,9 @@ internal sealed class CheckpointComparison(
             if (!texts.TryGetValue(key, out var other))
                 faults.Add($"{key} is missing");
             else if (!(key == TrainingDescription.NextRate ? IsSameRate(other, text) : other == text))
-                faults.Add($"{key} is {Excerpt(other, text)}, expected {Excerpt(text, other)}");
+                faults.Add(
+                    $"{key} is {Excerpt(other, text)}, expected {Excerpt(text, other)}"
+                    + (key == TrainingDescription.DataHash ? ": the images or labels are others" : ""));
         }
 
         faults.AddRange(texts.Keys

@@ -99,7 +99,7 @@ public sealed class CheckpointFolder
         {
             Directory.CreateDirectory(FolderPath);
         }
-        catch (UnauthorizedAccessException fault)
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
             throw new IOException($"cannot write {FolderPath}: {fault.Message}", fault);
         }

@@ -15,6 +15,9 @@ internal static class TrainingDescription
     /// <summary>The learning rate that a schedule gives next, which is compared as a number.</summary>
     public const string NextRate = Prefix + "schedule.next_rate";
 
+    /// <summary>The SHA-256 of the images and labels.</summary>
+    public const string DataHash = Prefix + "data.sha256";
+
     public static Dictionary<string, string> Of(Trainer trainer, DataLoader train)
     {
         var texts = new Dictionary<string, string>();
@@ -56,7 +59,7 @@ internal static class TrainingDescription
     {
         var images = train.Dataset;
         texts.Add($"{Prefix}data.images", $"{images.Count} of {images.Channels}x{images.Height}x{images.Width}");
-        texts.Add($"{Prefix}data.sha256", images.Sha256);
+        texts.Add(DataHash, images.Sha256);
         texts.Add($"{Prefix}data.batch_size", Text(train.BatchSize));
         texts.Add($"{Prefix}data.drops_last", Text(train.DropsLast));
         texts.Add($"{Prefix}data.is_shuffled", Text(train.IsShuffled));
