@@ -31,7 +31,8 @@ internal sealed class RunCheckpoints(RunFolder folder, int keep, Trainer trainer
             $"--resume {folder.FolderPath}: holds no checkpoint: the run ended before its first was written. Start it anew.");
         var name = Path.GetFileName(restored.Path);
         foreach (var warning in restored.Warnings)
-            Console.Error.WriteLine($"cudabn: warning: {warning.ReplaceLineEndings(" ")} Going on from {name}.");
+            Console.Error.WriteLine(
+                $"cudabn: warning: {warning.ReplaceLineEndings(" ").TrimEnd('.')}; going on from {name}.");
         rows.AddRange(RowsIn(restored));
         return name;
     }

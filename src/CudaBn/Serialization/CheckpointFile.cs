@@ -26,9 +26,8 @@ internal sealed class CheckpointFile
 
         var last = reader.Entries[^1];
         if (!Read(reader, last).AsSpan().SequenceEqual(hash.Finish()))
-            throw new InvalidDataException(
-                $"{Path}: offset {last.Offset}: expected the SHA-256 of all that stands before it, found another: the file "
-                + "is damaged.");
+            throw Fault(
+                Path, last.Offset, "the SHA-256 of all that stands before it", "another: the file is damaged");
         Position = CheckpointPosition.Parse(_texts, Path);
     }
 
@@ -92,6 +91,10 @@ internal sealed class CheckpointFile
             Position.StepsDone, Position.EpochsDone, Position.IsFitting ? train : null, started, Position.EpochSeconds);
     }
 
+    /// <summary>What is wrong at a place of a file.</summary>
+    public static InvalidDataException Fault(string path, long offset, string expected, string found) =>
+        SafeTensorsHeaderParser.Fault(path, offset, expected, found);
+
     private static SafeTensorsSource Source(CheckpointEntry entry, CheckpointHash hash) =>
         new(entry.Name, entry.DType, entry.Shape, stream =>
         {
@@ -105,26 +108,28 @@ internal sealed class CheckpointFile
     private void RequireVersion()
     {
         if (_texts.GetValueOrDefault(VersionKey) is not Version and var found)
-            throw new InvalidDataException(
-                $"{Path}: offset {SafeTensorsHeaderParser.PrefixLength}: expected a checkpoint of version {Version}, found "
-                + (found is null ? "none." : $"version '{found}'."));
+            throw Fault(
+                Path, SafeTensorsHeaderParser.PrefixLength, $"a checkpoint of version {Version}",
+                found is null ? "none" : $"version '{found}'");
     }
 
     private void RequireHashLast(SafeTensorsReader reader)
     {
         if (reader.Entries is not [.., { Name: CheckpointHash.Name, DType: CheckpointHash.DType } last]
             || !last.Shape.SequenceEqual(CheckpointHash.Shape))
-            throw new InvalidDataException(
-                $"{Path}: offset {SafeTensorsHeaderParser.PrefixLength}: expected {CheckpointHash.Name}, a U8 tensor "
-                + $"[{CheckpointHash.Shape[0]}], as the last tensor.");
+            throw Fault(
+                Path, SafeTensorsHeaderParser.PrefixLength,
+                $"{CheckpointHash.Name}, {CheckpointHash.DType} [{CheckpointHash.Shape[0]}], as the last tensor",
+                reader.Entries is [.., var other]
+                    ? $"{other.Name}, {other.DType} [{string.Join(", ", other.Shape)}]"
+                    : "no tensor");
     }
 
     private byte[] Read(SafeTensorsReader reader, SafeTensorsEntry entry)
     {
         if (entry.Length > Array.MaxLength)
-            throw new InvalidDataException(
-                $"{Path}: offset {entry.Offset}: expected a tensor of at most {Array.MaxLength} bytes, {entry.Name} holds "
-                + $"{entry.Length}.");
+            throw Fault(
+                Path, entry.Offset, $"a tensor of at most {Array.MaxLength} bytes", $"{entry.Name} of {entry.Length}");
         var payload = new byte[entry.Length];
         reader.Read(entry, payload);
         return payload;

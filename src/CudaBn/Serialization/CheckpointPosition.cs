@@ -57,7 +57,7 @@ internal sealed record CheckpointPosition(
         var current = texts.GetValueOrDefault(Current) == None ? null : (int?)Number<int>(Current);
         var isFitting = Number<int>(Fitting) != 0;
         if (isFitting && current is null)
-            throw Fault(path, Current, "the number of the epoch under way", None);
+            throw Fault(path, Current, "the epoch under way", None);
         return new CheckpointPosition(
             Number<long>(Steps), Number<int>(Epochs), Number<double>(Rate), Number<int>(Next), current,
             Number<int>(Batches), isFitting, Number<double>(Seconds));
@@ -73,9 +73,9 @@ internal sealed record CheckpointPosition(
         }
     }
 
-    private static InvalidDataException Fault(string path, string key, string expected, string? found) => new(
-        $"{path}: offset {SafeTensorsHeaderParser.PrefixLength}: {key}: expected {expected}, "
-        + (found is null ? "found none." : $"found '{found}'."));
+    private static InvalidDataException Fault(string path, string key, string expected, string? found) =>
+        CheckpointFile.Fault(
+            path, SafeTensorsHeaderParser.PrefixLength, $"{key} with {expected}", found is null ? "none" : $"'{found}'");
 
     private static string Text(IFormattable number) => number.ToString(null, CultureInfo.InvariantCulture);
 }

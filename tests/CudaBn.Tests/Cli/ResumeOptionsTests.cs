@@ -29,7 +29,6 @@ public class ResumeOptionsTests
     [TestCase("--notebook-bug", "--notebook-bug: runs/a was started without it")]
     [TestCase("--out x", "--out x: expected none beside --resume, which goes on in runs/a")]
     [TestCase("--epochs 4", "--epochs 4: expected at least the 5 that runs/a was started with")]
-    [TestCase("--data=", "--data: expected a folder, got a blank")]
     public void Settings_Contradicted_AreRefusedWithBothValues(string given, string expected) => Assert.That(
         () => SettingsWith(_settings, given), Throws.InstanceOf<UsageException>().With.Message.StartsWith(expected));
 
@@ -73,8 +72,15 @@ public class ResumeOptionsTests
         Assert.That(SettingsWith(settings, "--epochs 5"), Is.EqualTo(settings));
     }
 
+    [Test]
+    public void Data_Blank_IsRefused() => Assert.That(
+        () => SettingsWith(_settings, ["--data", " "]),
+        Throws.InstanceOf<UsageException>().With.Message.EqualTo("--data: expected a folder, got a blank."));
+
     private static TrainSettings SettingsWith(TrainSettings settings, string given) =>
-        new RunToResume("runs/a", settings).SettingsWith(new GivenOptions(
-            TrainCommand.Create().Parse(
-                ["--resume", "runs/a", .. given.Split(' ', StringSplitOptions.RemoveEmptyEntries)])));
+        SettingsWith(settings, given.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+
+    private static TrainSettings SettingsWith(TrainSettings settings, string[] given) =>
+        new RunToResume("runs/a", settings).SettingsWith(
+            new GivenOptions(TrainCommand.Create().Parse(["--resume", "runs/a", .. given])));
 }

@@ -49,7 +49,7 @@ public class ResumeTests
 
         using var resume = Resume("damaged", "--keep", "1");
         Assert.That(resume.ExitCode, Is.Zero, resume.Error);
-        Assert.That(resume.Error, Does.StartWith($"cudabn: warning: damaged/checkpoints/{Path.GetFileName(newest)}: offset "));
+        Assert.That(resume.Error, Does.StartWith($"cudabn: warning: damaged/checkpoints/{Path.GetFileName(newest)}: byte "));
         Assert.That(resume.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries), Has.Length.EqualTo(1));
         Assert.That(Directory.GetFiles(_home["damaged/checkpoints"]), Has.Length.EqualTo(1));
         ResumableRuns.AssertSame(_home["damaged"], _home["whole"]);

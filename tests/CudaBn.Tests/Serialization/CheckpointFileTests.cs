@@ -197,7 +197,7 @@ public class CheckpointFileTests
     {
         using var run = new CheckpointRun(new CheckpointSetup());
         ModelWeights.Save(run.Model, File);
-        ErrorAssert.Throws<InvalidDataException>(() => run.Load(File), $"{File}: offset 8: expected a checkpoint");
+        ErrorAssert.Throws<InvalidDataException>(() => run.Load(File), $"{File}: byte 8: expected a checkpoint");
     }
 
     [Test]
@@ -218,7 +218,7 @@ public class CheckpointFileTests
             else
                 damaged[at] ^= (byte)(1 << random.Next(8));
             System.IO.File.WriteAllBytes(File, damaged);
-            ErrorAssert.Throws<InvalidDataException>(() => run.Load(File), $"{File}: offset ");
+            ErrorAssert.Throws<InvalidDataException>(() => run.Load(File), $"{File}: byte ");
         }
 
         Assert.That(run.State(), Is.EqualTo(before));
@@ -245,7 +245,7 @@ public class CheckpointFileTests
                 texts[$"checkpoint.{key}"] = value;
         });
         ErrorAssert.Throws<InvalidDataException>(
-            () => run.Load(File), $"{File}: offset 8: checkpoint.{key}: expected ", value is null ? "found none" : $"'{value}'");
+            () => run.Load(File), $"{File}: byte 8: expected checkpoint.{key} with ", value is null ? "found none" : $"'{value}'");
     }
 
     [Test]

@@ -62,8 +62,8 @@ public class CheckpointFolderTests
         var restored = files.LoadNewest(other.Trainer, other.Train)!;
         Assert.That(Path.GetFileName(restored.Path), Is.EqualTo(Names(10)[0]));
         Assert.That(restored.Warnings, Has.Count.EqualTo(2));
-        Assert.That(restored.Warnings[0], Does.StartWith($"{files.Files[0]}: offset "));
-        Assert.That(restored.Warnings[1], Does.StartWith($"{files.Files[1]}: offset ").And.Contain("SHA-256"));
+        Assert.That(restored.Warnings[0], Does.StartWith($"{files.Files[0]}: byte "));
+        Assert.That(restored.Warnings[1], Does.StartWith($"{files.Files[1]}: byte ").And.Contain("SHA-256"));
         other.FitUpTo(2);
         Assert.That(other.State(), Is.EqualTo(state));
 
