@@ -121,8 +121,10 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
         }
 
         var name = checkpoints.Restore();
-        Terminal.WriteField("resumed", Text.Of(
-            $"{name}: {trainer.EpochsDone} epochs are done, and {trainer.StepsInEpoch} of {train.BatchCount} steps of the next"));
+        Terminal.WriteField(
+            "resumed",
+            Text.Of($"{name}: {trainer.EpochsDone} epochs are done, and {trainer.StepsInEpoch} of ")
+            + Text.Of($"{train.BatchCount} steps of the next"));
         var (before, now) = (resumed.Settings.Device, trainer.Model.Device.ToString());
         if (before != now)
             Terminal.WriteField("note", $"the run was on {before}: on {now}, the last bits of its numbers become others");
@@ -155,8 +157,8 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
     {
         if (wasInterrupted)
             Console.WriteLine(
-                Text.Of($"interrupted after {_rows.Count} of {settings.Epochs} epochs and {_stepsOfBrokenEpoch} steps of the next; ")
-                + $"to go on: cudabn train --resume {Quoted(folder.FolderPath)}");
+                Text.Of($"interrupted after {_rows.Count} of {settings.Epochs} epochs and {_stepsOfBrokenEpoch} steps of ")
+                + $"the next; to go on: cudabn train --resume {Quoted(folder.FolderPath)}");
         if (_rows.Count > 0)
             Terminal.WriteField("result", Text.Of(
                 $"test accuracy {_rows[^1].Metrics.TestAccuracy:F4} on {data.Label()} after epoch {_rows.Count}"));

@@ -19,7 +19,8 @@ internal static class AtomicFile
         var target = Path.GetFullPath(path);
         // In the same folder, for a rename is atomic within one file system only; and not named after the target, whose
         // name may already be as long as a name can be.
-        var temporary = Path.Combine(Path.GetDirectoryName(target) ?? target, $"{TemporaryStem}{Guid.NewGuid():N}{TemporaryExtension}");
+        var temporary = Path.Combine(
+            Path.GetDirectoryName(target) ?? target, $"{TemporaryStem}{Guid.NewGuid():N}{TemporaryExtension}");
 
         using (var stream = Create(temporary, path))
         {

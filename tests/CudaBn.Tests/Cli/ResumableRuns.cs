@@ -44,9 +44,7 @@ internal static class ResumableRuns
             Assert.That(
                 File.ReadAllBytes(Path.Combine(actual, name)).AsSpan().SequenceEqual(
                     File.ReadAllBytes(Path.Combine(expected, name))), Is.True, name);
-        Assert.That(
-            Directory.GetFiles(actual, "*", SearchOption.AllDirectories).Where(path => path.EndsWith(".tmp", StringComparison.Ordinal)),
-            Is.Empty);
+        Assert.That(Directory.GetFiles(actual, "*.tmp", SearchOption.AllDirectories), Is.Empty);
     }
 
     private static int StepOf(string checkpoint) =>

@@ -90,7 +90,9 @@ public class ResumeTests
         ImageFiles.WriteFolder(_home["others"], DrawnGarments.Create(59, 30));
         var before = File.ReadAllBytes(_home["moved/run.json"]);
         using var resume = Resume("moved", "--data", "others");
-        AssertFails(resume, $"checkpoint-{Epochs * ResumableRuns.StepsPerEpoch}.safetensors", "checkpoint.data.images is '60 of 1x28x28', expected '59 of 1x28x28'");
+        AssertFails(
+            resume, $"checkpoint-{Epochs * ResumableRuns.StepsPerEpoch}.safetensors",
+            "checkpoint.data.images is '60 of 1x28x28', expected '59 of 1x28x28'");
         Assert.That(File.ReadAllBytes(_home["moved/run.json"]), Is.EqualTo(before));
     }
 
