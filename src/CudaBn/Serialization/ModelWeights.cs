@@ -62,10 +62,10 @@ public static class ModelWeights
         return reader.Metadata;
     }
 
-    private static string LibraryVersion => typeof(ModelWeights).Assembly
+    internal static string LibraryVersion => typeof(ModelWeights).Assembly
         .GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
 
-    private static string FileType(DType dtype) => dtype switch
+    internal static string FileType(DType dtype) => dtype switch
     {
         DType.Float32 => "F32",
         DType.Float64 => "F64",
@@ -76,7 +76,7 @@ public static class ModelWeights
     };
 
     // A count of batches is a scalar in PyTorch.
-    private static ImmutableArray<long> FileShape(Tensor tensor) =>
+    internal static ImmutableArray<long> FileShape(Tensor tensor) =>
         IsCount(tensor) ? [] : [.. tensor.Shape.Sizes.ToArray().Select(size => (long)size)];
 
     private static bool IsCount(Tensor tensor) => tensor is { DType: DType.Int64, ElementCount: 1 };
@@ -124,7 +124,7 @@ public static class ModelWeights
         return wide;
     }
 
-    private static unsafe byte[] ReadTensor(Tensor tensor)
+    internal static unsafe byte[] ReadTensor(Tensor tensor)
     {
         var bytes = new byte[tensor.ByteLength];
         fixed (byte* destination = bytes)
@@ -132,7 +132,7 @@ public static class ModelWeights
         return bytes;
     }
 
-    private static unsafe void WriteTensor(byte[] bytes, Tensor tensor)
+    internal static unsafe void WriteTensor(byte[] bytes, Tensor tensor)
     {
         fixed (byte* source = bytes)
             tensor.Device.Backend.CopyFromHost((nint)source, tensor);
