@@ -9,10 +9,11 @@ internal sealed class RunFolder : IDisposable
     public const string WeightsName = "model.safetensors";
 
     private readonly string[] _made;
+    private readonly RunLock _lock;
     private bool _isKept;
 
     // made: the folders that did not exist before, innermost first.
-    private RunFolder(string path, string[] made) => (FolderPath, _made) = (path, made);
+    private RunFolder(string path, string[] made, RunLock runLock) => (FolderPath, _made, _lock) = (path, made, runLock);
 
     public string FolderPath { get; }
 
@@ -52,10 +53,12 @@ internal sealed class RunFolder : IDisposable
 
     public void Dispose()
     {
+        if (!_isKept)
+            File.Delete(Metrics);
+        _lock.Dispose();
         if (_isKept)
             return;
 
-        File.Delete(Metrics);
         foreach (var made in _made.TakeWhile(made => !Directory.EnumerateFileSystemEntries(made).Any()))
             Directory.Delete(made);
     }
@@ -64,20 +67,22 @@ internal sealed class RunFolder : IDisposable
     {
         try
         {
-            var folder = new RunFolder(path, [.. MissingFolders(path)]);
+            string[] made = [.. MissingFolders(path)];
             Directory.CreateDirectory(path);
+            if (RunLock.TryTake(path) is not { } runLock)
+                return null;
+            var folder = new RunFolder(path, made, runLock);
             string[] others =
                 [folder.Curves, folder.Samples, folder.NotebookBug, folder.Weights, folder.Record, folder.Metrics];
             if (others.Any(Path.Exists))
+            {
+                runLock.Dispose();
                 return null;
+            }
 
-            // Whoever makes this file has the folder, should two runs start at once.
+            // Tells a run that comes later that this folder has one, however this one ends.
             new FileStream(folder.Metrics, FileMode.CreateNew).Dispose();
             return folder;
-        }
-        catch (IOException) when (File.Exists(Path.Combine(path, "metrics.csv")))
-        {
-            return null;
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
