@@ -51,11 +51,12 @@ public abstract class AdamOptimizer : Optimizer
         base.Dispose(disposing);
     }
 
-    private protected override void Update(ActiveParameters active, Tensor learningRate, Tensor? gradientScale) =>
+    private protected override void Update(
+        ActiveParameters active, Tensor learningRate, Tensor? gradientScale, Tensor? watch) =>
         Backend.AdamStep(new AdamArgs(
             active.Parameters, active.State[0], active.State[1], Steps, active.Indices, learningRate,
             active.Group.LearningRateFactor, gradientScale, Beta1, Beta2, Epsilon,
-            active.Group.WeightDecay ?? WeightDecay, _decouplesWeightDecay));
+            active.Group.WeightDecay ?? WeightDecay, _decouplesWeightDecay, watch));
 
     // How many moments a parameter has. Called before anything is allocated.
     private static int Moments(string name, double beta1, double beta2, double epsilon, double weightDecay)

@@ -70,6 +70,10 @@ public abstract class Optimizer : IDisposable
     /// that only reading it waits; null without <see cref="MaxGradientNorm"/>.</summary>
     public Tensor? GradientNorm { get; }
 
+    /// <summary>What the optimizer keeps of each parameter, under that parameter's name.</summary>
+    internal IEnumerable<NamedTensor> StateOfParameters =>
+        _state.SelectMany(tensors => tensors.Select((tensor, i) => new NamedTensor(_parameters[i].Name, tensor)));
+
     private protected string Name => GetType().Name;
 
     private protected Device Device => _learningRateOnDevice.Device;
@@ -84,7 +88,11 @@ public abstract class Optimizer : IDisposable
     /// below 1; the gradients themselves stay. A norm that is not finite is handled as PyTorch's clip_grad_norm_ does by
     /// default: an infinite one multiplies the gradients by 0, which makes infinite ones NaN, and a NaN makes all
     /// NaN.</remarks>
-    public void Step()
+    public void Step() => Step(watch: null);
+
+    /// <summary>Updates all parameters, unless <paramref name="watch"/> has seen a loss that is not finite: then parameters, and
+    /// what the optimizer keeps of them, stay as they are.</summary>
+    internal void Step(Tensor? watch)
     {
         var calls = UpToDateCalls();
         if (calls.Length == 0)
@@ -92,7 +100,7 @@ public abstract class Optimizer : IDisposable
         if (MaxGradientNorm is { } bound)
             Backend.GradientNorm(new GradientNormArgs(_active, bound, GradientNorm!, _gradientScale!));
         foreach (var call in calls)
-            Update(call, _learningRateOnDevice, _gradientScale);
+            Update(call, _learningRateOnDevice, _gradientScale, watch);
         foreach (var call in calls)
         {
             if (call.IsFirstStep)
@@ -121,7 +129,8 @@ public abstract class Optimizer : IDisposable
     }
 
     /// <summary>Updates some parameters.</summary>
-    private protected abstract void Update(ActiveParameters active, Tensor learningRate, Tensor? gradientScale);
+    private protected abstract void Update(
+        ActiveParameters active, Tensor learningRate, Tensor? gradientScale, Tensor? watch);
 
     /// <summary>Throws an ArgumentException that names the optimizer, the constant and its value.</summary>
     internal static void RequireNotNegative(double value, string name, string what)
