@@ -49,13 +49,17 @@ internal static class TrainCommand
         {
             Description = "Evaluate also with the running statistics the notebook's broken line would have had",
         };
+        var detectAnomaly = new Option<bool>("--detect-anomaly")
+        {
+            Description = "Look at what every layer makes in every step, and stop at the first NaN or infinity; some times slower",
+        };
 
         var command = new Command(
             "train",
             "Trains a network on Fashion-MNIST, CIFAR-10 or a folder of images.")
         {
             model, epochs, batchSize, learningRate, momentum, weightDecay, schedule, seed, init, device, threads, lastBatch,
-            augment, normalize, output, notebookBug,
+            augment, normalize, output, notebookBug, detectAnomaly,
         };
         data.AddTo(command);
         command.SetAction(parsed =>
@@ -85,7 +89,8 @@ internal static class TrainCommand
                 parsed.GetValue(device)!,
                 parsed.GetValue(threads),
                 parsed.GetValue(output),
-                parsed.GetValue(notebookBug))).Execute();
+                parsed.GetValue(notebookBug),
+                parsed.GetValue(detectAnomaly))).Execute();
         });
         return command;
     }

@@ -6,6 +6,9 @@ internal interface ITrainingDisplay : IProgress<TrainingProgress>
     /// <summary>Shows what is reported while <paramref name="training"/> runs.</summary>
     void During(Action training);
 
+    /// <summary>Shows a line about something that went wrong and does not end the run.</summary>
+    void Warn(string text);
+
     /// <summary>Adds an epoch that has ended.</summary>
     void Add(EpochRow row);
 }

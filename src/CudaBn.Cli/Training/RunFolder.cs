@@ -9,7 +9,8 @@ internal sealed class RunFolder : IDisposable
     public const string WeightsName = "model.safetensors";
 
     private readonly string[] _made;
-    private readonly RunLock _lock;
+    private readonly HashSet<string> _unwritten = [];
+    private RunLock _lock;
     private bool _isKept;
 
     // made: the folders that did not exist before, innermost first.
@@ -32,13 +33,16 @@ internal sealed class RunFolder : IDisposable
     /// <summary>Claims a folder that holds no run yet: the one wanted, or it with -2, -3 and so on.</summary>
     /// <param name="wanted">The folder; null for runs/TIME.</param>
     /// <exception cref="IOException">The folder cannot be made or written.</exception>
-    public static RunFolder Claim(string? wanted)
+    public static RunFolder Claim(string? wanted) => Claim(wanted, TimeProvider.System);
+
+    /// <summary>The same, by a clock of one's own.</summary>
+    public static RunFolder Claim(string? wanted, TimeProvider clock)
     {
         if (wanted is not null && string.IsNullOrWhiteSpace(wanted))
             throw new UsageException("--out: expected a folder, got a blank.");
 
         var stem = wanted is null
-            ? Path.Combine("runs", DateTime.Now.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture))
+            ? Path.Combine("runs", clock.GetLocalNow().ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture))
             : Path.TrimEndingDirectorySeparator(wanted);
         for (var number = 1; ; number++)
         {
@@ -47,6 +51,50 @@ internal sealed class RunFolder : IDisposable
                 return folder;
         }
     }
+
+    /// <summary>
+    /// Writes a file of the folder while the run goes on. A disk that is full, or a folder that cannot be written, costs no
+    /// training: that is said once, and whoever calls tries again at the next occasion. A folder that is gone is made again.
+    /// </summary>
+    /// <param name="name">What messages call it.</param>
+    /// <param name="write">Writes it.</param>
+    /// <param name="warn">Shows a line.</param>
+    /// <returns>Whether it is written.</returns>
+    public bool TryWrite(string name, Action write, Action<string> warn)
+    {
+        try
+        {
+            Write(write);
+            if (_unwritten.Remove(name))
+                warn($"{FolderPath}: {name} can be written again.");
+            return true;
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            if (_unwritten.Add(name))
+                warn($"{FolderPath}: {name} cannot be written: {fault.Message.TrimEnd('.')}. Training goes on, and this is tried again.");
+            return false;
+        }
+    }
+
+    /// <summary>Writes a file of the folder, which is made again if it is gone.</summary>
+    /// <exception cref="IOException">It cannot be written, or another process trains in a folder of this name.</exception>
+    public void Write(Action write)
+    {
+        if (!_lock.IsHeld)
+        {
+            Directory.CreateDirectory(FolderPath);
+            _lock = _lock.TakeAgain();
+        }
+
+        write();
+    }
+
+    /// <summary>The names of what lies in the folder for users to see.</summary>
+    public IEnumerable<string> Names() => !Directory.Exists(FolderPath)
+        ? []
+        : Directory.GetFileSystemEntries(FolderPath).Select(path => Path.GetFileName(path))
+            .Where(name => !name.StartsWith('.')).Order(StringComparer.Ordinal);
 
     /// <summary>Leaves the folder in place.</summary>
     public void Keep() => _isKept = true;

@@ -49,6 +49,16 @@ internal sealed class RunLock : IDisposable
         }
     }
 
+    /// <summary>Takes the lock again of a folder that was removed, and made again since.</summary>
+    /// <returns>What is to be disposed in place of this.</returns>
+    /// <exception cref="IOException">Another process trains in that folder by now, or it cannot be written.</exception>
+    public RunLock TakeAgain()
+    {
+        var taken = Take(_folder);
+        Abandon();
+        return taken;
+    }
+
     public void Dispose()
     {
         if (IsHeld)
@@ -58,11 +68,13 @@ internal sealed class RunLock : IDisposable
         }
         else
         {
-            // Closing would remove the file of that name, which another process may hold by now. The end of this process
-            // closes it, too, and removes nothing.
-            _file.SafeFileHandle.SetHandleAsInvalid();
+            Abandon();
         }
     }
+
+    // Closing would remove the file of that name, which is another one by now. The end of this process closes it, too, and
+    // removes nothing.
+    private void Abandon() => _file.SafeFileHandle.SetHandleAsInvalid();
 
     private static string ThisProcess { get; } = DescribeThisProcess();
 

@@ -6,6 +6,7 @@ namespace CudaBn.Cli;
 internal sealed class TrainingRun(TrainSettings settings)
 {
     private readonly List<EpochRow> _rows = [];
+    private bool _weightsAreSaved;
 
     /// <summary>Trains.</summary>
     /// <returns>The exit code.</returns>
@@ -28,10 +29,34 @@ internal sealed class TrainingRun(TrainSettings settings)
             augmentation: settings.Augments ? AugmentationFor(data.Train) : null, normalization: normalization);
         using var test = new DataLoader(data.Test, settings.Recipe.BatchSize, chosen.Device, normalization: normalization);
         folder.Keep();
-        var wasInterrupted = !Train(model, train, test, data, folder, interruption.Token);
-        WriteResults(model, data, folder, normalization);
-        Report(data, folder, wasInterrupted);
-        return wasInterrupted ? ExitCodes.Interrupted : ExitCodes.Done;
+        try
+        {
+            var wasInterrupted = !Train(model, train, test, data, folder, interruption.Token);
+            WriteResults(model, data, folder, normalization);
+            Report(data, folder, wasInterrupted);
+            return interruption.Token.IsCancellationRequested ? ExitCodes.Interrupted : ExitCodes.Done;
+        }
+        catch (NonFiniteException fault)
+        {
+            return Stop(fault, data, folder);
+        }
+    }
+
+    /// <summary>Says what happened, what is kept and what to try. The weights are not written: those of a checkpoint, from
+    /// before, are better.</summary>
+    private int Stop(NonFiniteException fault, ImageDataSplits data, RunFolder folder)
+    {
+        if (_rows.Count > 0)
+            folder.TryWrite(
+                Path.GetFileName(folder.Curves), () => CurvesPicture.Write(folder.Curves, data.Label(), _rows),
+                Console.Error.WriteLine);
+        var kept = string.Join(", ", folder.Names());
+        var anomalies = settings.DetectsAnomalies ? "" : ", or --detect-anomaly, which looks at every layer in every step";
+        Console.Error.WriteLine(
+            $"cudabn: training stopped: {fault.Message} Kept in {folder.FolderPath}: {kept}; "
+            + Text.Of($"whole epochs: {_rows.Count}. Try an --lr below {settings.Recipe.LearningRate}, --normalize")
+            + $"{anomalies}.");
+        return ExitCodes.NotFinite;
     }
 
     private static Augmentation AugmentationFor(ImageDataset images) =>
@@ -62,10 +87,13 @@ internal sealed class TrainingRun(TrainSettings settings)
         using var loss = new SoftmaxCrossEntropy();
         using var optimizer = settings.Recipe.Optimizer(model);
         using var trainer = new Trainer(
-            model, loss, optimizer, settings.Recipe.ScheduleOf((long)settings.Epochs * train.BatchCount));
+            model, loss, optimizer, settings.Recipe.ScheduleOf((long)settings.Epochs * train.BatchCount))
+        {
+            DetectAnomalies = settings.DetectsAnomalies,
+        };
         var notebook = new NotebookStatistics(model);
-        var metrics = new MetricsCsv(folder.Metrics, data.Label(), settings.NotebookBug);
-        metrics.Write(_rows);
+        var metrics = MetricsAt(folder.Metrics, data);
+        folder.Write(() => metrics.Write(_rows));
         ITrainingDisplay display = Terminal.IsInteractive
             ? new TrainingTable(
                 $"{settings.Model.Title()} on {data.Label()}", settings.Epochs, train.ImageCount, settings.NotebookBug)
@@ -80,7 +108,7 @@ internal sealed class TrainingRun(TrainSettings settings)
                         ? notebook.Evaluate(() => trainer.Evaluate(test, cancellation))
                         : null);
                     _rows.Add(row);
-                    metrics.Write(_rows);
+                    folder.TryWrite("metrics.csv", () => metrics.Write(_rows), display.Warn);
                     display.Add(row);
                 }
             });
@@ -88,6 +116,7 @@ internal sealed class TrainingRun(TrainSettings settings)
         }
         catch (OperationCanceledException)
         {
+            trainer.ThrowIfNonFinite();
             return false;
         }
     }
@@ -96,17 +125,59 @@ internal sealed class TrainingRun(TrainSettings settings)
         Sequential model, ImageDataSplits data, RunFolder folder, Normalization? normalization)
     {
         var record = RunRecord.Of(settings.Model, settings.Data, data.Train, normalization);
-        record.Write(folder.Record);
-        ModelWeights.Save(model, folder.Weights, new Dictionary<string, string>
+        try
+        {
+            folder.Write(() =>
+            {
+                record.Write(folder.Record);
+                // Once more, should the folder have been made again since the last epoch.
+                MetricsAt(folder.Metrics, data).Write(_rows);
+                SaveWeights(model, data, record, folder.Weights);
+                _weightsAreSaved = true;
+                WritePictures(model, data, folder, normalization);
+            });
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException(
+                $"{folder.FolderPath} cannot be written: {fault.Message.TrimEnd('.')}. {Rescue(model, data, folder, record)}", fault);
+        }
+    }
+
+    /// <summary>Puts weights that took long to train where they can be put.</summary>
+    /// <returns>A sentence that says where they are.</returns>
+    private string Rescue(Sequential model, ImageDataSplits data, RunFolder folder, RunRecord record)
+    {
+        if (_weightsAreSaved)
+            return $"The weights are in {folder.Weights}.";
+        try
+        {
+            var rescued = Directory.CreateTempSubdirectory("cudabn-rescued-").FullName;
+            SaveWeights(model, data, record, Path.Combine(rescued, RunFolder.WeightsName));
+            MetricsAt(Path.Combine(rescued, Path.GetFileName(folder.Metrics)), data).Write(_rows);
+            return $"Weights and metrics are in {rescued} instead.";
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            return $"Nor can the weights be saved elsewhere: {fault.Message}";
+        }
+    }
+
+    private MetricsCsv MetricsAt(string path, ImageDataSplits data) => new(path, data.Label(), settings.NotebookBug);
+
+    private void SaveWeights(Sequential model, ImageDataSplits data, RunRecord record, string path) =>
+        ModelWeights.Save(model, path, new Dictionary<string, string>
         {
             ["network"] = Choices.Word(settings.Model),
             ["dataset"] = data.Label(),
             ["epochs"] = Text.Of($"{_rows.Count}"),
             [RunRecord.MetadataKey] = record.ToJson(),
         });
+
+    private void WritePictures(Sequential model, ImageDataSplits data, RunFolder folder, Normalization? normalization)
+    {
         if (_rows.Count == 0)
             return;
-
         CurvesPicture.Write(folder.Curves, data.Label(), _rows);
         SamplesPicture.Write(folder.Samples, data, model, normalization);
         if (settings.NotebookBug)

@@ -51,6 +51,9 @@ internal sealed class TrainingTable : ITrainingDisplay
         _live?.UpdateTarget(new Rows(_table, Bar(value)));
     }
 
+    // Through the console of the table, which draws itself again below.
+    public void Warn(string text) => _console.WriteLine($"warning: {text}");
+
     public void Add(EpochRow row)
     {
         var epoch = row.Metrics;
