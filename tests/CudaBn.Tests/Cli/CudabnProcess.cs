@@ -92,16 +92,6 @@ internal sealed class CudabnProcess : IDisposable
     public void WaitForError(string text) => WaitFor(
         () => Error.Contains(text, StringComparison.Ordinal), $"error '{text}'");
 
-    private void WaitFor(Func<bool> isThere, string what)
-    {
-        while (!isThere())
-        {
-            if (_process.HasExited || _clock.Elapsed > _patience)
-                Assert.Fail($"no {what} in: {Output}{Error}");
-            Thread.Sleep(10);
-        }
-    }
-
     public CudabnProcess Wait()
     {
         if (!_process.WaitForExit(_patience))
@@ -122,6 +112,16 @@ internal sealed class CudabnProcess : IDisposable
         if (!_process.HasExited)
             _process.Kill(entireProcessTree: true);
         _process.Dispose();
+    }
+
+    private void WaitFor(Func<bool> isThere, string what)
+    {
+        while (!isThere())
+        {
+            if (_process.HasExited || _clock.Elapsed > _patience)
+                Assert.Fail($"no {what} in: {Output}{Error}");
+            Thread.Sleep(10);
+        }
     }
 
     private static string CommandPath => Path.Combine(AppContext.BaseDirectory, "CudaBn.Cli.dll");

@@ -38,7 +38,7 @@ public class RunStorageTests
             _folder[""], "mount -t tmpfs -o size=4m small disk",
             "train", "--limit", "100", "--epochs", "100000", "--out", "disk/run");
         train.WaitForLine("epoch 1/");
-        InMountsOf(train, "head -c 8000000 /dev/zero > disk/full || true");
+        InMountsOf(train, "head -c 8000000 /dev/zero > disk/full 2> /dev/null || true");
         train.WaitForError("warning: ");
         var seen = train.Lines.Length;
         while (train.Lines.Length < seen + 3 && !train.HasExited)
@@ -132,7 +132,7 @@ public class RunStorageTests
     {
         using var shell = Process.Start(new ProcessStartInfo(
             "nsenter",
-            ["--target", $"{process.Id}", "--user", "--mount", "--preserve-credentials", $"--wd={_folder[""]}", "sh", "-c", command])
+            ["--target", $"{process.Id}", "--user", "--mount", "--preserve-credentials", "sh", "-ec", $"cd '{_folder[""]}'; {command}"])
         {
             RedirectStandardError = true,
         })!;

@@ -20,8 +20,8 @@ public class NonFiniteEpochTests(Device device)
         var fault = Assert.Throws<NonFiniteException>(() => epochs.AddRange(Endless(stopped)))!;
 
         Assert.That((fault.Step, fault.Epoch, fault.StepOfEpoch), Is.EqualTo((10, 2, 4)));
-        Assert.That((fault.Origin, fault.Layer), Is.EqualTo((NonFiniteOrigin.Forward, "fc1")), fault.Message);
-        Assert.That(fault.Message, Does.Contain("step 10 (epoch 2, step 4 of it)").And.Contain("Linear 'fc1'"));
+        Assert.That((fault.Origin, fault.Layer), Is.EqualTo((NonFiniteOrigin.Forward, "fc2")), fault.Message);
+        Assert.That(fault.Message, Does.Contain("step 10 (epoch 2, step 4 of it)").And.Contain("Linear 'fc2'"));
         Assert.That(stopped.Trainer.StepsDone, Is.EqualTo(9));
 
         // Parameters are those that nine steps make, whatever was queued behind the tenth.
@@ -56,7 +56,7 @@ public class NonFiniteEpochTests(Device device)
         var fault = Assert.Throws<NonFiniteException>(() => _ = run.Trainer.Fit(data, data, 2).Count())!;
         Assert.That(
             (fault.Step, fault.Epoch, fault.StepOfEpoch, fault.Origin, fault.Layer),
-            Is.EqualTo((10, 2, 4, NonFiniteOrigin.Forward, "fc1")));
+            Is.EqualTo((10, 2, 4, NonFiniteOrigin.Forward, "fc2")));
     }
 
     [Test]

@@ -224,7 +224,7 @@ public class NonFiniteTests(TestBackend backend, DType dtype) : BackendFixture(b
         Fill(training, "fc1.bias", 0);
         Fill(training, "fc2.bias", 0);
         training.Parameter("fc2.weight").Value.CopyFromDoubles(
-            [-Greatest, -Greatest, Greatest, Greatest, Greatest, Greatest]);
+            [Greatest, Greatest, -Greatest, -Greatest, Greatest, Greatest]);
         return training;
     }
 
