@@ -51,7 +51,8 @@ internal static class TrainCommand
         };
         var detectAnomaly = new Option<bool>("--detect-anomaly")
         {
-            Description = "Look at what every layer makes in every step, and stop at the first NaN or infinity; some times slower",
+            Description = "Look at what every layer makes in every step, and stop at the first NaN or infinity, which is named; "
+                + "slower by some times",
         };
 
         var command = new Command(

@@ -72,7 +72,9 @@ internal sealed class RunFolder : IDisposable
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
             if (_unwritten.Add(name))
-                warn($"{FolderPath}: {name} cannot be written: {fault.Message.TrimEnd('.')}. Training goes on, and this is tried again.");
+                warn(
+                    $"{FolderPath}: {name} cannot be written: {fault.Message.TrimEnd('.')}. Training goes on, and this is tried "
+                    + "again.");
             return false;
         }
     }

@@ -42,8 +42,8 @@ internal sealed class TrainingRun(TrainSettings settings)
         }
     }
 
-    /// <summary>Says what happened, what is kept and what to try. The weights are not written: those of a checkpoint, from
-    /// before, are better.</summary>
+    /// <summary>Says what happened, what is kept and what to try. The weights are not written over those of before: running
+    /// statistics have seen values that are not finite.</summary>
     private int Stop(NonFiniteException fault, ImageDataSplits data, RunFolder folder)
     {
         if (_rows.Count > 0)
@@ -140,7 +140,8 @@ internal sealed class TrainingRun(TrainSettings settings)
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
             throw new IOException(
-                $"{folder.FolderPath} cannot be written: {fault.Message.TrimEnd('.')}. {Rescue(model, data, folder, record)}", fault);
+                $"{folder.FolderPath} cannot be written: {fault.Message.TrimEnd('.')}. {Rescue(model, data, folder, record)}",
+                fault);
         }
     }
 
