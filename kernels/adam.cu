@@ -45,11 +45,13 @@ __device__ inline double complement_of_power(double base, int64 exponent)
 }
 
 // adam_count: any block and grid size of one dimension with at least count threads; thread i has tensor i.
-// Adds a step to steps[counters.index[i]] and writes what it means to corrections[i].
+// Adds a step to steps[counters.index[i]] and writes what it means to corrections[i]; nothing where is_stopped(watch).
 extern "C" __global__ void adam_count(
     AdamCounters counters, int count, const double* __restrict__ learning_rate, double learning_rate_factor,
-    double beta1, double beta2, int64* steps, AdamCorrection* corrections)
+    double beta1, double beta2, int64* steps, AdamCorrection* corrections, const int64* __restrict__ watch)
 {
+    if (is_stopped(watch))
+        return;
     const int64 i = global_thread();
     if (i >= count)
         return;
@@ -85,12 +87,15 @@ struct Adam
 // All tensors at once, tensor i with corrections[i] of adam_count. With g = scale * gradient + l2 * value:
 // m = beta1 * m + (1 - beta1) * g, v = beta2 * v + (1 - beta2) * g^2,
 // value = (1 - learning_rate * decay) * value - step_size * m / (sqrt(v) * inverse_root + epsilon).
-// The learning rate and the scale of the gradients, 1 where null, are read from the device.
+// The learning rate and the scale of the gradients, 1 where null, are read from the device. Where is_stopped(watch), nothing
+// changes.
 extern "C" __global__ void adam_step(
     AdamTensors tensors, int count, const AdamCorrection* __restrict__ corrections,
     const double* __restrict__ learning_rate, double learning_rate_factor, const double* __restrict__ gradient_scale,
-    double beta1, double beta2, real epsilon, real l2, double decay)
+    double beta1, double beta2, real epsilon, real l2, double decay, const int64* __restrict__ watch)
 {
+    if (is_stopped(watch))
+        return;
     const Chunk chunk = chunk_of_block(tensors.first_chunk, tensors.elements, count);
     const AdamCorrection correction = corrections[chunk.tensor];
     const Adam adam = {

@@ -77,11 +77,13 @@ __device__ void update_chunk(const SgdTensors& tensors, int count, const Sgd& sg
 // sgd_step: any block size; one block per chunk of 1,024 elements of a tensor: first_chunk[count] blocks.
 // value -= learning_rate * learning_rate_factor * (scale * gradient + weight_decay * value), in all tensors at once. The
 // learning rate is read from the device, so that a recorded step follows a schedule; so is the scale of the gradients,
-// which is 1 where gradient_scale is null.
+// which is 1 where gradient_scale is null. Where is_stopped(watch), nothing changes.
 extern "C" __global__ void sgd_step(
     SgdTensors tensors, int count, const double* __restrict__ learning_rate, double learning_rate_factor,
-    const double* __restrict__ gradient_scale, real weight_decay)
+    const double* __restrict__ gradient_scale, real weight_decay, const int64* __restrict__ watch)
 {
+    if (is_stopped(watch))
+        return;
     update_chunk<false>(
         tensors, count,
         {(real)(*learning_rate * learning_rate_factor), scale_of(gradient_scale), 0, 0, weight_decay, false, false});
@@ -93,8 +95,10 @@ extern "C" __global__ void sgd_step(
 extern "C" __global__ void sgd_momentum_step(
     SgdTensors tensors, int count, const double* __restrict__ learning_rate, double learning_rate_factor,
     const double* __restrict__ gradient_scale, real weight_decay, real momentum, real gradient_weight,
-    int is_first_step, int is_nesterov)
+    int is_first_step, int is_nesterov, const int64* __restrict__ watch)
 {
+    if (is_stopped(watch))
+        return;
     update_chunk<true>(
         tensors, count,
         {(real)(*learning_rate * learning_rate_factor), scale_of(gradient_scale), momentum, gradient_weight,

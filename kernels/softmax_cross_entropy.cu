@@ -49,6 +49,13 @@ static __device__ inline LossSums sum_of_block(const LossSums& sums)
     return threadIdx.x == 0 ? of_thread[0] : sums;
 }
 
+static __device__ inline void note_loss(int64* watch, bool is_finite)
+{
+    const int64 number = ++watch[0];
+    if (!is_finite && watch[1] == 0)
+        watch[1] = number;
+}
+
 // softmax_cross_entropy_forward: blockDim.x 32, 64, 128 or 256; any grid size of one dimension; lanes, the threads that
 // share a row, a power of two up to 32.
 // Reads logits[batch, classes] and labels[batch]. The loss of a row is log(sum of exp(logits)) - label_weight * the label's
@@ -56,12 +63,13 @@ static __device__ inline LossSums sum_of_block(const LossSums& sums)
 // Writes probabilities[batch, classes], loss = scale * the sum of the rows' losses, and adds that sum and the number of rows
 // whose first greatest logit is at the label to totals[2], which may be null. Where a label is no class, loss and totals stay
 // as they were, and refused holds the first such row unless it holds an earlier one. partials has room for one LossSums per
-// block; counter is zero before and after.
+// block; counter is zero before and after. watch, which may be null, counts losses: watch[0] is added to, and watch[1] becomes
+// the number of the first that is NaN or infinite, unless it has one already.
 // Sums of blocks are merged by the block that finishes last, in the order of the blocks.
 extern "C" __global__ void softmax_cross_entropy_forward(
     const real* __restrict__ logits, const int* __restrict__ labels, int batch, int classes, int lanes, double scale,
     real label_weight, real class_weight, real* __restrict__ probabilities, real* __restrict__ loss,
-    double* __restrict__ totals, LossSums* partials, unsigned* counter, RefusedLabel* refused)
+    double* __restrict__ totals, LossSums* partials, unsigned* counter, RefusedLabel* refused, int64* watch)
 {
     const int lane = threadIdx.x % lanes;
     const int rows_per_block = blockDim.x / lanes;
@@ -141,6 +149,8 @@ extern "C" __global__ void softmax_cross_entropy_forward(
     sums = sum_of_block(sums);
     if (threadIdx.x != 0)
         return;
+    if (watch != nullptr)
+        note_loss(watch, sums.refused_row != NO_ROW || isfinite((real)(sums.loss * scale)));
     if (sums.refused_row == NO_ROW)
     {
         *loss = (real)(sums.loss * scale);

@@ -31,6 +31,12 @@ __device__ inline Chunk chunk_of_block(const unsigned* first_chunk, const int64*
     return {low, first, left < CHUNK ? (int)left : CHUNK};
 }
 
+// Whether a loss that was not finite, which the loss kernel has noted in watch[1], stops all updates.
+__device__ inline bool is_stopped(const int64* watch)
+{
+    return watch != nullptr && watch[1] != 0;
+}
+
 // What gradients are multiplied by: 1 where there is nothing to read it from.
 __device__ inline real scale_of(const double* gradient_scale)
 {

@@ -33,7 +33,7 @@ internal sealed class HelpWithExamples(HelpAction usual, RootCommand root) : Syn
           --data-set folder --image-size 28 --color grey.
 
         Exit codes:
-          0 done, 1 failed, 2 wrong usage, 130 interrupted (what there was is written)
+          0 done, 1 failed, 2 wrong usage, 3 training came to NaN or infinity, 130 interrupted (what there was is written)
 
         """;
 

@@ -53,20 +53,25 @@ internal static class TrainCommand
         var resume = new Option<string?>("--resume")
         {
             Description = "Go on with a run as if it had never ended, from its newest checkpoint: with all that it was asked "
-                + "for. Beside it, --data, --device, --threads, --save-every and --keep may be given anew, and more --epochs "
-                + "where the schedule is constant; all else must be as it was",
+                + "for. Beside it, --data, --device, --threads, --save-every, --keep and --detect-anomaly may be given anew, and more "
+                + "--epochs where the schedule is constant; all else must be as it was",
             HelpName = "RUN",
         };
         var saveEvery = Options.WholeOrNone(
             "--save-every", "Save a checkpoint after every N steps, too [default: after every epoch only]", int.MaxValue);
         var keep = Options.Whole("--keep", "How many checkpoints are kept", 3);
+        var detectAnomaly = new Option<bool>("--detect-anomaly")
+        {
+            Description = "Look at what every layer makes in every step, and stop at the first NaN or infinity, which is named; "
+                + "slower by some times",
+        };
 
         var command = new Command(
             "train",
             "Trains a network on Fashion-MNIST, CIFAR-10 or a folder of images.")
         {
             model, epochs, batchSize, learningRate, momentum, weightDecay, schedule, seed, init, device, threads, lastBatch,
-            augment, normalize, output, notebookBug, resume, saveEvery, keep,
+            augment, normalize, output, notebookBug, resume, saveEvery, keep, detectAnomaly,
         };
         data.AddTo(command);
         command.SetAction(parsed =>
@@ -100,7 +105,8 @@ internal static class TrainCommand
                 parsed.GetValue(output),
                 parsed.GetValue(notebookBug),
                 parsed.GetValue(saveEvery),
-                parsed.GetValue(keep))).Execute();
+                parsed.GetValue(keep),
+                parsed.GetValue(detectAnomaly))).Execute();
         });
         return command;
     }

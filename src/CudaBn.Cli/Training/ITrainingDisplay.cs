@@ -9,6 +9,9 @@ internal interface ITrainingDisplay : IProgress<TrainingProgress>
     /// <summary>Takes an epoch of before this process went on with the run.</summary>
     void AddEarlier(EpochRow row);
 
+    /// <summary>Shows a line about something that went wrong and does not end the run.</summary>
+    void Warn(string text);
+
     /// <summary>Adds an epoch that has ended.</summary>
     void Add(EpochRow row);
 }

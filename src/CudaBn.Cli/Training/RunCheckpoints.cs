@@ -11,14 +11,11 @@ internal sealed class RunCheckpoints(RunFolder folder, int keep, Trainer trainer
     private readonly CheckpointFolder _files = new(folder.Checkpoints, keep);
 
     /// <exception cref="IOException">It cannot be written.</exception>
+    /// <exception cref="NonFiniteException">Something in the training is NaN or infinite.</exception>
     public void Save() => _files.Save(trainer, train, new Dictionary<string, string>
     {
         [RowsKey] = JsonSerializer.Serialize(rows, EpochRowsJson.Default.ListEpochRow),
     });
-
-    /// <summary>When to save in the middle of an epoch; null for never.</summary>
-    /// <param name="steps">After how many steps; null for never.</param>
-    public CheckpointInterval? Every(int? steps) => steps is { } count ? new CheckpointInterval(count, Save) : null;
 
     /// <summary>Puts training and epochs where the newest checkpoint was saved that is not damaged. Says which, and warns of
     /// those that are.</summary>

@@ -16,4 +16,5 @@ internal sealed record TrainSettings(
     string? Out,
     bool NotebookBug,
     int? SaveEvery,
-    int Keep);
+    int Keep,
+    bool DetectsAnomalies);

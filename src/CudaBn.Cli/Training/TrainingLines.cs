@@ -14,6 +14,8 @@ internal sealed class TrainingLines(int epochs) : ITrainingDisplay
     {
     }
 
+    public void Warn(string text) => Console.Error.WriteLine($"cudabn: warning: {text}");
+
     public void Add(EpochRow row)
     {
         var epoch = row.Metrics;

@@ -84,7 +84,8 @@ internal sealed record TrainingRecord(
         Out: null,
         NotebookBug,
         SaveEvery,
-        Keep);
+        Keep,
+        DetectsAnomalies: false);
 
     /// <exception cref="InvalidDataException">A value is none that a run can have.</exception>
     public void Check(string path)

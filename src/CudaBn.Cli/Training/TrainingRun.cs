@@ -31,11 +31,38 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
             augmentation: settings.Augments ? AugmentationFor(data.Train) : null, normalization: normalization);
         using var test = new DataLoader(data.Test, settings.Recipe.BatchSize, chosen.Device, normalization: normalization);
         folder.Keep();
-        var record = RunRecord.Of(settings.Model, settings.Data, data.Train, normalization);
-        var wasInterrupted = !Train(model, train, test, data, folder, record, interruption.Token);
-        WriteResults(model, data, folder, record);
-        Report(data, folder, wasInterrupted);
-        return wasInterrupted ? ExitCodes.Interrupted : ExitCodes.Done;
+        var record = RunRecord.Of(settings.Model, settings.Data, data.Train, normalization) with
+        {
+            Training = TrainingRecord.Of(settings, chosen.Device),
+        };
+        try
+        {
+            var wasInterrupted = !Train(model, train, test, data, folder, record, interruption.Token);
+            WriteResults(model, data, folder, record);
+            Report(data, folder, wasInterrupted);
+            return interruption.Token.IsCancellationRequested ? ExitCodes.Interrupted : ExitCodes.Done;
+        }
+        catch (NonFiniteException fault)
+        {
+            return Stop(fault, data, folder);
+        }
+    }
+
+    /// <summary>Says what happened, what is kept and what to try. The weights are not written over those of before: running
+    /// statistics have seen values that are not finite.</summary>
+    private int Stop(NonFiniteException fault, ImageDataSplits data, RunFolder folder)
+    {
+        if (_rows.Count > 0)
+            folder.TryWrite(
+                Path.GetFileName(folder.Curves), () => CurvesPicture.Write(folder.Curves, data.Label(), _rows),
+                Console.Error.WriteLine);
+        var kept = string.Join(", ", folder.Names());
+        var anomalies = settings.DetectsAnomalies ? "" : ", or --detect-anomaly, which looks at every layer in every step";
+        Console.Error.WriteLine(
+            $"cudabn: training stopped: {fault.Message} Kept in {folder.FolderPath}: {kept}; "
+            + Text.Of($"whole epochs: {_rows.Count}. Try an --lr below {settings.Recipe.LearningRate}, --normalize")
+            + $"{anomalies}.");
+        return ExitCodes.NotFinite;
     }
 
     private static Augmentation AugmentationFor(ImageDataset images) =>
@@ -67,12 +94,15 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
         using var loss = new SoftmaxCrossEntropy();
         using var optimizer = settings.Recipe.Optimizer(model);
         using var trainer = new Trainer(
-            model, loss, optimizer, settings.Recipe.ScheduleOf((long)settings.Epochs * train.BatchCount));
+            model, loss, optimizer, settings.Recipe.ScheduleOf((long)settings.Epochs * train.BatchCount))
+        {
+            DetectAnomalies = settings.DetectsAnomalies,
+        };
         var checkpoints = new RunCheckpoints(folder, settings.Keep, trainer, train, _rows);
-        Begin(checkpoints, trainer, train, folder, record with { Training = TrainingRecord.Of(settings, model.Device) });
+        Begin(checkpoints, trainer, train, folder, record);
         var notebook = new NotebookStatistics(model);
-        var metrics = new MetricsCsv(folder.Metrics, data.Label(), settings.NotebookBug);
-        metrics.Write(_rows);
+        var metrics = MetricsAt(folder.Metrics, data);
+        folder.Write(() => metrics.Write(_rows));
         ITrainingDisplay display = Terminal.IsInteractive
             ? new TrainingTable(
                 $"{settings.Model.Title()} on {data.Label()}", settings.Epochs, train.ImageCount, settings.NotebookBug)
@@ -85,16 +115,16 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
                 if (trainer.EpochsDone == settings.Epochs)
                     return;
                 var epochs = trainer.Fit(
-                    train, test, settings.Epochs - trainer.EpochsDone, display, checkpoints.Every(settings.SaveEvery),
-                    cancellation);
+                    train, test, settings.Epochs - trainer.EpochsDone, display,
+                    settings.SaveEvery is { } steps ? new CheckpointInterval(steps, Save) : null, cancellation);
                 foreach (var epoch in epochs)
                 {
                     // Not to be cancelled: an epoch that has ended has a row.
                     var row = new EpochRow(
                         epoch, settings.NotebookBug ? notebook.Evaluate(() => trainer.Evaluate(test)) : null);
                     _rows.Add(row);
-                    checkpoints.Save();
-                    metrics.Write(_rows);
+                    Save();
+                    folder.TryWrite("metrics.csv", () => metrics.Write(_rows), display.Warn);
                     display.Add(row);
                 }
             });
@@ -102,10 +132,21 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
         }
         catch (OperationCanceledException)
         {
-            checkpoints.Save();
+            Save();
             _stepsOfBrokenEpoch = trainer.StepsInEpoch;
             return false;
         }
+
+        void Save() => folder.TryWrite(
+            "the checkpoint",
+            () =>
+            {
+                // Without it, a folder that was made again would not be one to go on with.
+                if (!File.Exists(folder.Record))
+                    record.Write(folder.Record);
+                checkpoints.Save();
+            },
+            display.Warn);
     }
 
     /// <summary>Leaves a checkpoint and a record in the folder, from which the run can be gone on with, before it
@@ -115,8 +156,8 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
     {
         if (resumed is null)
         {
-            record.Write(folder.Record);
-            checkpoints.Save();
+            folder.Write(() => record.Write(folder.Record));
+            folder.Write(checkpoints.Save);
             return;
         }
 
@@ -128,22 +169,59 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
         var (before, now) = (resumed.Settings.Device, trainer.Model.Device.ToString());
         if (before != now)
             Terminal.WriteField("note", $"the run was on {before}: on {now}, the last bits of its numbers become others");
-        record.Write(folder.Record);
+        folder.Write(() => record.Write(folder.Record));
     }
 
     private void WriteResults(Sequential model, ImageDataSplits data, RunFolder folder, RunRecord record)
     {
-        if (_rows.Count > 0)
-            WritePictures(model, data, folder, record.Normalization);
-        // Last: weights of so many epochs say that all else is there, too.
-        ModelWeights.Save(model, folder.Weights, new Dictionary<string, string>
+        try
+        {
+            folder.Write(() =>
+            {
+                record.Write(folder.Record);
+                // Once more, should the folder have been made again since the last epoch.
+                MetricsAt(folder.Metrics, data).Write(_rows);
+                if (_rows.Count > 0)
+                    WritePictures(model, data, folder, record.Normalization);
+                // Last: weights of so many epochs say that all else is there, too.
+                SaveWeights(model, data, record, folder.Weights);
+            });
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException(
+                $"{folder.FolderPath} cannot be written: {fault.Message.TrimEnd('.')}. {Rescue(model, data, record)}", fault);
+        }
+    }
+
+    /// <summary>Puts weights that took long to train where they can be put.</summary>
+    /// <returns>A sentence that says where they are.</returns>
+    private string Rescue(Sequential model, ImageDataSplits data, RunRecord record)
+    {
+        try
+        {
+            var rescued = Directory.CreateTempSubdirectory("cudabn-rescued-").FullName;
+            SaveWeights(model, data, record, Path.Combine(rescued, RunFolder.WeightsName));
+            MetricsAt(Path.Combine(rescued, "metrics.csv"), data).Write(_rows);
+            return $"Weights and metrics are in {rescued} instead.";
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            return $"Nor can the weights be saved elsewhere: {fault.Message}";
+        }
+    }
+
+    private MetricsCsv MetricsAt(string path, ImageDataSplits data) => new(path, data.Label(), settings.NotebookBug);
+
+    private void SaveWeights(Sequential model, ImageDataSplits data, RunRecord record, string path) =>
+        ModelWeights.Save(model, path, new Dictionary<string, string>
         {
             ["network"] = Choices.Word(settings.Model),
             ["dataset"] = data.Label(),
             ["epochs"] = Text.Of($"{_rows.Count}"),
-            [RunRecord.MetadataKey] = record.ToJson(),
+            // How they were trained does not change what they are.
+            [RunRecord.MetadataKey] = (record with { Training = null }).ToJson(),
         });
-    }
 
     private void WritePictures(Sequential model, ImageDataSplits data, RunFolder folder, Normalization? normalization)
     {

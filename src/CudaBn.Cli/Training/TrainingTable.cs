@@ -60,6 +60,9 @@ internal sealed class TrainingTable : ITrainingDisplay
 
     public void AddEarlier(EpochRow row) => Add(row);
 
+    // Through the console of the table, which draws itself again below.
+    public void Warn(string text) => _console.WriteLine($"warning: {text}");
+
     public void Add(EpochRow row)
     {
         var epoch = row.Metrics;

@@ -214,6 +214,10 @@ public abstract class Backend : IDisposable
     /// <param name="args">The parameters, the bound and tensors.</param>
     public abstract void GradientNorm(in GradientNormArgs args);
 
+    /// <summary>The first element of each of many tensors that is NaN or infinite.</summary>
+    /// <param name="args">Tensors.</param>
+    public abstract void FirstNonFinite(in FirstNonFiniteArgs args);
+
     /// <summary>One step of stochastic gradient descent on many parameters.</summary>
     /// <param name="args">The parameters and the constants.</param>
     public abstract void SgdStep(in SgdArgs args);

@@ -267,6 +267,16 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
     internal void Gather(Batch batch) => Device.Backend.GatherBatch(new GatherBatchArgs(
         _images, _allLabels, _order, _cursor, Divisor, batch.Images, batch.Labels, _transform));
 
+    /// <summary>Makes a batch of the epoch under way again. The next batch is then the one after it.</summary>
+    internal Batch GatherAgain(int index)
+    {
+        _cursor.CopyFrom<long>([(long)index * BatchSize]);
+        BatchesMade = index;
+        var batch = Claim(_epochsStarted, index);
+        Gather(batch);
+        return batch;
+    }
+
     /// <summary>[channels, 256]: what every byte of a channel becomes, in double and then rounded.</summary>
     private Tensor UploadLevels()
     {

@@ -90,6 +90,7 @@ public abstract class Layer : IStep, IDisposable
             throw new ArgumentException($"{Label} computes in {DType} on {Device}; its input is a {input}.");
         var output = ForwardCore(input);
         (_lastInput, _lastOutput) = (input, output);
+        Observer?.AfterForward(this, output);
         return output;
     }
 
@@ -131,6 +132,12 @@ public abstract class Layer : IStep, IDisposable
     bool IStep.Takes(Tensor input) => true;
 
     Tensor? IStep.Backward(Tensor gradOutput, bool needsInputGradient) => Backward(gradOutput, needsInputGradient);
+
+    /// <summary>Told of every pass; null where nobody looks on.</summary>
+    internal ILayerObserver? Observer { get; set; }
+
+    /// <summary>The place of this layer in its model, such as <c>block2.main.conv1</c>; its type where it is the model.</summary>
+    internal string Path => Prefix.Length == 0 ? GetType().Name : Prefix[..^1];
 
     /// <summary>A layer of the same description and modes, without a name, parameters or a device.</summary>
     internal abstract Layer Copy();
@@ -180,7 +187,9 @@ public abstract class Layer : IStep, IDisposable
             throw new InvalidOperationException($"{Label}: backward needs a forward pass first.");
         if (gradOutput.Shape != _lastOutput.Shape || gradOutput.DType != DType || gradOutput.Device != Device)
             throw new ArgumentException($"{Label}: the gradient of a {_lastOutput} cannot be a {gradOutput}.");
-        return BackwardCore(_lastInput, _lastOutput, gradOutput, needsInputGradient);
+        var gradInput = BackwardCore(_lastInput, _lastOutput, gradOutput, needsInputGradient);
+        Observer?.AfterBackward(this, gradInput);
+        return gradInput;
     }
 
     internal virtual void Initialize(string prefix, Device device, DType dtype, ulong seed, ref uint stream)

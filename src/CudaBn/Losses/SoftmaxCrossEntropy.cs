@@ -37,7 +37,11 @@ public sealed class SoftmaxCrossEntropy(Reduction reduction = Reduction.Mean, do
     /// <exception cref="ArgumentException">A shape, element type or device does not fit, or a label is outside
     /// [0, C): the message names its row. A device that queues says the latter when it is waited for next; until then the
     /// batch counts in no loss, and the row in no gradient.</exception>
-    public Tensor Forward(Tensor logits, Tensor labels)
+    public Tensor Forward(Tensor logits, Tensor labels) => Forward(logits, labels, watch: null);
+
+    /// <summary>Computes the loss, adds to the totals and notes in <paramref name="watch"/>, unless it is null, whether the loss
+    /// is finite.</summary>
+    internal Tensor Forward(Tensor logits, Tensor labels, Tensor? watch)
     {
         ArgumentNullException.ThrowIfNull(logits);
         ArgumentNullException.ThrowIfNull(labels);
@@ -58,7 +62,7 @@ public sealed class SoftmaxCrossEntropy(Reduction reduction = Reduction.Mean, do
         // A label that is refused leaves no forward pass behind that backward could take for a good one.
         ForgetForward();
         device.Backend.SoftmaxCrossEntropyForward(new SoftmaxCrossEntropyForwardArgs(
-            batch, logits.Shape[1], logits, labels, Scale(batch), LabelSmoothing, probabilities, loss, totals));
+            batch, logits.Shape[1], logits, labels, Scale(batch), LabelSmoothing, probabilities, loss, totals, watch));
         (_lastProbabilities, _lastLabels) = (probabilities, labels);
         return loss;
     }

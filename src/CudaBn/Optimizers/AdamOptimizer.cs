@@ -57,11 +57,12 @@ public abstract class AdamOptimizer : Optimizer
         base.Dispose(disposing);
     }
 
-    private protected override void Update(ActiveParameters active, Tensor learningRate, Tensor? gradientScale) =>
+    private protected override void Update(
+        ActiveParameters active, Tensor learningRate, Tensor? gradientScale, Tensor? watch) =>
         Backend.AdamStep(new AdamArgs(
             active.Parameters, active.State[0], active.State[1], Steps, active.Indices, learningRate,
             active.Group.LearningRateFactor, gradientScale, Beta1, Beta2, Epsilon,
-            active.Group.WeightDecay ?? WeightDecay, _decouplesWeightDecay));
+            active.Group.WeightDecay ?? WeightDecay, _decouplesWeightDecay, watch));
 
     // The moments that a parameter has. Called before anything is allocated.
     private static string[] Moments(string name, double beta1, double beta2, double epsilon, double weightDecay)

@@ -81,6 +81,10 @@ public abstract class Optimizer : IDisposable
     public IReadOnlyList<NamedTensor> State =>
         field ??= [.. Enumerable.Range(0, _parameters.Length).SelectMany(StateOf)];
 
+    /// <summary>The real numbers among <see cref="State"/>, under the names of their parameters.</summary>
+    internal IEnumerable<NamedTensor> StateOfParameters =>
+        _state.SelectMany(tensors => tensors.Select((tensor, i) => new NamedTensor(_parameters[i].Name, tensor)));
+
     /// <summary>The numbers that the optimizer was made with and that updates depend on, by name, apart from
     /// <see cref="ParameterGroups"/> and <see cref="MaxGradientNorm"/>.</summary>
     internal abstract IReadOnlyList<(string Name, double Value)> Constants { get; }
@@ -113,7 +117,11 @@ public abstract class Optimizer : IDisposable
     /// below 1; the gradients themselves stay. A norm that is not finite is handled as PyTorch's clip_grad_norm_ does by
     /// default: an infinite one multiplies the gradients by 0, which makes infinite ones NaN, and a NaN makes all
     /// NaN.</remarks>
-    public void Step()
+    public void Step() => Step(watch: null);
+
+    /// <summary>Updates all parameters, unless <paramref name="watch"/> has seen a loss that is not finite: then parameters, and
+    /// what the optimizer keeps of them, stay as they are.</summary>
+    internal void Step(Tensor? watch)
     {
         var calls = UpToDateCalls();
         if (calls.Length == 0)
@@ -121,7 +129,7 @@ public abstract class Optimizer : IDisposable
         if (MaxGradientNorm is { } bound)
             Backend.GradientNorm(new GradientNormArgs(_active, bound, GradientNorm!, _gradientScale!));
         foreach (var call in calls)
-            Update(call, _learningRateOnDevice, _gradientScale);
+            Update(call, _learningRateOnDevice, _gradientScale, watch);
         foreach (var call in calls)
         {
             if (call.IsFirstStep)
@@ -156,7 +164,8 @@ public abstract class Optimizer : IDisposable
     private protected string StateName(int index, string kind) => $"{_parameters[index].Name}.{kind}";
 
     /// <summary>Updates some parameters.</summary>
-    private protected abstract void Update(ActiveParameters active, Tensor learningRate, Tensor? gradientScale);
+    private protected abstract void Update(
+        ActiveParameters active, Tensor learningRate, Tensor? gradientScale, Tensor? watch);
 
     /// <summary>Throws an ArgumentException that names the optimizer, the constant and its value.</summary>
     internal static void RequireNotNegative(double value, string name, string what)

@@ -78,11 +78,12 @@ public sealed class Sgd : Optimizer
         double? maxGradientNorm = null) =>
         new(groups, learningRate, momentum, dampening, weightDecay, nesterov, maxGradientNorm);
 
-    private protected override void Update(ActiveParameters active, Tensor learningRate, Tensor? gradientScale) =>
+    private protected override void Update(
+        ActiveParameters active, Tensor learningRate, Tensor? gradientScale, Tensor? watch) =>
         Backend.SgdStep(new SgdArgs(
             active.Parameters, Momentum == 0 ? [] : active.State[0], active.IsFirstStep, learningRate,
             active.Group.LearningRateFactor, gradientScale, Momentum, Dampening,
-            active.Group.WeightDecay ?? WeightDecay, Nesterov));
+            active.Group.WeightDecay ?? WeightDecay, Nesterov, watch));
 
     internal override IReadOnlyList<(string Name, double Value)> Constants =>
     [

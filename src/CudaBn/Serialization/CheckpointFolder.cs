@@ -42,10 +42,13 @@ public sealed class CheckpointFolder
     /// <returns>The file.</returns>
     /// <exception cref="ArgumentException">The optimizer updates what is no parameter of the model, or a key is the checkpoint's
     /// own.</exception>
+    /// <exception cref="NonFiniteException">Something in the training is NaN or infinite: no checkpoint that was good is given up
+    /// for that.</exception>
     /// <exception cref="IOException">The file cannot be written, or an older one not removed.</exception>
     public string Save(Trainer trainer, DataLoader train, IReadOnlyDictionary<string, string>? metadata = null)
     {
         ArgumentNullException.ThrowIfNull(trainer);
+        trainer.ThrowIfNonFinite();
         MakeFolder();
         var path = Path.Combine(
             FolderPath, Stem + trainer.StepsDone.ToString(CultureInfo.InvariantCulture) + Extension);

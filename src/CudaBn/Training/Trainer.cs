@@ -5,8 +5,9 @@ namespace CudaBn;
 /// <summary>Trains a classifier epoch by epoch.</summary>
 /// <remarks>Nothing waits for the device during an epoch: loss and accuracy are added up there and read at its end. On a
 /// GPU, the second step of every shape is recorded, batch and all, and later ones are replayed at the cost of one
-/// call.</remarks>
-public sealed class Trainer : IDisposable
+/// call. A loss that is NaN or infinite ends the training with a <see cref="NonFiniteException"/>, after which parameters and
+/// optimizer are as they were before its step.</remarks>
+public sealed partial class Trainer : IDisposable
 {
     private const ulong ModeOffset = 0xcbf29ce484222325;
 
@@ -95,6 +96,8 @@ public sealed class Trainer : IDisposable
     /// <exception cref="ArgumentException">The number of epochs is not positive.</exception>
     /// <exception cref="OperationCanceledException">Training was cancelled; model and trainer are as the last step left
     /// them, and may be saved.</exception>
+    /// <exception cref="NonFiniteException">A loss is NaN or infinite, or after an epoch a parameter, what the optimizer keeps of
+    /// one, or a running statistic.</exception>
     public IEnumerable<EpochMetrics> Fit(
         DataLoader train,
         DataLoader test,
@@ -128,7 +131,9 @@ public sealed class Trainer : IDisposable
 
     /// <summary>One step: forward, loss, backward, update.</summary>
     /// <param name="batch">What to train on. It must stay alive as long as the trainer uses it.</param>
-    public void Step(Batch batch) => Train(loader: null, batch);
+    /// <exception cref="NonFiniteException">The loss is NaN or infinite. A device that queues says so later, within a second or
+    /// at <see cref="ThrowIfNonFinite"/>; parameters and optimizer stay as they were before that step all the same.</exception>
+    public void Step(Batch batch) => Train(loader: null, batch, place: null);
 
     /// <summary>Loss and accuracy of the model in evaluation.</summary>
     /// <param name="data">The batches to evaluate on.</param>
@@ -163,7 +168,12 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>Releases what was recorded. Model, loss and optimizer are left as they are.</summary>
-    public void Dispose() => _steps.Dispose();
+    public void Dispose()
+    {
+        _steps.Dispose();
+        _watch?.Dispose();
+        _search?.Dispose();
+    }
 
     /// <summary>Takes up training where another trainer was.</summary>
     /// <param name="stepsDone">What <see cref="StepsDone"/> was.</param>
@@ -178,6 +188,8 @@ public sealed class Trainer : IDisposable
         _epochClock.Reset();
         // First steps differ from later ones, and layers remember a batch that is not the last one any more.
         _steps.Clear();
+        _watch?.Reset();
+        _stateWasFinite = false;
         _model.ForgetForward();
         _loss.ForgetForward();
     }
@@ -203,6 +215,7 @@ public sealed class Trainer : IDisposable
                     Save(checkpoints);
             }
 
+            ThrowIfNonFinite();
             return MeanOver(train.ImageCount);
         }
         finally
@@ -222,7 +235,7 @@ public sealed class Trainer : IDisposable
     {
         try
         {
-            Train(train, train.Claim(_epochStarted, index));
+            Train(train, train.Claim(_epochStarted, index), (EpochsDone + 1, index + 1));
         }
         catch
         {
@@ -241,13 +254,20 @@ public sealed class Trainer : IDisposable
         _epochClock.Start();
     }
 
-    private void Train(DataLoader? loader, Batch batch)
+    private void Train(DataLoader? loader, Batch batch, (int Epoch, int Step)? place)
     {
+        (_trainedOn, _place) = ((loader, batch), place);
+        _watch ??= new LossWatch(_model.Device);
         // Before the step, so that a recorded one finds it on the device.
         if (_interval == ScheduleInterval.Step)
             SetLearningRate(StepsDone);
-        Run(_train, loader, batch);
+        if (DetectAnomalies)
+            TrainLookingOn(loader, batch);
+        else
+            Run(_train, loader, batch);
         StepsDone++;
+        if (_watch is { IsDue: true })
+            ThrowIfLossWasNotFinite();
     }
 
     private void SetLearningRate(long number)
@@ -269,9 +289,10 @@ public sealed class Trainer : IDisposable
 
     private void TrainOnBatch()
     {
-        ForwardBatch();
+        _loader?.Gather(_batch);
+        _loss.Forward(_model.Forward(_batch.Images), _batch.Labels, _watch!.Tensor);
         _model.BackwardParameters(_loss.Backward());
-        _optimizer.Step();
+        _optimizer.Step(_watch.Tensor);
     }
 
     private void ForwardBatch()

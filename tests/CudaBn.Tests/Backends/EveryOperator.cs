@@ -1,3 +1,4 @@
+using CudaBn.Backends.OpArgs;
 using CudaBn.Tests.Data;
 using CudaBn.Tests.Reference;
 
@@ -71,6 +72,7 @@ public sealed class EveryOperator : IDisposable
         run.RunOptimizer("adam", parameters => new Adam(parameters, weightDecay: 0.01));
         run.RunOptimizer("adamw", parameters => new AdamW(parameters));
         run.RunInitializers();
+        run.RunFirstNonFinite();
         return run._results;
     }
 
@@ -144,6 +146,13 @@ public sealed class EveryOperator : IDisposable
             initializer.Fill(tensor, new Fan(3, 4), seed: 7, stream: 8);
             Keep("initializer", tensor);
         }
+    }
+
+    private void RunFirstNonFinite()
+    {
+        var indices = Own(new Tensor([2], DType.Int64, _device));
+        _device.Backend.FirstNonFinite(new FirstNonFiniteArgs([Normal(8, [100_003]), Normal(9, [3])], indices));
+        Keep("first that is not finite", indices);
     }
 
     private Tensor Normal(int seed, Shape shape)

@@ -28,6 +28,10 @@ internal sealed class CudabnProcess : IDisposable
     /// <summary>When the first line of output came, counted from the start of the process.</summary>
     public TimeSpan? FirstLineAfter { get; private set; }
 
+    public int Id => _process.Id;
+
+    public bool HasExited => _process.HasExited;
+
     public int ExitCode => _process.ExitCode;
 
     public string Output => Read(_output);
@@ -43,6 +47,21 @@ internal sealed class CudabnProcess : IDisposable
 
     public static CudabnProcess Start(string home, params string[] arguments) =>
         new(Prepare(home, "dotnet", ["exec", CommandPath, .. arguments]));
+
+    /// <summary>Starts the command after a line of shell in its working directory, in which <c>$HOME</c> is
+    /// <paramref name="home"/> too, with file systems of its own that it may mount. Its temporary files go to
+    /// HOME/temporary.</summary>
+    public static CudabnProcess StartWithMounts(string home, string prelude, params string[] arguments)
+    {
+        Directory.CreateDirectory(Path.Combine(home, "temporary"));
+        var start = Prepare(
+            home, "unshare",
+            [
+                "--mount", "--map-root-user", "sh", "-ec", $"{prelude}; exec dotnet exec \"$@\"", "sh", CommandPath, .. arguments,
+            ]);
+        start.Environment["TMPDIR"] = Path.Combine(home, "temporary");
+        return new CudabnProcess(start);
+    }
 
     /// <summary>Runs the command to its end with some variables of the environment set, or removed where null.</summary>
     public static CudabnProcess RunWith(
@@ -66,11 +85,12 @@ internal sealed class CudabnProcess : IDisposable
     }
 
     /// <summary>Waits until a line of output starts so.</summary>
-    public void WaitForLine(string start)
-    {
-        if (!WaitUntil(() => Lines.Any(line => line.StartsWith(start, StringComparison.Ordinal))))
-            Assert.Fail($"no line '{start}' in: {Output}{Error}");
-    }
+    public void WaitForLine(string start) => WaitFor(
+        () => Lines.Any(line => line.StartsWith(start, StringComparison.Ordinal)), $"line '{start}'");
+
+    /// <summary>Waits until the error output contains a text.</summary>
+    public void WaitForError(string text) => WaitFor(
+        () => Error.Contains(text, StringComparison.Ordinal), $"error '{text}'");
 
     /// <summary>Waits until something holds, or the process ends.</summary>
     /// <returns>Whether it holds.</returns>
@@ -118,6 +138,16 @@ internal sealed class CudabnProcess : IDisposable
         if (!_process.HasExited)
             _process.Kill(entireProcessTree: true);
         _process.Dispose();
+    }
+
+    private void WaitFor(Func<bool> isThere, string what)
+    {
+        while (!isThere())
+        {
+            if (_process.HasExited || _clock.Elapsed > _patience)
+                Assert.Fail($"no {what} in: {Output}{Error}");
+            Thread.Sleep(10);
+        }
     }
 
     private static string CommandPath => Path.Combine(AppContext.BaseDirectory, "CudaBn.Cli.dll");

@@ -1,5 +1,7 @@
+using CudaBn.Serialization;
 using CudaBn.Tests.Serialization;
 using NUnit.Framework;
+using SkiaSharp;
 
 namespace CudaBn.Tests.Cli;
 
@@ -51,5 +53,122 @@ public class InterruptionTests
         Assert.That(
             Directory.GetFiles(_folder["run"]).Select(Path.GetFileName).Order(),
             Is.EqualTo(new[] { "metrics.csv", "model.safetensors", "run.json" }));
+    }
+
+    // Before there is a handler, the signal ends the process as it does any other: by its number.
+    [TestCase("INT", 130)]
+    [TestCase("TERM", 143)]
+    public void Signal_WhileStartingUp_LeavesNothing(string signal, int killed)
+    {
+        for (var after = 0; after <= 400; after += 80)
+        {
+            using var train = CudabnProcess.Start(
+                _folder[""], "train", "--batch-size", "1", "--epochs", "1000", "--out", _folder["run"]);
+            Thread.Sleep(after);
+            train.Signal(signal);
+            train.Wait();
+
+            Assert.That(train.ExitCode, Is.EqualTo(130).Or.EqualTo(killed), $"after {after} ms: {train.Error}");
+            Assert.That(train.Error, Is.Empty, $"after {after} ms");
+            AssertWhole(_folder["run"]);
+        }
+    }
+
+    [TestCase("INT")]
+    [TestCase("TERM")]
+    public void Signal_WhileImagesAreDecoded_LeavesNoFolder(string signal)
+    {
+        // One large image many times over: decoding takes seconds.
+        ImageFiles.Write(_folder["images/train/a/0.png"], 900, 900, seed: 1);
+        ImageFiles.Write(_folder["images/test/a/0.png"], 28, 28, seed: 2);
+        for (var i = 1; i < 400; i++)
+            File.CreateSymbolicLink(_folder[$"images/train/a/{i}.png"], _folder["images/train/a/0.png"]);
+        using var train = CudabnProcess.Start(
+            _folder[""], "train", "--data-set", "folder", "--data", "images", "--image-size", "28", "--model", "resnet20",
+            "--out", _folder["run"]);
+        train.WaitForLine("decoding ");
+        train.Signal(signal);
+        train.Wait();
+
+        Assert.That(train.ExitCode, Is.EqualTo(130), train.Output);
+        Assert.That(train.Error, Is.Empty);
+        Assert.That(Directory.Exists(_folder["run"]), Is.False);
+    }
+
+    [TestCase("INT")]
+    [TestCase("TERM")]
+    public void Signal_InEvaluation_EndsIt(string signal)
+    {
+        using var train = CudabnProcess.Run(_folder[""], "train", "--limit", "100", "--epochs", "1", "--out", "run");
+        using var eval = CudabnProcess.Start(_folder[""], "eval", "run", "--batch-size", "1");
+        eval.WaitForLine("weights ");
+        eval.Signal(signal);
+        eval.Wait();
+
+        Assert.That(eval.ExitCode, Is.EqualTo(130), eval.Output);
+        Assert.That(eval.Error, Is.Empty);
+        Assert.That(eval.Output, Does.Not.Contain("accuracy"));
+        AssertWhole(_folder["run"]);
+    }
+
+    [TestCase("INT")]
+    [TestCase("TERM")]
+    public void Signal_WhileResultsAreWritten_LeavesThemWhole(string signal)
+    {
+        using var train = CudabnProcess.Start(
+            _folder[""], "train", "--limit", "200", "--epochs", "1", "--init", "default", "--out", _folder["run"]);
+        while (!File.Exists(_folder["run/curves.png"]) && !train.HasExited)
+            Thread.Sleep(1);
+        train.Signal(signal);
+        train.Wait();
+
+        Assert.That(train.ExitCode, Is.EqualTo(130), train.Output);
+        Assert.That(train.Error, Is.Empty);
+        Assert.That(
+            Directory.GetFiles(_folder["run"]).Select(Path.GetFileName),
+            Is.SupersetOf(new[] { "curves.png", "metrics.csv", "model.safetensors", "run.json", "samples.png" }));
+        AssertWhole(_folder["run"]);
+    }
+
+    [Test]
+    public void SecondSignal_WhileResultsAreWritten_LeavesNoHalfFileUnderItsName()
+    {
+        using var train = CudabnProcess.Start(
+            _folder[""], "train", "--limit", "300", "--epochs", "100000", "--out", _folder["run"]);
+        train.WaitForLine("epoch 1/");
+        train.Signal("TERM");
+        while (!File.Exists(_folder["run/curves.png"]) && !train.HasExited)
+            Thread.Sleep(1);
+        train.Signal("TERM");
+        train.Wait();
+
+        Assert.That(train.ExitCode, Is.EqualTo(130), train.Output);
+        Assert.That(train.Error, Is.Empty);
+        AssertWholeFiles(_folder["run"]);
+    }
+
+    // Nothing unfinished.
+    private static void AssertWhole(string folder)
+    {
+        if (!Directory.Exists(folder))
+            return;
+        AssertWholeFiles(folder);
+        Assert.That(Directory.GetFiles(folder).Select(Path.GetFileName), Has.None.EndsWith(".tmp"));
+    }
+
+    private static void AssertWholeFiles(string folder)
+    {
+        foreach (var picture in Directory.GetFiles(folder, "*.png"))
+        {
+            using var bitmap = SKBitmap.Decode(picture);
+            Assert.That(bitmap, Is.Not.Null, picture);
+        }
+
+        var weights = Path.Combine(folder, "model.safetensors");
+        if (File.Exists(weights))
+        {
+            using var reader = new SafeTensorsReader(weights);
+            Assert.That(reader.Entries, Is.Not.Empty);
+        }
     }
 }

@@ -74,4 +74,25 @@ public class RunFolderTests
             () => RunFolder.Claim(_folder["file/run"]),
             Throws.InstanceOf<IOException>().With.Message.Contains(_folder["file/run"]));
     }
+
+    [Test]
+    public void Claim_ByAClockThatJumps_NamesAFolderOfItsOwn()
+    {
+        var clock = new SetClock { Now = new DateTimeOffset(2031, 3, 4, 5, 6, 7, TimeSpan.Zero) };
+        using var first = RunFolder.Claim(null, clock);
+        clock.Now -= TimeSpan.FromHours(1);
+        using var earlier = RunFolder.Claim(null, clock);
+        clock.Now += TimeSpan.FromHours(1);
+        using var again = RunFolder.Claim(null, clock);
+
+        Assert.That(earlier.FolderPath, Is.Not.EqualTo(first.FolderPath));
+        Assert.That(again.FolderPath, Is.EqualTo($"{first.FolderPath}-2"));
+    }
+
+    private sealed class SetClock : TimeProvider
+    {
+        public DateTimeOffset Now { get; set; }
+
+        public override DateTimeOffset GetUtcNow() => Now;
+    }
 }

@@ -22,6 +22,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
     public override void AdamStep(in AdamArgs args)
     {
+        if (IsStopped(args.Watch))
+            return;
         var count = args.Parameters.Count;
         var rate = *(double*)args.LearningRate.Address * args.LearningRateFactor;
         var steps = (long*)args.Steps.Address;

@@ -22,6 +22,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
     public override void SgdStep(in SgdArgs args)
     {
+        if (IsStopped(args.Watch))
+            return;
         var job = new SgdJob(args);
         _pool.Run(ref job, ElementChunks(args.Parameters));
     }

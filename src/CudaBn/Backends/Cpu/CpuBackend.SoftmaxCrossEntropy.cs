@@ -54,6 +54,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             sum += sums[chunk];
 
         *Data(args.Loss) = T.CreateTruncating(sum.Loss * args.Scale);
+        if (args.Watch is { } watch)
+            Note(T.IsFinite(*Data(args.Loss)), (long*)watch.Address);
         if (args.Totals is { } totals)
         {
             var running = (double*)totals.Address;
@@ -69,6 +71,13 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             T.CreateTruncating(args.Scale), T.CreateTruncating(1 - args.LabelSmoothing),
             T.CreateTruncating(args.LabelSmoothing / args.Classes), Data(args.GradLogits));
         _pool.Run(ref job, job.Chunks);
+    }
+
+    private static void Note(bool isFinite, long* watch)
+    {
+        var number = ++watch[0];
+        if (!isFinite && watch[1] == 0)
+            watch[1] = number;
     }
 
     private static int RowChunks(int batch, int classes) =>

@@ -21,5 +21,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         return (index, start, end);
     }
 
+    /// <summary>Whether a loss that was not finite stops all updates.</summary>
+    private static bool IsStopped(Tensor? watch) => watch is not null && ((long*)watch.Address)[1] != 0;
+
     private static double ScaleOf(Tensor? gradientScale) => gradientScale is null ? 1 : *(double*)gradientScale.Address;
 }

@@ -32,7 +32,7 @@ public sealed unsafe partial class CudaBackend
             (count + AdamThreads - 1) / AdamThreads, AdamThreads,
             [
                 KernelArgument.Struct(&counters), count, args.LearningRate, args.LearningRateFactor, args.Beta1,
-                args.Beta2, args.Steps, corrections + first * AdamCorrectionBytes,
+                args.Beta2, args.Steps, corrections + first * AdamCorrectionBytes, args.Watch,
             ]);
     }
 
@@ -58,7 +58,7 @@ public sealed unsafe partial class CudaBackend
                 KernelArgument.Struct(&tensors), count, corrections + first * AdamCorrectionBytes, args.LearningRate,
                 args.LearningRateFactor, args.GradientScale, args.Beta1, args.Beta2,
                 KernelArgument.Real(args.Epsilon, dtype), KernelArgument.Real(l2, dtype),
-                args.WeightDecay - l2,
+                args.WeightDecay - l2, args.Watch,
             ]);
     }
 }

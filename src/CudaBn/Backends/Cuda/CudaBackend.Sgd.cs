@@ -47,7 +47,7 @@ public sealed unsafe partial class CudaBackend
                 blocks, SgdThreads,
                 [
                     KernelArgument.Struct(tensors), count, args.LearningRate, args.LearningRateFactor,
-                    args.GradientScale, weightDecay,
+                    args.GradientScale, weightDecay, args.Watch,
                 ]);
         else
             Kernel(SgdFile, "sgd_momentum_step", dtype).Launch(
@@ -56,6 +56,7 @@ public sealed unsafe partial class CudaBackend
                     KernelArgument.Struct(tensors), count, args.LearningRate, args.LearningRateFactor,
                     args.GradientScale, weightDecay, KernelArgument.Real(args.Momentum, dtype),
                     KernelArgument.Real(1 - args.Dampening, dtype), args.FirstStep ? 1 : 0, args.Nesterov ? 1 : 0,
+                    args.Watch,
                 ]);
     }
 }

@@ -31,7 +31,7 @@ public sealed unsafe partial class CudaBackend
                 args.Logits, args.Labels, args.Batch, args.Classes, lanes, args.Scale,
                 KernelArgument.Real(1 - args.LabelSmoothing, dtype),
                 KernelArgument.Real(args.LabelSmoothing / args.Classes, dtype), args.Probabilities, args.Loss, args.Totals,
-                Scratch((long)blocks * LossSumsBytes), Counters(1), RefusedLabelOnDevice(),
+                Scratch((long)blocks * LossSumsBytes), Counters(1), RefusedLabelOnDevice(), args.Watch,
             ]);
     }
 

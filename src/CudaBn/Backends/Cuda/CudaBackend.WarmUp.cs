@@ -33,6 +33,7 @@ public sealed unsafe partial class CudaBackend
             (ConvSmallGroupsFile, []),
             (DropoutFile, []),
             (FillFile, []),
+            (FirstNonFiniteFile, []),
             (GatherBatchFile, []),
             (GemmFile, []),
             (GlobalAvgPoolFile, []),

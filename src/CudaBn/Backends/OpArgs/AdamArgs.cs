@@ -16,6 +16,8 @@ namespace CudaBn.Backends.OpArgs;
 /// <param name="WeightDecay">The weight of the decay.</param>
 /// <param name="DecouplesWeightDecay">Whether the value shrinks by the learning rate times the decay, as in AdamW; else
 /// the decay times the value is added to the gradient.</param>
+/// <param name="Watch">Int64 [2]: nothing is changed while its second element, which a loss that is not finite sets, is not 0.
+/// Null to update whatever the loss.</param>
 public readonly record struct AdamArgs(
     IReadOnlyList<Parameter> Parameters,
     IReadOnlyList<Tensor> FirstMoments,
@@ -29,4 +31,5 @@ public readonly record struct AdamArgs(
     double Beta2,
     double Epsilon,
     double WeightDecay,
-    bool DecouplesWeightDecay);
+    bool DecouplesWeightDecay,
+    Tensor? Watch = null);

@@ -13,6 +13,8 @@ namespace CudaBn.Backends.OpArgs;
 /// <param name="Dampening">What is taken off the weight of the gradient in the buffer.</param>
 /// <param name="WeightDecay">The weight of the value that is added to its gradient.</param>
 /// <param name="Nesterov">Whether the step looks ahead along the momentum.</param>
+/// <param name="Watch">Int64 [2]: nothing is changed while its second element, which a loss that is not finite sets, is not 0.
+/// Null to update whatever the loss.</param>
 public readonly record struct SgdArgs(
     IReadOnlyList<Parameter> Parameters,
     IReadOnlyList<Tensor> MomentumBuffers,
@@ -23,4 +25,5 @@ public readonly record struct SgdArgs(
     double Momentum,
     double Dampening,
     double WeightDecay,
-    bool Nesterov);
+    bool Nesterov,
+    Tensor? Watch = null);

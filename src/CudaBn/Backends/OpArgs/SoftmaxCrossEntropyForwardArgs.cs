@@ -12,6 +12,8 @@ namespace CudaBn.Backends.OpArgs;
 /// <param name="Loss">Written: [1] of the logits' type.</param>
 /// <param name="Totals">Added to: Float64 [2], the sum of the unscaled losses and the number of rows whose first
 /// greatest logit is at the label. Null for none.</param>
+/// <param name="Watch">Int64 [2]: how many losses were computed, which one is added to, and the number of the first that was
+/// NaN or infinite, which is set while it is 0. Null for none.</param>
 public readonly record struct SoftmaxCrossEntropyForwardArgs(
     int Batch,
     int Classes,
@@ -21,4 +23,5 @@ public readonly record struct SoftmaxCrossEntropyForwardArgs(
     double LabelSmoothing,
     Tensor Probabilities,
     Tensor Loss,
-    Tensor? Totals);
+    Tensor? Totals,
+    Tensor? Watch = null);

@@ -125,13 +125,13 @@ public class AdamKernelTests(TestBackend backend, DType dtype) : KernelFixture(b
         var rate = Own(Tensor.From([LearningRate], [1], Device));
         var corrections = Backend.Scratch(value.Length * CudaBackend.AdamCorrectionBytes);
         Backend.Kernel(CudaBackend.AdamFile, "adam_count", DType).Launch(
-            2, 8, [KernelArgument.Struct(&counters), value.Length, rate, Factor, Beta1, Beta2, steps, corrections]);
+            2, 8, [KernelArgument.Struct(&counters), value.Length, rate, Factor, Beta1, Beta2, steps, corrections, (Tensor?)null]);
         Backend.Kernel(CudaBackend.AdamFile, "adam_step", DType).Launch(
             (int)tensors.FirstChunk[value.Length], threads,
             [
                 KernelArgument.Struct(&tensors), value.Length, corrections, rate, Factor, (Tensor?)null, Beta1, Beta2,
                 KernelArgument.Real(Epsilon, DType), KernelArgument.Real(decoupled ? 0 : 0.25, DType),
-                decoupled ? 0.25 : 0.0,
+                decoupled ? 0.25 : 0.0, (Tensor?)null,
             ]);
         Array.Fill(before, step, 1, value.Length);
         Assert.That(steps.ToArray<long>(), Is.EqualTo(before));

@@ -132,6 +132,7 @@ public class SgdKernelTests(TestBackend backend, DType dtype) : KernelFixture(ba
                 0.5, (Tensor?)null,
                 KernelArgument.Real(WeightDecay, DType), KernelArgument.Real(Momentum, DType),
                 KernelArgument.Real(1 - Dampening, DType), isFirstStep ? 1 : 0, nesterov ? 1 : 0,
+                (Tensor?)null,
             ]);
     }
 }

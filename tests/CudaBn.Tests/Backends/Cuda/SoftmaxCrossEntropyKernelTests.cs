@@ -126,7 +126,7 @@ public class SoftmaxCrossEntropyKernelTests(TestBackend backend, DType dtype) : 
             [
                 TensorOf(logits, [labels.Length, classes]), LabelsOf(labels), labels.Length, classes, lanes, 0.5,
                 KernelArgument.Real(1, DType), KernelArgument.Real(0, DType), probabilities, loss, totals, Backend.Scratch((long)blocks * CudaBackend.LossSumsBytes),
-                Backend.Counters(1), Backend.RefusedLabelOnDevice(),
+                Backend.Counters(1), Backend.RefusedLabelOnDevice(), (Tensor?)null,
             ]);
     }
 

@@ -1,0 +1,47 @@
+using CudaBn.Tests.Serialization;
+using NUnit.Framework;
+
+namespace CudaBn.Tests.Cli;
+
+/// <summary>Runs whose loss becomes NaN or infinite.</summary>
+public class NonFiniteTrainTests
+{
+    private TemporaryFolder _folder = null!;
+
+    [SetUp]
+    public void MakeFolder() => _folder = new TemporaryFolder();
+
+    [TearDown]
+    public void RemoveFolder() => _folder.Dispose();
+
+    [TestCase]
+    [TestCase("--detect-anomaly")]
+    public void LearningRateFarTooLarge_EndsWithAParagraphAndACodeOfItsOwn(params string[] options)
+    {
+        using var train = CudabnProcess.Run(
+            _folder[""],
+            [
+                "train", "--limit", "200", "--batch-size", "50", "--epochs", "5", "--lr", "1e30", "--init", "default", "--out",
+                "run", .. options,
+            ]);
+
+        Assert.That(train.ExitCode, Is.EqualTo(3), train.Error);
+        Assert.That(train.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries), Has.Length.EqualTo(1));
+        Assert.That(train.Error, Does.StartWith("cudabn: training stopped: "));
+        Assert.That(train.Error, Does.Match(@"step [12] \(epoch 1, step [12] of it\)"));
+        Assert.That(train.Error, Does.Match(@"of (Conv2d|BatchNorm|Linear) '(conv|bn|fc)[12]'"));
+        Assert.That(train.Error, Does.Contain("Kept in run: metrics.csv; whole epochs: 0. Try an --lr below 1E+30"));
+        Assert.That(train.Error.Contains("--detect-anomaly", StringComparison.Ordinal), Is.EqualTo(options.Length == 0));
+        Assert.That(
+            Directory.GetFiles(_folder["run"]).Select(Path.GetFileName), Does.Not.Contain("model.safetensors"));
+    }
+
+    [Test]
+    public void DetectAnomaly_WhereAllIsFinite_TrainsAsUsual()
+    {
+        using var train = CudabnProcess.Run(
+            _folder[""], "train", "--limit", "100", "--epochs", "1", "--init", "default", "--detect-anomaly", "--out", "run");
+        Assert.That(train.ExitCode, Is.Zero, train.Error);
+        Assert.That(File.Exists(_folder["run/model.safetensors"]), Is.True);
+    }
+}
