@@ -50,12 +50,18 @@ internal static class TrainCommand
             Description = "Evaluate also with the running statistics the notebook's broken line would have had",
         };
 
+        var tensorBoard = new Option<bool>("--tensorboard")
+        {
+            Description = "Write event files for TensorBoard, too: loss, accuracy, and histograms of weights, gradients and "
+                + "running statistics, into the folder tensorboard of the run",
+        };
+
         var command = new Command(
             "train",
             "Trains a network on Fashion-MNIST, CIFAR-10 or a folder of images.")
         {
             model, epochs, batchSize, learningRate, momentum, weightDecay, schedule, seed, init, device, threads, lastBatch,
-            augment, normalize, output, notebookBug,
+            augment, normalize, output, notebookBug, tensorBoard,
         };
         data.AddTo(command);
         command.SetAction(parsed =>
@@ -85,7 +91,8 @@ internal static class TrainCommand
                 parsed.GetValue(device)!,
                 parsed.GetValue(threads),
                 parsed.GetValue(output),
-                parsed.GetValue(notebookBug))).Execute();
+                parsed.GetValue(notebookBug),
+                parsed.GetValue(tensorBoard))).Execute();
         });
         return command;
     }

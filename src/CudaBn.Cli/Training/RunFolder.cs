@@ -26,6 +26,12 @@ internal sealed class RunFolder : IDisposable
 
     public string Record => Path.Combine(FolderPath, RunRecord.FileName);
 
+    public string Report => Path.Combine(FolderPath, "report.html");
+
+    public string History => Path.Combine(FolderPath, RunHistory.FileName);
+
+    public string TensorBoard => Path.Combine(FolderPath, "tensorboard");
+
     public string Weights => Path.Combine(FolderPath, WeightsName);
 
     /// <summary>Claims a folder that holds no run yet: the one wanted, or it with -2, -3 and so on.</summary>
@@ -67,7 +73,10 @@ internal sealed class RunFolder : IDisposable
             var folder = new RunFolder(path, [.. MissingFolders(path)]);
             Directory.CreateDirectory(path);
             string[] others =
-                [folder.Curves, folder.Samples, folder.NotebookBug, folder.Weights, folder.Record, folder.Metrics];
+            [
+                folder.Curves, folder.Samples, folder.NotebookBug, folder.Report, folder.History, folder.Weights, folder.Record,
+                folder.Metrics,
+            ];
             if (others.Any(Path.Exists))
                 return null;
 

@@ -14,4 +14,5 @@ internal sealed record TrainSettings(
     string Device,
     int? Threads,
     string? Out,
-    bool NotebookBug);
+    bool NotebookBug,
+    bool TensorBoard);

@@ -28,14 +28,25 @@ internal sealed class TrainingRun(TrainSettings settings)
             augmentation: settings.Augments ? AugmentationFor(data.Train) : null, normalization: normalization);
         using var test = new DataLoader(data.Test, settings.Recipe.BatchSize, chosen.Device, normalization: normalization);
         folder.Keep();
-        var wasInterrupted = !Train(model, train, test, data, folder, interruption.Token);
+        using var observers = Observers(RunDescription.Of(settings, chosen, data, model, folder), folder, model, train, test);
+        var wasInterrupted = !Train(model, train, test, data, folder, observers, interruption.Token);
         WriteResults(model, data, folder, normalization);
+        observers.End(_rows, wasInterrupted);
         Report(data, folder, wasInterrupted);
         return wasInterrupted ? ExitCodes.Interrupted : ExitCodes.Done;
     }
 
     private static Augmentation AugmentationFor(ImageDataset images) =>
         new(Math.Min(images.Height, images.Width) / 8, horizontalFlip: true);
+
+    private RunObservers Observers(
+        RunDescription run, RunFolder folder, Sequential model, DataLoader train, DataLoader test)
+    {
+        var report = new RunReport(run, folder, model, train, test);
+        return settings.TensorBoard
+            ? new RunObservers(report, new TensorBoardLog(folder, model, train))
+            : new RunObservers(report);
+    }
 
     private void WriteHeading(ChosenDevice chosen, ImageDataSplits data, Sequential model, RunFolder folder)
     {
@@ -57,12 +68,14 @@ internal sealed class TrainingRun(TrainSettings settings)
         DataLoader test,
         ImageDataSplits data,
         RunFolder folder,
+        RunObservers observers,
         CancellationToken cancellation)
     {
         using var loss = new SoftmaxCrossEntropy();
         using var optimizer = settings.Recipe.Optimizer(model);
         using var trainer = new Trainer(
             model, loss, optimizer, settings.Recipe.ScheduleOf((long)settings.Epochs * train.BatchCount));
+        observers.Begin(trainer, loss, optimizer);
         var notebook = new NotebookStatistics(model);
         var metrics = new MetricsCsv(folder.Metrics, data.Label(), settings.NotebookBug);
         metrics.Write(_rows);
@@ -74,13 +87,14 @@ internal sealed class TrainingRun(TrainSettings settings)
         {
             display.During(() =>
             {
-                foreach (var epoch in trainer.Fit(train, test, settings.Epochs, display, cancellation))
+                foreach (var epoch in trainer.Fit(train, test, settings.Epochs, observers.Beside(display), cancellation))
                 {
                     var row = new EpochRow(epoch, settings.NotebookBug
                         ? notebook.Evaluate(() => trainer.Evaluate(test, cancellation))
                         : null);
                     _rows.Add(row);
                     metrics.Write(_rows);
+                    observers.EpochEnded(_rows);
                     display.Add(row);
                 }
             });
@@ -120,8 +134,11 @@ internal sealed class TrainingRun(TrainSettings settings)
         if (_rows.Count > 0)
             Terminal.WriteField("result", Text.Of(
                 $"test accuracy {_rows[^1].Metrics.TestAccuracy:F4} on {data.Label()} after epoch {_rows.Count}"));
-        var names = new[] { folder.Metrics, folder.Curves, folder.Samples, folder.NotebookBug, folder.Weights, folder.Record }
-            .Where(File.Exists).Select(Path.GetFileName);
+        var names = new[]
+        {
+            folder.Metrics, folder.Curves, folder.Samples, folder.NotebookBug, folder.Weights, folder.Record, folder.Report,
+            folder.TensorBoard,
+        }.Where(Path.Exists).Select(Path.GetFileName);
         Terminal.WriteField("written", $"{folder.FolderPath}: {string.Join(", ", names)}");
     }
 }

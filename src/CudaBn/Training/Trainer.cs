@@ -18,6 +18,7 @@ public sealed class Trainer : IDisposable
     private readonly RecordedSteps _steps = new();
     private readonly Action _train;
     private readonly Action _evaluate;
+    private readonly Dictionary<Shape, Tensor> _logits = [];
     private DataLoader? _loader;
     private Batch _batch;
 
@@ -42,7 +43,7 @@ public sealed class Trainer : IDisposable
             throw new ArgumentException($"Trainer: {interval} is no interval of a schedule.", nameof(interval));
         (_model, _loss, _optimizer, _schedule, _interval) = (model, loss, optimizer, schedule, interval);
         // Made once: a step allocates nothing.
-        (_train, _evaluate) = (TrainOnBatch, ForwardBatch);
+        (_train, _evaluate) = (TrainOnBatch, EvaluateBatch);
     }
 
     /// <summary>How many steps were made: the number that a schedule takes for the next one. Set it when training goes on
@@ -52,6 +53,10 @@ public sealed class Trainer : IDisposable
     /// <summary>How many epochs of <see cref="Fit"/> were begun and ended: the number that a schedule takes for the next one.
     /// Set it when training goes on from a checkpoint.</summary>
     public int EpochsDone { get; set; }
+
+    /// <summary>Told of every batch that <see cref="Fit"/> tests on: the index of its first image, and [N, classes] logits,
+    /// which the next batch overwrites. What it queues on the device waits for nothing.</summary>
+    internal Action<int, Tensor>? Tested { get; set; }
 
     /// <summary>Trains, and evaluates after every epoch.</summary>
     /// <param name="train">The batches to train on.</param>
@@ -84,7 +89,7 @@ public sealed class Trainer : IDisposable
                 var trained = TrainEpoch(train, epoch, progress, cancellation);
                 var seconds = clock.Elapsed.TotalSeconds;
                 cancellation.ThrowIfCancellationRequested();
-                var tested = Evaluate(test, cancellation);
+                var tested = Evaluate(test, Tested, cancellation);
                 yield return new EpochMetrics(
                     epoch, trained.Loss, trained.Accuracy, tested.Loss, tested.Accuracy, seconds,
                     train.ImageCount / seconds);
@@ -104,6 +109,14 @@ public sealed class Trainer : IDisposable
     public Evaluation Evaluate(DataLoader data, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(data);
+        return Evaluate(data, told: null, cancellation);
+    }
+
+    /// <summary>Releases what was recorded. Model, loss and optimizer are left as they are.</summary>
+    public void Dispose() => _steps.Dispose();
+
+    private Evaluation Evaluate(DataLoader data, Action<int, Tensor>? told, CancellationToken cancellation)
+    {
         var wasTraining = _model.IsTraining;
         _model.IsTraining = false;
         try
@@ -114,6 +127,7 @@ public sealed class Trainer : IDisposable
             {
                 cancellation.ThrowIfCancellationRequested();
                 Run(_evaluate, data, data.Claim(epoch, i));
+                told?.Invoke(i * data.BatchSize, _logits[_batch.Images.Shape]);
             }
 
             return MeanOver(data.ImageCount);
@@ -123,9 +137,6 @@ public sealed class Trainer : IDisposable
             _model.IsTraining = wasTraining;
         }
     }
-
-    /// <summary>Releases what was recorded. Model, loss and optimizer are left as they are.</summary>
-    public void Dispose() => _steps.Dispose();
 
     private Evaluation TrainEpoch(
         DataLoader train, int epoch, IProgress<TrainingProgress>? progress, CancellationToken cancellation)
@@ -179,10 +190,15 @@ public sealed class Trainer : IDisposable
         _optimizer.Step();
     }
 
-    private void ForwardBatch()
+    // A replay leaves the logits of a shape where the call that was recorded did.
+    private void EvaluateBatch() => _logits[_batch.Images.Shape] = ForwardBatch();
+
+    private Tensor ForwardBatch()
     {
         _loader?.Gather(_batch);
-        _loss.Forward(_model.Forward(_batch.Images), _batch.Labels);
+        var logits = _model.Forward(_batch.Images);
+        _loss.Forward(logits, _batch.Labels);
+        return logits;
     }
 
     private Evaluation MeanOver(int images)
