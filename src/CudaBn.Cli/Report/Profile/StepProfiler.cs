@@ -43,6 +43,9 @@ internal sealed class StepProfiler : IStepWatch, IDisposable
 
     public Tensor Forward(Sequential container, int firstLayer, IStep step, Tensor input)
     {
+        // Layers in a row cost what each of them does.
+        if (step is Sequential)
+            return step.Forward(input);
         var isNew = !_known.TryGetValue(step, out var watched);
         watched ??= _known[step] = Describe(container, firstLayer, step);
         _open.Push(watched);
@@ -60,6 +63,8 @@ internal sealed class StepProfiler : IStepWatch, IDisposable
 
     public Tensor? Backward(IStep step, Tensor gradOutput, bool needsInputGradient)
     {
+        if (step is Sequential)
+            return step.Backward(gradOutput, needsInputGradient);
         var from = _clock.Mark();
         var gradInput = step.Backward(gradOutput, needsInputGradient);
         _known[step].BackwardMarks = (from, _clock.Mark());

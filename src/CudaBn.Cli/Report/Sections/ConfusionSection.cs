@@ -47,7 +47,7 @@ internal static class ConfusionSection
         html.Add($"""
             <div class="scroll" role="region" aria-label="Confusion matrix" tabindex="0">
             <table class="matrix">
-            <thead><tr><td><span class="true">true class</span> <span class="named">named</span></td>
+            <thead><tr><td><span>named →</span> <span>true class ↓</span></td>
             """);
         foreach (var name in names)
             html.Add($"""<th scope="col"><bdi class="upright" title="{name}">{name}</bdi></th>""");

@@ -9,7 +9,7 @@ internal static class HeadingSection
         html.Add($"""
             <header id="run">
             <p class="state {Word(content.State)}">{StateOf(content)}</p>
-            <h1><bdi>{run.Network}</bdi> on <bdi>{run.DataSet}</bdi></h1>
+            <h1>{Capitalized(run.Network)} on <bdi>{run.DataSet}</bdi></h1>
 
             """);
         WriteResult(html, content);
@@ -41,7 +41,7 @@ internal static class HeadingSection
         var trained = content.Rows.Sum(row => row.Metrics.Seconds);
         html.Add($"""
             <dl class="result">
-            <div class="main"><dt>Test accuracy</dt><dd>{Figures.Percent(last.TestAccuracy)}</dd><dd class="note">after epoch {last.Epoch}; best {Figures.Percent(best.TestAccuracy)} after epoch {best.Epoch}</dd></div>
+            <div class="main"><dt>Test accuracy</dt><dd>{Figures.Percent(last.TestAccuracy)}</dd><dd class="note">after epoch {last.Epoch}{(best == last ? ", the best" : Text.Of($"; best {Figures.Percent(best.TestAccuracy)} after epoch {best.Epoch}"))}</dd></div>
             <div><dt>Test loss</dt><dd>{Figures.Loss(last.TestLoss)}</dd><dd class="note">cross-entropy; {Figures.Loss(last.TrainLoss)} in training</dd></div>
             <div><dt>Training</dt><dd>{Figures.Duration(trained)}</dd><dd class="note">without evaluation; {last.ImagesPerSecond:N0} images/s in the last epoch</dd></div>
             </dl>
@@ -66,6 +66,8 @@ internal static class HeadingSection
             _ => Text.Of($"Running: {done} of {all} epochs done"),
         };
     }
+
+    private static string Capitalized(string name) => char.ToUpperInvariant(name[0]) + name[1..];
 
     private static string Added(string preparation) => preparation.Length == 0 ? "" : $", {preparation}";
 }

@@ -20,11 +20,11 @@ internal static class LayersSection
     private static void Write(HtmlText html, ReportContent content, StepProfile profile)
     {
         html.Add($"""
-            <p class="lead">A step on {profile.BatchSize:N0} images takes {Figures.Milliseconds(profile.Total)} ms: median of {profile.Passes} after one to warm up, measured when training was over, {profile.Method}.{Average(content)} Shares are those of the step.</p>
+            <p class="lead">A step on {profile.BatchSize:N0} images takes {Figures.Milliseconds(profile.Total)} ms: the median of {profile.Passes} {(profile.Passes == 1 ? "pass" : "passes")} after one to warm up, measured when training was over, {profile.Method}.{Average(content)} Shares are those of the step.</p>
             <p class="keys"><span class="forward">forward</span> <span class="backward">backward</span> <span class="other">neither</span></p>
             <div class="scroll" role="region" aria-label="Time and memory by layer" tabindex="0">
             <table class="numbers layers">
-            <thead><tr><th scope="col">layer</th><th scope="col">para&shy;meters</th><th scope="col">output</th><th scope="col">forward <small>ms</small></th><th scope="col">backward <small>ms</small></th><th scope="col">share</th><td class="bar"></td></tr></thead>
+            <thead><tr><th scope="col">layer</th><th scope="col" class="wide">parameters</th><th scope="col">output</th><th scope="col">forward ms</th><th scope="col">backward ms</th><th scope="col">share</th><td class="bar"></td></tr></thead>
             <tbody>
 
             """);
@@ -42,7 +42,7 @@ internal static class LayersSection
             </tbody>
             </table>
             </div>
-            <p class="note">Output is what a layer computes for the batch and keeps for its backward pass; 4 bytes a number. Neighbours that run as one are one row; so does the time for a block count only what the rows of its parts leave.</p>
+            <p class="note">Output is what a layer hands on for this batch, which stays until its backward pass. Neighbours that run as one share a row; the row of a block counts what the rows of its parts leave.</p>
 
             """);
     }
@@ -57,7 +57,7 @@ internal static class LayersSection
 
     private static void WriteLayer(HtmlText html, LayerCost layer, double total, double greatest)
     {
-        html.Add($"""<tr><th scope="row">{layer.Name}</th><td>{Count(layer.Parameters)}</td><td>{(layer.ActivationBytes == 0 ? "–" : Figures.Bytes(layer.ActivationBytes))}</td><td>{Figures.Milliseconds(layer.Forward)}</td><td>{Figures.Milliseconds(layer.Backward)}</td>""");
+        html.Add($"""<tr><th scope="row">{Breakable(layer.Name)}{Narrow(layer.Parameters)}</th><td class="wide">{Count(layer.Parameters)}</td><td>{(layer.ActivationBytes == 0 ? "–" : Figures.Bytes(layer.ActivationBytes))}</td><td>{Figures.Milliseconds(layer.Forward)}</td><td>{Figures.Milliseconds(layer.Backward)}</td>""");
         WriteShare(html, layer.Seconds / total);
         html.Add($"""<rect class="forward" width="{100 * layer.Forward / greatest:0.##}%" height="10"/><rect class="backward" x="{100 * layer.Forward / greatest:0.##}%" width="{100 * layer.Backward / greatest:0.##}%" height="10"/></svg></td></tr>""");
         html.Add($"\n");
@@ -65,7 +65,7 @@ internal static class LayersSection
 
     private static void WriteOther(HtmlText html, string name, double seconds, double total, double greatest)
     {
-        html.Add($"""<tr class="aside"><th scope="row">{name}</th><td>–</td><td>–</td><td colspan="2">{Figures.Milliseconds(seconds)}</td>""");
+        html.Add($"""<tr class="aside"><th scope="row">{name}</th><td class="wide">–</td><td>–</td><td colspan="2">{Figures.Milliseconds(seconds)}</td>""");
         WriteShare(html, seconds / total);
         html.Add($"""<rect class="other" width="{100 * seconds / greatest:0.##}%" height="10"/></svg></td></tr>""");
         html.Add($"\n");
@@ -75,9 +75,21 @@ internal static class LayersSection
         html.Add($"""<td>{Figures.Percent(share)}</td><td class="bar"><svg width="100%" height="10" aria-hidden="true">""");
 
     private static void WriteTotal(HtmlText html, StepProfile profile) => html.Add($"""
-        <tr class="total"><th scope="row">together</th><td>{Count(profile.Layers.Sum(layer => layer.Parameters))}</td><td>{Figures.Bytes(profile.Layers.Sum(layer => layer.ActivationBytes))}</td><td>{Figures.Milliseconds(profile.Layers.Sum(layer => layer.Forward) + profile.LossForward)}</td><td>{Figures.Milliseconds(profile.Layers.Sum(layer => layer.Backward) + profile.LossBackward)}</td><td>{Figures.Percent(1)}</td><td class="bar"></td></tr>
+        <tr class="total"><th scope="row">together{Narrow(profile.Layers.Sum(layer => layer.Parameters))}</th><td class="wide">{Count(profile.Layers.Sum(layer => layer.Parameters))}</td><td>{Figures.Bytes(profile.Layers.Sum(layer => layer.ActivationBytes))}</td><td>{Figures.Milliseconds(profile.Layers.Sum(layer => layer.Forward) + profile.LossForward)}</td><td>{Figures.Milliseconds(profile.Layers.Sum(layer => layer.Backward) + profile.LossBackward)}</td><td>100%</td><td class="bar"></td></tr>
 
         """);
+
+    // On a narrow page the number of parameters stands below the name, not in a column of its own.
+    private static HtmlMarkup Narrow(long parameters) => new(
+        parameters == 0 ? "" : Text.Of($"""<small class="narrow"> {parameters:N0} parameters</small>"""));
+
+    // A path may be broken behind its dots.
+    private static HtmlMarkup Breakable(string path)
+    {
+        var html = new HtmlText();
+        html.Add($"{path}");
+        return new HtmlMarkup(html.ToString().Replace(".", ".<wbr>", StringComparison.Ordinal));
+    }
 
     private static string Count(long parameters) => parameters == 0 ? "–" : Text.Of($"{parameters:N0}");
 }

@@ -55,6 +55,7 @@ internal sealed class LineChart(
             html.Add($"""<line x1="0" x2="100%" y1="{y}" y2="{y}"/><text class="value" x="-8" y="{y}" dy=".32em">{TickText(tick)}</text>""");
         }
 
+        html.Add($"""<text class="value" x="-8" y="100%" dy="20">epoch</text>""");
         var stride = Strides.For(epochs[^1] - epochs[0] + 1, MostEpochLabels);
         foreach (var epoch in epochs.Where(epoch => epoch % stride == 0 || epochs.Count == 1))
             html.Add($"""<text class="epoch" x="{Percent(Across(epoch))}" y="100%" dy="20">{epoch}</text>""");

@@ -32,7 +32,7 @@ internal static class MistakesSection
         {
             var (truth, given) = (images.ClassNames[mistake.Truth], images.ClassNames[mistake.Given]);
             html.Add($"""
-                <li><img class="{look}" src="{InlinePicture.Of(images, mistake.Image)}" width="96" height="{(int)Math.Round(96.0 * images.Height / images.Width)}" alt="Test image {mistake.Image}: {truth}, named {given}" title="test image {mistake.Image}, loss {Figures.Loss(mistake.Loss)}">
+                <li><div class="frame"><img class="{look}" src="{InlinePicture.Of(images, mistake.Image)}" width="96" height="{(int)Math.Round(96.0 * images.Height / images.Width)}" alt="Test image {mistake.Image}: {truth}, named {given}" title="test image {mistake.Image}, loss {Figures.Loss(mistake.Loss)}"></div>
                 <p class="given"><bdi>{given}</bdi> <span>{Probability(mistake.GivenProbability)}</span></p>
                 <p class="truth">is <bdi>{truth}</bdi> <span>{Probability(mistake.TruthProbability)}</span></p></li>
 
