@@ -11,6 +11,7 @@ public class HtmlTextTests
     [TestCase("&amp;", "&amp;amp;")]
     [TestCase("a\0b\u001b[0m", "a\ufffdb\ufffd[0m")]
     [TestCase("tab\tand\nline", "tab\tand\nline")]
+    [TestCase("tab\tand\u0001line\n", "tab\tand\ufffdline\n")]
     [TestCase("中文", "中文")]
     public void Value_IsEscaped(string value, string expected)
     {
@@ -34,7 +35,9 @@ public class HtmlTextTests
         var before = CultureInfo.CurrentCulture;
         try
         {
-            CultureInfo.CurrentCulture = new CultureInfo("de-DE");
+            var german = (CultureInfo)CultureInfo.InvariantCulture.Clone();
+            (german.NumberFormat.NumberDecimalSeparator, german.NumberFormat.NumberGroupSeparator) = (",", ".");
+            CultureInfo.CurrentCulture = german;
             var html = new HtmlText();
             html.Add($"{1234.5:N1} {0.25}");
             Assert.That(html.ToString(), Is.EqualTo("1,234.5 0.25"));

@@ -140,6 +140,7 @@ public class ReportInBrowserTests
         var history = RunHistory.Load(_folder["run/history.json"], model);
         // The second of three epochs, the fifth of six channels.
         var tip = await TipAt(visit, ".heat.variance img", 0.5m, 4.5m / 6);
+        Assert.That(tip, Does.StartWith("bn1, running variance\nchannel 4, epoch 2: "));
         var told = Regex.Match(tip, @"^bn1, running variance\nchannel 4, epoch 2: (\S+)$").Groups[1].Value;
         Assert.That(
             double.Parse(told, CultureInfo.InvariantCulture),
@@ -151,6 +152,8 @@ public class ReportInBrowserTests
     {
         var element = await visit.Page.QuerySelectorAsync(selector);
         await element.ScrollIntoViewAsync();
+        // A tooltip does not outlive scrolling, of which the page is told with the next frame.
+        await visit.Evaluate<bool>("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))");
         var box = await element.BoundingBoxAsync();
         await visit.Page.Mouse.MoveAsync(box.X + (across * box.Width), box.Y + (down * box.Height));
         return await visit.Evaluate<string>("(tip => tip.hidden ? '' : tip.textContent)(document.querySelector('.tip'))");

@@ -50,7 +50,7 @@ public class StepProfilerTests(TestBackend backend, DType dtype) : BackendFixtur
             new Residual(
                 new Sequential(new Conv2d(4, 4, kernel: 3, padding: 1), new BatchNorm(4), new ReLU(),
                     new Conv2d(4, 4, kernel: 3, padding: 1), new BatchNorm(4))),
-            new ReLU(), new Sequential(new GlobalAvgPool(), new Linear(4, 10)));
+            new ReLU(), new Sequential(new GlobalAvgPool(), new Flatten(), new Linear(4, 10)));
         model.Initialize(Device, seed: 3);
         using var batches = new DataLoader(_images, 4, Device);
         var profile = StepProfiler.Measure(model, batches, SampleRun.Recipe);
@@ -58,7 +58,8 @@ public class StepProfilerTests(TestBackend backend, DType dtype) : BackendFixtur
         Assert.That(profile.Layers.Select(layer => (layer.Name, layer.Parameters)), Is.EqualTo(new[]
         {
             ("conv1", 40L), ("residual1.main.conv1", 148), ("residual1.main.bn1 + relu1", 8), ("residual1.main.conv2", 148),
-            ("residual1 + relu1, the rest", 8), ("sequential1.globalavgpool1", 0), ("sequential1.fc1", 50),
+            ("residual1 + relu1, the rest", 8), ("sequential1.pool1", 0), ("sequential1.flatten1", 0),
+            ("sequential1.fc1", 50),
         }));
         Assert.That(
             profile.Layers.Sum(layer => layer.Parameters),

@@ -26,7 +26,7 @@ internal sealed class HtmlText
             ? string.Create(value.Length, value, static (to, from) =>
             {
                 for (var i = 0; i < to.Length; i++)
-                    to[i] = char.IsControl(from[i]) ? '\ufffd' : from[i];
+                    to[i] = from[i] is <= '\b' or (>= '\u000e' and <= '\u001f') ? '\ufffd' : from[i];
             })
             : value);
 
