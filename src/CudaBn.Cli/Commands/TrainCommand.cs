@@ -53,8 +53,8 @@ internal static class TrainCommand
         var resume = new Option<string?>("--resume")
         {
             Description = "Go on with a run as if it had never ended, from its newest checkpoint: with all that it was asked "
-                + "for. Beside it, --data, --device, --threads, --save-every, --keep and --detect-anomaly may be given anew, and more "
-                + "--epochs where the schedule is constant; all else must be as it was",
+                + "for. Beside it, --data, --device, --threads, --save-every, --keep, --tensorboard and --detect-anomaly may be "
+                + "given anew, and more --epochs where the schedule is constant; all else must be as it was",
             HelpName = "RUN",
         };
         var saveEvery = Options.WholeOrNone(
@@ -65,13 +65,18 @@ internal static class TrainCommand
             Description = "Look at what every layer makes in every step, and stop at the first NaN or infinity, which is named; "
                 + "slower by some times",
         };
+        var tensorBoard = new Option<bool>("--tensorboard")
+        {
+            Description = "Write event files for TensorBoard, too: loss, accuracy, and histograms of weights, gradients and "
+                + "running statistics, into the folder tensorboard of the run",
+        };
 
         var command = new Command(
             "train",
             "Trains a network on Fashion-MNIST, CIFAR-10 or a folder of images.")
         {
             model, epochs, batchSize, learningRate, momentum, weightDecay, schedule, seed, init, device, threads, lastBatch,
-            augment, normalize, output, notebookBug, resume, saveEvery, keep, detectAnomaly,
+            augment, normalize, output, notebookBug, tensorBoard, resume, saveEvery, keep, detectAnomaly,
         };
         data.AddTo(command);
         command.SetAction(parsed =>
@@ -104,6 +109,7 @@ internal static class TrainCommand
                 parsed.GetValue(threads),
                 parsed.GetValue(output),
                 parsed.GetValue(notebookBug),
+                parsed.GetValue(tensorBoard),
                 parsed.GetValue(saveEvery),
                 parsed.GetValue(keep),
                 parsed.GetValue(detectAnomaly))).Execute();

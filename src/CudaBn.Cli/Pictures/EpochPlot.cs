@@ -11,6 +11,7 @@ internal sealed class EpochPlot
 {
     private const int Border = 14;
     private const int ValueLabels = 12;
+    private const int MostEpochLabels = 15;
 
     // More of them run into each other.
     private const int MostMarkers = 60;
@@ -97,17 +98,8 @@ internal sealed class EpochPlot
 
     private static Tick[] WholeEpochs(int epochs)
     {
-        var step = StepFor(epochs);
+        var step = Strides.For(epochs, MostEpochLabels);
         return [.. Enumerable.Range(1, epochs).Where(epoch => epoch % step == 0)
             .Select(epoch => new Tick(epoch, Text.Of($"{epoch}")))];
-    }
-
-    // The least of 1, 2, 5, 10, 20, 50 and so on that gives at most fifteen labels.
-    private static int StepFor(int epochs)
-    {
-        var power = 1;
-        while (epochs / (5 * power) > 15)
-            power *= 10;
-        return epochs / power <= 15 ? power : epochs / (2 * power) <= 15 ? 2 * power : 5 * power;
     }
 }

@@ -29,6 +29,12 @@ internal sealed class RunFolder : IDisposable
 
     public string Record => Path.Combine(FolderPath, RunRecord.FileName);
 
+    public string Report => Path.Combine(FolderPath, "report.html");
+
+    public string History => Path.Combine(FolderPath, RunHistory.FileName);
+
+    public string TensorBoard => Path.Combine(FolderPath, "tensorboard");
+
     public string Weights => Path.Combine(FolderPath, WeightsName);
 
     public string Checkpoints => Path.Combine(FolderPath, "checkpoints");
@@ -136,8 +142,8 @@ internal sealed class RunFolder : IDisposable
             var folder = new RunFolder(path, made, runLock);
             string[] others =
             [
-                folder.Curves, folder.Samples, folder.NotebookBug, folder.Weights, folder.Record, folder.Metrics,
-                folder.Checkpoints,
+                folder.Curves, folder.Samples, folder.NotebookBug, folder.Report, folder.History, folder.Weights, folder.Record,
+                folder.Metrics, folder.Checkpoints,
             ];
             if (others.Any(Path.Exists))
             {

@@ -65,6 +65,7 @@ internal sealed record RunToResume(string FolderPath, TrainSettings Settings)
             Threads = given.TryGet("--threads", out var threads) ? (int?)threads : Settings.Threads,
             SaveEvery = given.TryGet("--save-every", out var steps) ? (int?)steps : Settings.SaveEvery,
             Keep = given.TryGet("--keep", out var keep) ? (int)keep! : Settings.Keep,
+            TensorBoard = Settings.TensorBoard || (given.TryGet("--tensorboard", out var logs) && (bool)logs!),
             DetectsAnomalies = given.TryGet("--detect-anomaly", out var detects) && (bool)detects!,
         };
     }

@@ -15,6 +15,7 @@ internal sealed record TrainSettings(
     int? Threads,
     string? Out,
     bool NotebookBug,
+    bool TensorBoard,
     int? SaveEvery,
     int Keep,
     bool DetectsAnomalies);

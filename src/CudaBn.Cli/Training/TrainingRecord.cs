@@ -17,6 +17,7 @@ namespace CudaBn.Cli;
 /// <param name="Normalize">Whether images are normalized.</param>
 /// <param name="Limit">How many images of each part are used; null for all.</param>
 /// <param name="NotebookBug">Whether the notebook's statistics are evaluated, too.</param>
+/// <param name="TensorBoard">Whether event files are written.</param>
 /// <param name="Device">Where the run trained last: cpu or cuda:N.</param>
 /// <param name="Threads">Threads of the CPU; null for all cores.</param>
 /// <param name="SaveEvery">After how many steps a checkpoint is saved; null for the end of epochs only.</param>
@@ -35,6 +36,7 @@ internal sealed record TrainingRecord(
     bool Normalize,
     int? Limit,
     bool NotebookBug,
+    bool TensorBoard,
     string Device,
     int? Threads,
     int? SaveEvery,
@@ -60,6 +62,7 @@ internal sealed record TrainingRecord(
         settings.Normalizes,
         settings.Data.Limit,
         settings.NotebookBug,
+        settings.TensorBoard,
         device.ToString(),
         settings.Threads,
         settings.SaveEvery,
@@ -83,6 +86,7 @@ internal sealed record TrainingRecord(
         Threads,
         Out: null,
         NotebookBug,
+        TensorBoard,
         SaveEvery,
         Keep,
         DetectsAnomalies: false);

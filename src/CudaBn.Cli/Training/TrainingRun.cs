@@ -35,27 +35,31 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
         {
             Training = TrainingRecord.Of(settings, chosen.Device),
         };
+        using var observers = Observers(RunDescription.Of(settings, chosen, data, model, folder), folder, model, train, test);
         try
         {
-            var wasInterrupted = !Train(model, train, test, data, folder, record, interruption.Token);
+            var wasInterrupted = !Train(model, train, test, data, folder, record, observers, interruption.Token);
             WriteResults(model, data, folder, record);
+            folder.Write(() => observers.End(_rows, wasInterrupted));
             Report(data, folder, wasInterrupted);
             return interruption.Token.IsCancellationRequested ? ExitCodes.Interrupted : ExitCodes.Done;
         }
         catch (NonFiniteException fault)
         {
-            return Stop(fault, data, folder);
+            return Stop(fault, data, folder, observers);
         }
     }
 
     /// <summary>Says what happened, what is kept and what to try. The weights are not written over those of before: running
     /// statistics have seen values that are not finite.</summary>
-    private int Stop(NonFiniteException fault, ImageDataSplits data, RunFolder folder)
+    private int Stop(NonFiniteException fault, ImageDataSplits data, RunFolder folder, RunObservers observers)
     {
         if (_rows.Count > 0)
             folder.TryWrite(
                 Path.GetFileName(folder.Curves), () => CurvesPicture.Write(folder.Curves, data.Label(), _rows),
                 Console.Error.WriteLine);
+        folder.TryWrite(
+            Path.GetFileName(folder.Report), () => observers.End(_rows, wasInterrupted: true), Console.Error.WriteLine);
         var kept = string.Join(", ", folder.Names());
         var anomalies = settings.DetectsAnomalies ? "" : ", or --detect-anomaly, which looks at every layer in every step";
         Console.Error.WriteLine(
@@ -67,6 +71,15 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
 
     private static Augmentation AugmentationFor(ImageDataset images) =>
         new(Math.Min(images.Height, images.Width) / 8, horizontalFlip: true);
+
+    private RunObservers Observers(
+        RunDescription run, RunFolder folder, Sequential model, DataLoader train, DataLoader test)
+    {
+        var report = new RunReport(run, folder, model, train, test);
+        return settings.TensorBoard
+            ? new RunObservers(report, new TensorBoardLog(folder, model, train))
+            : new RunObservers(report);
+    }
 
     private void WriteHeading(ChosenDevice chosen, ImageDataSplits data, Sequential model, RunFolder folder)
     {
@@ -89,6 +102,7 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
         ImageDataSplits data,
         RunFolder folder,
         RunRecord record,
+        RunObservers observers,
         CancellationToken cancellation)
     {
         using var loss = new SoftmaxCrossEntropy();
@@ -100,6 +114,7 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
         };
         var checkpoints = new RunCheckpoints(folder, settings.Keep, trainer, train, _rows);
         Begin(checkpoints, trainer, train, folder, record);
+        observers.Begin(trainer, loss, optimizer);
         var notebook = new NotebookStatistics(model);
         var metrics = MetricsAt(folder.Metrics, data);
         folder.Write(() => metrics.Write(_rows));
@@ -115,7 +130,7 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
                 if (trainer.EpochsDone == settings.Epochs)
                     return;
                 var epochs = trainer.Fit(
-                    train, test, settings.Epochs - trainer.EpochsDone, display,
+                    train, test, settings.Epochs - trainer.EpochsDone, observers.Beside(display),
                     settings.SaveEvery is { } steps ? new CheckpointInterval(steps, Save) : null, cancellation);
                 foreach (var epoch in epochs)
                 {
@@ -125,6 +140,7 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
                     _rows.Add(row);
                     Save();
                     folder.TryWrite("metrics.csv", () => metrics.Write(_rows), display.Warn);
+                    folder.TryWrite("report.html", () => observers.EpochEnded(_rows), display.Warn);
                     display.Add(row);
                 }
             });
@@ -240,8 +256,11 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
         if (_rows.Count > 0)
             Terminal.WriteField("result", Text.Of(
                 $"test accuracy {_rows[^1].Metrics.TestAccuracy:F4} on {data.Label()} after epoch {_rows.Count}"));
-        var names = new[] { folder.Metrics, folder.Curves, folder.Samples, folder.NotebookBug, folder.Weights, folder.Record }
-            .Where(File.Exists).Select(Path.GetFileName);
+        var names = new[]
+        {
+            folder.Metrics, folder.Curves, folder.Samples, folder.NotebookBug, folder.Weights, folder.Record, folder.Report,
+            folder.TensorBoard,
+        }.Where(Path.Exists).Select(Path.GetFileName);
         Terminal.WriteField("written", $"{folder.FolderPath}: {string.Join(", ", names)}");
     }
 

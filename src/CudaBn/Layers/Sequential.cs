@@ -24,6 +24,9 @@ public sealed class Sequential : Container
     /// <inheritdoc/>
     protected internal override string Kind => "sequential";
 
+    /// <summary>What runs the steps of passes in this container's place; null for none.</summary>
+    internal IStepWatch? Watch { get; set; }
+
     /// <summary>Makes a model for inference: every <see cref="BatchNorm"/> right behind a convolution or a dense layer is
     /// folded into its weight and bias, here and in the containers inside, and costs nothing any more.</summary>
     /// <remarks>Folding takes the running statistics: outputs are those of this model in evaluation, up to rounding. Weights
@@ -55,7 +58,7 @@ public sealed class Sequential : Container
         for (var i = 0; i < count; i += _ran[^1].LayerCount)
         {
             var step = StepAt(i, input);
-            input = step.Forward(input);
+            input = Watch is null ? step.Forward(input) : Watch.Forward(this, i, step, input);
             _ran.Add(step);
         }
 
@@ -68,7 +71,13 @@ public sealed class Sequential : Container
         Tensor? gradient = gradOutput;
         var lowest = needsInputGradient ? 0 : LowestStepToTrain();
         for (var i = _ran.Count - 1; i >= lowest; i--)
-            gradient = _ran[i].Backward(gradient!, needsInputGradient || i > lowest);
+        {
+            var needed = needsInputGradient || i > lowest;
+            gradient = Watch is null
+                ? _ran[i].Backward(gradient!, needed)
+                : Watch.Backward(_ran[i], gradient!, needed);
+        }
+
         return needsInputGradient ? gradient : null;
     }
 

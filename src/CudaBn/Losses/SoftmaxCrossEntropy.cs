@@ -30,6 +30,10 @@ public sealed class SoftmaxCrossEntropy(Reduction reduction = Reduction.Mean, do
         : throw new ArgumentException(
             $"SoftmaxCrossEntropy: label smoothing {labelSmoothing} is outside [0, 1).", nameof(labelSmoothing));
 
+    /// <summary>[1]: where the loss of the last batch is, or will be once what is queued has run; null before the first. A
+    /// replayed step overwrites it without a call of <see cref="Forward"/>.</summary>
+    internal Tensor? LastLoss { get; private set; }
+
     /// <summary>Computes the loss, and adds to the totals.</summary>
     /// <param name="logits">[N, C], Float32 or Float64.</param>
     /// <param name="labels">Int32 [N], each in [0, C); it must stay unchanged until backward has run.</param>
@@ -63,7 +67,7 @@ public sealed class SoftmaxCrossEntropy(Reduction reduction = Reduction.Mean, do
         ForgetForward();
         device.Backend.SoftmaxCrossEntropyForward(new SoftmaxCrossEntropyForwardArgs(
             batch, logits.Shape[1], logits, labels, Scale(batch), LabelSmoothing, probabilities, loss, totals, watch));
-        (_lastProbabilities, _lastLabels) = (probabilities, labels);
+        (_lastProbabilities, _lastLabels, LastLoss) = (probabilities, labels, loss);
         return loss;
     }
 

@@ -20,6 +20,7 @@ public sealed partial class Trainer : IDisposable
     private readonly Action _train;
     private readonly Action _evaluate;
     private readonly Stopwatch _epochClock = new();
+    private readonly Dictionary<Shape, Tensor> _logits = [];
     private DataLoader? _loader;
     private Batch _batch;
     private DataLoader? _epochLoader;
@@ -47,7 +48,7 @@ public sealed partial class Trainer : IDisposable
             throw new ArgumentException($"Trainer: {interval} is no interval of a schedule.", nameof(interval));
         (_model, _loss, _optimizer, _schedule, _interval) = (model, loss, optimizer, schedule, interval);
         // Made once: a step allocates nothing.
-        (_train, _evaluate) = (TrainOnBatch, ForwardBatch);
+        (_train, _evaluate) = (TrainOnBatch, EvaluateBatch);
     }
 
     /// <summary>How many steps were made: the number that a schedule takes for the next one. <see cref="Checkpoint.Load"/> sets
@@ -81,6 +82,10 @@ public sealed partial class Trainer : IDisposable
 
     /// <summary>How long the epoch under way was trained on so far.</summary>
     internal double SecondsInEpoch => _earlierSeconds + _epochClock.Elapsed.TotalSeconds;
+
+    /// <summary>Told of every batch that <see cref="Fit"/> tests on: the index of its first image, and [N, classes] logits,
+    /// which the next batch overwrites. What it queues on the device waits for nothing.</summary>
+    internal Action<int, Tensor>? Tested { get; set; }
 
     /// <summary>Trains, and evaluates after every epoch. If an epoch of the loader is under way, which was cancelled or came
     /// from <see cref="Checkpoint.Load"/>, training first goes on with that, as if nothing had been in between.</summary>
@@ -119,7 +124,7 @@ public sealed partial class Trainer : IDisposable
                 var trained = TrainEpoch(train, progress, checkpoints, cancellation);
                 var seconds = SecondsInEpoch;
                 cancellation.ThrowIfCancellationRequested();
-                var tested = Evaluate(test, cancellation);
+                var tested = Evaluate(test, Tested, cancellation);
                 _epochLoader = null;
                 EpochsDone++;
                 yield return new EpochMetrics(
@@ -143,6 +148,19 @@ public sealed partial class Trainer : IDisposable
     public Evaluation Evaluate(DataLoader data, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(data);
+        return Evaluate(data, told: null, cancellation);
+    }
+
+    /// <summary>Releases what was recorded. Model, loss and optimizer are left as they are.</summary>
+    public void Dispose()
+    {
+        _steps.Dispose();
+        _watch?.Dispose();
+        _search?.Dispose();
+    }
+
+    private Evaluation Evaluate(DataLoader data, Action<int, Tensor>? told, CancellationToken cancellation)
+    {
         var wasTraining = _model.IsTraining;
         // What an epoch under way has added up so far is needed at its end.
         LossTotals? totals = EpochUnderWay is null ? null : _loss.ReadTotals();
@@ -155,6 +173,7 @@ public sealed partial class Trainer : IDisposable
             {
                 cancellation.ThrowIfCancellationRequested();
                 Run(_evaluate, data, data.Claim(epoch, i));
+                told?.Invoke(i * data.BatchSize, _logits[_batch.Images.Shape]);
             }
 
             return MeanOver(data.ImageCount);
@@ -165,14 +184,6 @@ public sealed partial class Trainer : IDisposable
             if (totals is { } earlier)
                 _loss.WriteTotals(earlier);
         }
-    }
-
-    /// <summary>Releases what was recorded. Model, loss and optimizer are left as they are.</summary>
-    public void Dispose()
-    {
-        _steps.Dispose();
-        _watch?.Dispose();
-        _search?.Dispose();
     }
 
     /// <summary>Takes up training where another trainer was.</summary>
@@ -295,10 +306,15 @@ public sealed partial class Trainer : IDisposable
         _optimizer.Step(_watch.Tensor);
     }
 
-    private void ForwardBatch()
+    // A replay leaves the logits of a shape where the call that was recorded did.
+    private void EvaluateBatch() => _logits[_batch.Images.Shape] = ForwardBatch();
+
+    private Tensor ForwardBatch()
     {
         _loader?.Gather(_batch);
-        _loss.Forward(_model.Forward(_batch.Images), _batch.Labels);
+        var logits = _model.Forward(_batch.Images);
+        _loss.Forward(logits, _batch.Labels);
+        return logits;
     }
 
     private Evaluation MeanOver(int images)

@@ -33,7 +33,11 @@ public class InterruptionTests
         Assert.That(File.ReadAllLines(_folder["run/metrics.csv"]), Has.Length.EqualTo(epochs + 1));
         Assert.That(
             Directory.GetFiles(_folder["run"]).Select(Path.GetFileName).Order(),
-            Is.EqualTo(new[] { "curves.png", "metrics.csv", "model.safetensors", "run.json", "samples.png" }));
+            Is.EqualTo(new[]
+            {
+                "curves.png", "history.json", "metrics.csv", "model.safetensors", "report.html", "run.json", "samples.png",
+            }));
+        Assert.That(File.ReadAllText(_folder["run/report.html"]), Does.Contain($"Interrupted after {epochs} of 100000 epochs"));
         using var eval = CudabnProcess.Run(_folder[""], "eval", "run", "--limit", "10");
         Assert.That(eval.ExitCode, Is.Zero, eval.Error);
     }
@@ -52,7 +56,7 @@ public class InterruptionTests
         Assert.That(File.ReadAllLines(_folder["run/metrics.csv"]), Has.Length.EqualTo(1));
         Assert.That(
             Directory.GetFiles(_folder["run"]).Select(Path.GetFileName).Order(),
-            Is.EqualTo(new[] { "metrics.csv", "model.safetensors", "run.json" }));
+            Is.EqualTo(new[] { "history.json", "metrics.csv", "model.safetensors", "report.html", "run.json" }));
     }
 
     // Before there is a handler, the signal ends the process as it does any other: by its number.

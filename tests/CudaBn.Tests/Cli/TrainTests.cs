@@ -67,7 +67,11 @@ public class TrainTests
         var names = Directory.GetFiles(_folder["run"]).Select(Path.GetFileName).Order();
         Assert.That(
             names,
-            Is.EqualTo(new[] { "curves.png", "metrics.csv", "model.safetensors", "notebook-bug.png", "run.json", "samples.png" }));
+            Is.EqualTo(new[]
+            {
+                "curves.png", "history.json", "metrics.csv", "model.safetensors", "notebook-bug.png", "report.html", "run.json",
+                "samples.png",
+            }));
         foreach (var picture in new[] { "curves.png", "notebook-bug.png", "samples.png" })
             Assert.That(
                 File.ReadAllBytes(_folder[$"run/{picture}"])[..8],
@@ -135,7 +139,7 @@ public class TrainTests
             "--threads", "3");
 
         Assert.That(again.ExitCode, Is.Zero, again.Error);
-        Assert.That(again.Output, Does.Contain("run-2: metrics.csv, curves.png, samples.png, model.safetensors, run.json"));
+        Assert.That(again.Output, Does.Contain("run-2: metrics.csv, curves.png, samples.png, model.safetensors, run.json, report.html"));
         Assert.That(
             File.ReadAllBytes(_folder["run-2/model.safetensors"]),
             Is.EqualTo(File.ReadAllBytes(_folder["run/model.safetensors"])));
