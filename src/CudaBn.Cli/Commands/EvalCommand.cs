@@ -23,55 +23,34 @@ internal static class EvalCommand
         data.AddTo(command);
         command.SetAction(parsed =>
         {
-            var path = WeightsAt(parsed.GetValue(weights)!);
-            var record = RunRecord.Beside(path);
+            var trained = TrainedModel.Find(
+                parsed.GetValue(weights)!, Choices.Of<ModelChoice>(parsed.GetValue(model)));
             return Evaluate(
-                path,
-                Choices.Of<ModelChoice>(parsed.GetValue(model)) ?? record?.ModelChoice ?? ModelChoice.Notebook,
-                data.Read(parsed, record?.DataSettings),
-                record?.Normalization,
+                trained,
+                data.Read(parsed, trained.Record?.DataSettings),
                 parsed.GetValue(batchSize),
                 ChosenDevice.Open(parsed.GetValue(device)!, parsed.GetValue(threads)));
         });
         return command;
     }
 
-    private static int Evaluate(
-        string path, ModelChoice choice, DataSettings images, Normalization? normalization, int batchSize,
-        ChosenDevice chosen)
+    private static int Evaluate(TrainedModel trained, DataSettings images, int batchSize, ChosenDevice chosen)
     {
         using var interruption = new Interruption();
-        var data = DataAtHand.Open(images, choice, interruption.Token);
-        using var model = choice.Create(ImageShape.Of(data.Test));
-        model.Initialize(chosen.Device);
-        var metadata = ModelWeights.Load(model, path);
+        var data = DataAtHand.Open(images, trained.Choice, interruption.Token);
+        using var model = trained.Load(chosen.Device, ImageShape.Of(data.Test), out var metadata);
         Terminal.WriteField("device", $"{chosen.Device.Description}; {chosen.Reason}");
-        Terminal.WriteField("weights", path);
+        Terminal.WriteField("weights", trained.WeightsPath);
         if (metadata.TryGetValue("dataset", out var trainedOn) && trainedOn != data.Label())
             Terminal.WriteField("note", $"these weights were trained on {trainedOn}");
 
-        using var loader = new DataLoader(data.Test, batchSize, chosen.Device, normalization: normalization);
+        using var loader = new DataLoader(data.Test, batchSize, chosen.Device, normalization: trained.Normalization);
         var predictions = Predictions.Of(model, loader, interruption.Token);
         var (loss, accuracy) = predictions.Evaluation;
         Console.WriteLine(Text.Of(
             $"test loss {loss:F6}, test accuracy {accuracy:F6} on {data.Test.Count} images of {data.Label()}"));
         WriteClasses(data.Test, predictions.Labels);
         return ExitCodes.Done;
-    }
-
-    private static string WeightsAt(string runOrFile)
-    {
-        if (string.IsNullOrWhiteSpace(runOrFile))
-            throw new UsageException("RUN_OR_FILE: expected a folder or a file, got a blank.");
-        if (File.Exists(runOrFile))
-            return runOrFile;
-        if (!Directory.Exists(runOrFile))
-            throw new FileNotFoundException($"{runOrFile}: there is no such run or file.");
-
-        var path = Path.Combine(runOrFile, RunFolder.WeightsName);
-        return File.Exists(path)
-            ? path
-            : throw new FileNotFoundException($"{runOrFile}: holds no {RunFolder.WeightsName}.");
     }
 
     private static void WriteClasses(ImageDataset images, int[] predicted)

@@ -49,10 +49,9 @@ internal static class ModelChoices
     /// <exception cref="UsageException">It does not.</exception>
     public static void RequireFit(this ModelChoice model, ImageShape shape)
     {
-        var taken = new ImageShape(1, 28, 28, 10);
-        if (model == ModelChoice.Notebook && shape != taken)
+        if (model == ModelChoice.Notebook && shape != ImageShape.OfNotebook)
             throw new UsageException(
-                $"--model {Choices.Word(model)}: expected {taken}, got {shape}; resnet20 and resnet18 take them.");
+                $"--model {Choices.Word(model)}: expected {ImageShape.OfNotebook}, got {shape}; resnet20 and resnet18 take them.");
     }
 
     private static ArgumentOutOfRangeException Unknown(ModelChoice model) =>

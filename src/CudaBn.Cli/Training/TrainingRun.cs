@@ -95,12 +95,14 @@ internal sealed class TrainingRun(TrainSettings settings)
     private void WriteResults(
         Sequential model, ImageDataSplits data, RunFolder folder, Normalization? normalization)
     {
-        RunRecord.Of(settings.Model, settings.Data, normalization).Write(folder.Record);
+        var record = RunRecord.Of(settings.Model, settings.Data, data.Train, normalization);
+        record.Write(folder.Record);
         ModelWeights.Save(model, folder.Weights, new Dictionary<string, string>
         {
             ["network"] = Choices.Word(settings.Model),
             ["dataset"] = data.Label(),
             ["epochs"] = Text.Of($"{_rows.Count}"),
+            [RunRecord.MetadataKey] = record.ToJson(),
         });
         if (_rows.Count == 0)
             return;
