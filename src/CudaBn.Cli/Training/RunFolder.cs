@@ -8,6 +8,9 @@ internal sealed class RunFolder : IDisposable
 {
     public const string WeightsName = "model.safetensors";
 
+    /// <summary>Where runs lie that no folder was named for.</summary>
+    public const string Parent = "runs";
+
     private readonly string[] _made;
     private bool _isKept;
 
@@ -37,7 +40,7 @@ internal sealed class RunFolder : IDisposable
             throw new UsageException("--out: expected a folder, got a blank.");
 
         var stem = wanted is null
-            ? Path.Combine("runs", DateTime.Now.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture))
+            ? Path.Combine(Parent, DateTime.Now.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture))
             : Path.TrimEndingDirectorySeparator(wanted);
         for (var number = 1; ; number++)
         {
