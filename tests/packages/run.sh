@@ -14,24 +14,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 feed=$work/feed
 export CUDABN_CACHE=$work/cache
-# CudaBn comes from the folder of fresh packages and from nowhere else: neither from a registry nor from a cache.
 export NUGET_PACKAGES=$work/packages
-sources=$(cd "$root" && dotnet nuget list source --format short | sed -nE 's/^E //p')
-{
-    echo '<configuration><packageSources><clear />'
-    echo "<add key=\"packed\" value=\"$feed\" />"
-    number=0
-    for source in $sources; do
-        number=$((number + 1))
-        echo "<add key=\"other$number\" value=\"$source\" />"
-    done
-    echo '</packageSources><fallbackPackageFolders><clear /></fallbackPackageFolders><packageSourceMapping><clear />'
-    echo '<packageSource key="packed"><package pattern="CudaBn*" /></packageSource>'
-    for i in $(seq "$number"); do
-        echo "<packageSource key=\"other$i\"><package pattern=\"*\" /></packageSource>"
-    done
-    echo '</packageSourceMapping></configuration>'
-} > "$work/nuget.config"
 
 fail() {
     echo "$*" >&2
@@ -81,7 +64,25 @@ CUDABN_OFFLINE=1 tool/cudabn train --limit 512 --epochs 1 --out run
 tool/cudabn predict run/samples.png --weights run
 passed "installed and ran the command"
 
-cp -r "$root/tests/packages/Consumer" "$work/Consumer"
+cp -r "$root/tests/packages/Consumer" Consumer
+# CudaBn comes from the folder of fresh packages and from nowhere else: neither from a registry nor from a cache.
+sources=$(dotnet nuget list source --format short | sed -nE 's/^E //p')
+{
+    echo '<configuration><packageSources><clear />'
+    echo "<add key=\"packed\" value=\"$feed\" />"
+    number=0
+    for source in $sources; do
+        number=$((number + 1))
+        echo "<add key=\"other$number\" value=\"$source\" />"
+    done
+    echo '</packageSources><fallbackPackageFolders><clear /></fallbackPackageFolders><packageSourceMapping><clear />'
+    echo '<packageSource key="packed"><package pattern="CudaBn*" /></packageSource>'
+    for i in $(seq "$number"); do
+        echo "<packageSource key=\"other$i\"><package pattern=\"*\" /></packageSource>"
+    done
+    echo '</packageSourceMapping></configuration>'
+} > Consumer/nuget.config
+
 # How it is published, and what MSBuild is told for it.
 publish() {
     rm -rf Consumer/obj Consumer/bin

@@ -10,13 +10,14 @@ internal static class PredictCommand
     {
         var files = new Argument<string[]>("IMAGE")
         {
-            Description = "PNG, JPEG or IDX files (plain or .gz, every image of them)",
+            Description = "PNG, JPEG or IDX files (plain or .gz, every image of them). They are scaled to cover the size of the "
+                + "images that the network was trained on, cropped at their middle, made grey or RGB, and normalized as those "
+                + "were",
             Arity = ArgumentArity.OneOrMore,
         };
         var weights = new Option<string?>("--weights")
         {
-            Description = "The folder of a run, or a .safetensors file with weights [default: the newest run below "
-                + $"{RunFolder.Parent}]",
+            Description = $"The folder of a run, or a .safetensors file with weights [default: the newest in {RunFolder.Parent}]",
             HelpName = "RUN_OR_FILE",
         };
         var model = Options.Choice<ModelChoice>("--model", "The network, where no run says it", null);
@@ -35,10 +36,7 @@ internal static class PredictCommand
         var batchSize = Options.BatchSize();
         var device = Options.Device();
         var threads = Options.Threads();
-        var command = new Command(
-            "predict",
-            "Tells what a trained network takes images for. They are scaled to cover the size of those that it was trained on, "
-            + "cropped at their middle, made grey or RGB, and normalized as those were.")
+        var command = new Command("predict", "Tells what a trained network takes images for.")
         {
             files, weights, model, top, json, invert, batchSize, device, threads,
         };
@@ -50,7 +48,7 @@ internal static class PredictCommand
             var trained = TrainedModel.Find(
                 parsed.GetValue(weights) ?? NewestRun.Find()
                     ?? throw new UsageException(
-                        $"--weights: expected a run or a file with weights, for there is none below {RunFolder.Parent}."),
+                        $"--weights: expected a run or a file with weights, for there is none in {RunFolder.Parent}."),
                 Choices.Of<ModelChoice>(parsed.GetValue(model)));
             var chosen = ChosenDevice.Open(parsed.GetValue(device)!, parsed.GetValue(threads));
             var report = Predict(
