@@ -66,7 +66,7 @@ passed "installed and ran the command"
 
 cp -r "$root/tests/packages/Consumer" Consumer
 # CudaBn comes from the folder of fresh packages and from nowhere else: neither from a registry nor from a cache.
-sources=$(dotnet nuget list source --format short | sed -nE 's/^E //p')
+sources=$(dotnet nuget list source --format short | sed -nE 's/^E[A-Z]* //p')
 {
     echo '<configuration><packageSources><clear />'
     echo "<add key=\"packed\" value=\"$feed\" />"
