@@ -152,9 +152,16 @@ public class PredictTests
 
         Assert.That(command.ExitCode, Is.EqualTo(ExitCodes.Failed));
         using var report = JsonDocument.Parse(command.Output);
+        var predictions = report.RootElement.GetProperty("predictions").EnumerateArray().ToArray();
         Assert.That(
-            report.RootElement.GetProperty("predictions").EnumerateArray().Select(one => one.GetProperty("file").GetString()),
-            Is.EqualTo(new[] { "00.png", "02.png" }));
+            predictions.Select(one => one.GetProperty("file").GetString()), Is.EqualTo(new[] { "00.png", "02.png" }));
+        // Each is still that of its own image.
+        foreach (var (prediction, image) in new[] { (predictions[0], 0), (predictions[1], 2) })
+        {
+            var (label, _, probability) = Top(prediction)[0];
+            Assert.That(probability, Is.EqualTo(_expected[image][label]).Within(2e-6));
+        }
+
         var errors = report.RootElement.GetProperty("errors").EnumerateArray().ToArray();
         Assert.That(errors.Select(error => error.GetProperty("file").GetString()), Is.EqualTo(broken));
         var lines = command.Error.TrimEnd().Split('\n');
