@@ -47,7 +47,7 @@ internal static class CudabnCommand
 
     private static int Fail(int exitCode, string message)
     {
-        Console.Error.WriteLine($"cudabn: {message.ReplaceLineEndings(" ")}");
+        Terminal.WriteError(message);
         return exitCode;
     }
 
@@ -58,6 +58,7 @@ internal static class CudabnCommand
         {
             TrainCommand.Create(),
             EvalCommand.Create(),
+            PredictCommand.Create(),
             DoctorCommand.Create(),
         };
         root.HelpName = "cudabn";

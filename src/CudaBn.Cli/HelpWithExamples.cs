@@ -19,6 +19,11 @@ internal sealed class HelpWithExamples(HelpAction usual, RootCommand root) : Syn
           cudabn train --data-set cifar10 --model ...  CIFAR-10 in place of Fashion-MNIST
           cudabn train --data-set folder --data F ...  PNG and JPEG files in F/train/CLASS and F/test/CLASS
           cudabn eval runs/second                      loss and accuracy of saved weights, class by class
+          cudabn predict boot.png shoe.jpg             what the newest run takes images for
+          cudabn predict --weights runs/second *.png --top 5 --invert
+                                                       of a run of your choice; black on white becomes white on black
+          cudabn predict t10k-images-idx3-ubyte.gz --json
+                                                       every image of an IDX file, for other programs
           cudabn doctor                                what this machine has, and what was looked for where
 
         Data:

@@ -25,4 +25,8 @@ internal static class Terminal
 
     /// <summary>A line of a heading: what, and its value.</summary>
     public static void WriteField(string name, string value) => Console.WriteLine($"{name,-8} {value}");
+
+    /// <summary>A line on standard error: what went wrong.</summary>
+    public static void WriteError(string message) =>
+        Console.Error.WriteLine($"cudabn: {message.ReplaceLineEndings(" ")}");
 }

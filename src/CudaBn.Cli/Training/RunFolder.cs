@@ -9,6 +9,9 @@ internal sealed class RunFolder : IDisposable
 {
     public const string WeightsName = "model.safetensors";
 
+    /// <summary>Where runs lie that no folder was named for.</summary>
+    public const string Parent = "runs";
+
     private readonly string[] _made;
     private readonly HashSet<string> _unwritten = [];
     private RunLock _lock;
@@ -60,7 +63,7 @@ internal sealed class RunFolder : IDisposable
             throw new UsageException("--out: expected a folder, got a blank.");
 
         var stem = wanted is null
-            ? Path.Combine("runs", clock.GetLocalNow().ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture))
+            ? Path.Combine(Parent, clock.GetLocalNow().ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture))
             : Path.TrimEndingDirectorySeparator(wanted);
         for (var number = 1; ; number++)
         {
