@@ -31,7 +31,7 @@ public sealed class SoftmaxCrossEntropy(Reduction reduction = Reduction.Mean, do
             $"SoftmaxCrossEntropy: label smoothing {labelSmoothing} is outside [0, 1).", nameof(labelSmoothing));
 
     /// <summary>[1]: where the loss of the last batch is, or will be once what is queued has run; null before the first. A
-    /// replayed step overwrites it without a call of <see cref="Forward"/>.</summary>
+    /// replayed step overwrites it without a call of <see cref="Forward(Tensor, Tensor)"/>.</summary>
     internal Tensor? LastLoss { get; private set; }
 
     /// <summary>Computes the loss, and adds to the totals.</summary>
