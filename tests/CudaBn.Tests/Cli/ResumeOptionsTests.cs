@@ -10,7 +10,7 @@ public class ResumeOptionsTests
         ModelChoice.Notebook, new DataSettings(DataSetChoice.Folder, "/images", (28, 28), ImageColor.Grey, Limit: 100), Epochs: 5,
         new Recipe(BatchSize: 64, LearningRate: 0.2, Momentum: 0.9, WeightDecay: 0, ScheduleChoice.Constant), Seed: 1,
         NotebookInitialization: true, DropLastBatch: true, Augments: false, Normalizes: true, Device: "cpu", Threads: 2,
-        Out: null, NotebookBug: false, SaveEvery: null, Keep: 3);
+        Out: null, NotebookBug: false, TensorBoard: false, SaveEvery: null, Keep: 3, DetectsAnomalies: false);
 
     [TestCase("--batch-size 32", "--batch-size 32: runs/a was started with --batch-size 64")]
     [TestCase("--lr 0.1", "--lr 0.1: runs/a was started with --lr 0.2")]

@@ -15,12 +15,13 @@ public class TrainingRecordTests
     private const string Training =
         """{"epochs":7,"batchSize":64,"learningRate":0.30000000000000004,"momentum":0.9,"weightDecay":0.0001,"""
         + "\"schedule\":\"one-cycle\",\"seed\":18446744073709551615,\"init\":\"default\",\"lastBatch\":\"keep\",\"augment\":true,"
-        + "\"normalize\":true,\"limit\":null,\"notebookBug\":false,\"device\":\"cuda:1\",\"threads\":3,\"saveEvery\":50,\"keep\":2}";
+        + "\"normalize\":true,\"limit\":null,\"notebookBug\":false,\"tensorBoard\":true,\"device\":\"cuda:1\",\"threads\":3,\"saveEvery\":50,\"keep\":2}";
 
     private static readonly TrainSettings _settings = new(
         ModelChoice.Resnet20, new DataSettings(DataSetChoice.Cifar10, null, null, ImageColor.Rgb, null), 7,
         new Recipe(64, 0.1 + 0.2, 0.9, 1e-4, ScheduleChoice.OneCycle), ulong.MaxValue, NotebookInitialization: false,
-        DropLastBatch: false, Augments: true, Normalizes: true, "cuda:1", 3, Out: null, NotebookBug: false, 50, 2);
+        DropLastBatch: false, Augments: true, Normalizes: true, "cuda:1", 3, Out: null, NotebookBug: false, TensorBoard: true, 50, 2,
+        DetectsAnomalies: false);
 
     private TemporaryFolder _folder = null!;
 
