@@ -58,6 +58,8 @@ internal static class CudabnCommand
         {
             TrainCommand.Create(),
             EvalCommand.Create(),
+            InspectCommand.Create(),
+            ConvertCommand.Create(),
             DoctorCommand.Create(),
         };
         root.HelpName = "cudabn";

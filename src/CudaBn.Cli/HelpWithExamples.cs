@@ -18,6 +18,8 @@ internal sealed class HelpWithExamples(HelpAction usual, RootCommand root) : Syn
           cudabn train --data-set cifar10 --model ...  CIFAR-10 in place of Fashion-MNIST
           cudabn train --data-set folder --data F ...  PNG and JPEG files in F/train/CLASS and F/test/CLASS
           cudabn eval runs/second                      loss and accuracy of saved weights, class by class
+          cudabn inspect runs/second/model.safetensors what is in a file of weights; --plot FILE.png draws it
+          cudabn convert model.safetensors model.npz   the same weights for NumPy; and the other way
           cudabn doctor                                what this machine has, and what was looked for where
 
         Data:

@@ -80,7 +80,7 @@ public class ReadmeTests
         using var trainer = new Trainer(model, loss, sgd);
         foreach (var epoch in trainer.Fit(train, test, epochs: 1))
             Console.WriteLine($"{epoch.Epoch}: {epoch.TestAccuracy:P1} of the test images");
-        ModelWeights.Save(model, "model.safetensors");
+        model.Save("model.safetensors");
     }
 
     private static void ResidualExample(ImageDataSplits data, Device device, SoftmaxCrossEntropy loss)

@@ -97,7 +97,7 @@ internal sealed class TrainingRun(TrainSettings settings)
     {
         var record = RunRecord.Of(settings.Model, settings.Data, data.Train, normalization);
         record.Write(folder.Record);
-        ModelWeights.Save(model, folder.Weights, new Dictionary<string, string>
+        model.Save(folder.Weights, new Dictionary<string, string>
         {
             ["network"] = Choices.Word(settings.Model),
             ["dataset"] = data.Label(),
