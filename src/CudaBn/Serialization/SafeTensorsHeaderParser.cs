@@ -249,7 +249,7 @@ internal ref struct SafeTensorsHeaderParser
     private readonly InvalidDataException Unexpected(string expected) => Fault(Position, expected, QuoteToken());
 
     private readonly InvalidDataException JsonFault(JsonException fault) =>
-        BrokenFile.At(_path, PrefixLength + _json.BytesConsumed, "a JSON object", $"a fault: {fault.Message}", fault);
+        BrokenFile.At(_path, PrefixLength + _json.BytesConsumed, "a JSON object", $"a fault: {Escape(fault.Message)}", fault);
 
     private readonly InvalidDataException Fault(long offset, string expected, string found) =>
         BrokenFile.At(_path, offset, expected, found);

@@ -28,7 +28,7 @@ public class InspectTests
         Assert.That(inspect.ExitCode, Is.Zero, inspect.Error);
         Assert.That(inspect.Lines[0], Is.EqualTo(
             $"file     {name}, {format}, {new FileInfo(_folder[name]).Length:N0} bytes"));
-        Assert.That(inspect.Lines[1], Is.EqualTo(@"metadata note: a\u001b[31m\nb"));
+        Assert.That(inspect.Lines[1], Is.EqualTo(@"metadata note: a\u001B[31m\nb"));
         var rows = inspect.Lines[2..].ToDictionary(
             line => line.Split(' ')[0],
             line => line.Split("  ", StringSplitOptions.RemoveEmptyEntries).Select(cell => cell.Trim()).ToArray());
