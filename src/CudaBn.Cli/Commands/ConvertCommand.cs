@@ -65,10 +65,10 @@ internal static class ConvertCommand
 
     private static bool NeedsWidening(TensorEntry tensor) => NpyDType.FromSafeTensors(tensor.DType) is null;
 
-    private static SafeTensorsSource SourceOf(ITensorFile file, TensorEntry tensor, bool isNpz) =>
+    private static TensorSource SourceOf(ITensorFile file, TensorEntry tensor, bool isNpz) =>
         isNpz && NeedsWidening(tensor)
-            ? new SafeTensorsSource(tensor.Name, "F32", tensor.Shape, stream => CopyWidened(file, tensor, stream))
-            : new SafeTensorsSource(tensor.Name, tensor.DType, tensor.Shape, stream => Copy(file, tensor, stream));
+            ? new TensorSource(tensor.Name, "F32", tensor.Shape, stream => CopyWidened(file, tensor, stream))
+            : new TensorSource(tensor.Name, tensor.DType, tensor.Shape, stream => Copy(file, tensor, stream));
 
     private static void Copy(ITensorFile file, TensorEntry tensor, Stream target)
     {

@@ -60,8 +60,8 @@ internal static class HistogramsPicture
             Palette.Ink, isBold: true);
         var totals = InspectionReport.Sums.Of(tensors);
         var what = drawn < tensors.Count
-            ? $"the first {drawn:N0} of {totals.Tensors:N0} tensors"
-            : $"{totals.Tensors:N0} tensors";
+            ? Text.Of($"the first {drawn:N0} of {totals.Tensors:N0} tensors")
+            : Text.Of($"{totals.Tensors:N0} tensors");
         canvas.DrawText(
             CanvasText.Shortened(
                 Text.Of($"{what}, {totals.Values:N0} values; bars count values, every panel has its own axes"), room, 14),
@@ -112,8 +112,9 @@ internal static class HistogramsPicture
         plot.Axes.Right.FrameLineStyle.Width = 0;
         plot.Axes.Bottom.TickLabelStyle.FontSize = 11;
         plot.Axes.Left.TickLabelStyle.FontSize = 11;
-        plot.Axes.Bottom.TickGenerator = Ticks(4, "G4");
-        plot.Axes.Left.TickGenerator = Ticks(3, "N0");
+        // Counts are whole, and so are the values of intervals around integers.
+        plot.Axes.Bottom.TickGenerator = Ticks(4, value => histogram.Width == 1 ? Whole(value) : Number(value));
+        plot.Axes.Left.TickGenerator = Ticks(3, Whole);
 
         plot.Add.Bars(histogram.Counts.Select((count, i) => new Bar
         {
@@ -123,15 +124,21 @@ internal static class HistogramsPicture
             FillColor = Color.FromHex(Palette.Blue),
             LineWidth = 0,
         }).ToArray());
-        var margin = 0.03 * (histogram.High - histogram.Low);
+        // A bar alone is not a wall.
+        var margin = (histogram.Counts.Length == 1 ? 2 : 0.03) * (histogram.High - histogram.Low);
         plot.Axes.SetLimits(
             histogram.Low - margin, histogram.High + margin, 0, 1.08 * histogram.Counts.Max());
         return plot;
     }
 
-    private static NumericAutomatic Ticks(int count, string format) => new()
+    private static NumericAutomatic Ticks(int count, Func<double, string> label) => new()
     {
         TargetTickCount = count,
-        LabelFormatter = value => value.ToString(format, CultureInfo.InvariantCulture),
+        LabelFormatter = label,
     };
+
+    private static string Number(double value) => value.ToString("G4", CultureInfo.InvariantCulture);
+
+    private static string Whole(double value) =>
+        double.IsInteger(value) ? value.ToString("N0", CultureInfo.InvariantCulture) : "";
 }

@@ -31,7 +31,7 @@ internal sealed record Histogram(double Low, double Width, long[] Counts)
         if (areIntegers && max - min < MostIntervals)
             return new Histogram(min - 0.5, 1, new long[(int)(max - min) + 1]);
         // Numbers of one value, or of two that are neighbours: a bar of a width that can be seen.
-        if (max - min <= 1e-12 * Math.Max(Math.Abs(min), Math.Abs(max)))
+        if (max - min <= Math.Max(1e-12 * Math.Max(Math.Abs(min), Math.Abs(max)), double.Epsilon * MostIntervals))
         {
             var width = min == 0 ? 1 : 0.1 * Math.Abs(min);
             return new Histogram(min - (width / 2), width, new long[1]);

@@ -123,7 +123,9 @@ public abstract class Layer : IStep, IDisposable
     /// <param name="path">The file, NumPy's npz where the name ends in .npz and else safetensors. Its folder must exist; an
     /// older file of that name is replaced.</param>
     /// <param name="metadata">Free-form texts kept in the file; null for none. The library's version is added, as
-    /// cudabn_version. An npz file holds 65,535 bytes of them.</param>
+    /// cudabn_version.</param>
+    /// <exception cref="ArgumentException">The metadata are no valid Unicode, or exceed what the format holds: 100,000,000
+    /// bytes of header in a safetensors file, 65,535 bytes in an npz file.</exception>
     /// <exception cref="InvalidOperationException">The layer is not initialized.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public void Save(string path, IReadOnlyDictionary<string, string>? metadata = null)

@@ -16,7 +16,7 @@ internal static class SavedState
         texts.TryAdd(VersionKey, LibraryVersion);
         TensorFile.Write(
             path,
-            model.State.Select(state => new SafeTensorsSource(
+            model.State.Select(state => new TensorSource(
                 state.Name,
                 FileType(state.Tensor.DType),
                 FileShape(state.Tensor),
@@ -40,6 +40,41 @@ internal static class SavedState
         foreach (var (tensor, payload) in fitting.Zip(payloads))
             WriteTensor(payload, tensor.Tensor);
         return loaded;
+    }
+
+    /// <summary>This library's version, as files note it.</summary>
+    public static string LibraryVersion => typeof(SavedState).Assembly
+        .GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
+
+    /// <summary>What files call an element type.</summary>
+    public static string FileType(DType dtype) => dtype switch
+    {
+        DType.Float32 => "F32",
+        DType.Float64 => "F64",
+        DType.UInt8 => "U8",
+        DType.Int32 => "I32",
+        DType.Int64 => "I64",
+        _ => throw new ArgumentOutOfRangeException(nameof(dtype), dtype, "This is no element type."),
+    };
+
+    /// <summary>The shape of a tensor in files: a count of batches is a scalar in PyTorch.</summary>
+    public static ImmutableArray<long> FileShape(Tensor tensor) =>
+        IsCount(tensor) ? [] : [.. tensor.Shape.Sizes.ToArray().Select(size => (long)size)];
+
+    /// <summary>The elements of a tensor as files hold them.</summary>
+    public static unsafe byte[] ReadTensor(Tensor tensor)
+    {
+        var bytes = new byte[tensor.ByteLength];
+        fixed (byte* destination = bytes)
+            tensor.Device.Backend.CopyToHost(tensor, (nint)destination);
+        return bytes;
+    }
+
+    /// <summary>Overwrites the elements of a tensor with those of a file.</summary>
+    public static unsafe void WriteTensor(byte[] bytes, Tensor tensor)
+    {
+        fixed (byte* source = bytes)
+            tensor.Device.Backend.CopyFromHost((nint)source, tensor);
     }
 
     private static (List<NamedTensor> Fitting, LoadedWeights Loaded) Compare(
@@ -73,23 +108,6 @@ internal static class SavedState
         return (fitting, new LoadedWeights(file.Metadata, missing, [.. unexpected], misshapen, mistyped));
     }
 
-    private static string LibraryVersion => typeof(SavedState).Assembly
-        .GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
-
-    private static string FileType(DType dtype) => dtype switch
-    {
-        DType.Float32 => "F32",
-        DType.Float64 => "F64",
-        DType.UInt8 => "U8",
-        DType.Int32 => "I32",
-        DType.Int64 => "I64",
-        _ => throw new ArgumentOutOfRangeException(nameof(dtype), dtype, "This is no element type."),
-    };
-
-    // A count of batches is a scalar in PyTorch.
-    private static ImmutableArray<long> FileShape(Tensor tensor) =>
-        IsCount(tensor) ? [] : [.. tensor.Shape.Sizes.ToArray().Select(size => (long)size)];
-
     private static bool IsCount(Tensor tensor) => tensor is { DType: DType.Int64, ElementCount: 1 };
 
     private static bool HasShape(TensorEntry entry, Tensor tensor) =>
@@ -104,19 +122,5 @@ internal static class SavedState
         using (var elements = file.OpenElements(entry))
             elements.ReadExactly(payload);
         return entry.DType == FileType(tensor.DType) ? payload : WidenedElements.Widen(payload, entry.DType, tensor.DType);
-    }
-
-    private static unsafe byte[] ReadTensor(Tensor tensor)
-    {
-        var bytes = new byte[tensor.ByteLength];
-        fixed (byte* destination = bytes)
-            tensor.Device.Backend.CopyToHost(tensor, (nint)destination);
-        return bytes;
-    }
-
-    private static unsafe void WriteTensor(byte[] bytes, Tensor tensor)
-    {
-        fixed (byte* source = bytes)
-            tensor.Device.Backend.CopyFromHost((nint)source, tensor);
     }
 }

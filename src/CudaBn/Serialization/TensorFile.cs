@@ -27,7 +27,7 @@ internal static class TensorFile
     /// <summary>Writes a file in the format that its name ends with: npz, else safetensors.</summary>
     /// <inheritdoc cref="SafeTensorsWriter.Write"/>
     public static void Write(
-        string path, IEnumerable<SafeTensorsSource> tensors, IReadOnlyDictionary<string, string>? metadata)
+        string path, IEnumerable<TensorSource> tensors, IReadOnlyDictionary<string, string>? metadata)
     {
         if (IsNpz(path))
             NpzWriter.Write(path, tensors, metadata);

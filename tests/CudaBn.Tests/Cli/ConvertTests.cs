@@ -54,8 +54,8 @@ public class ConvertTests
         SafeTensorsWriter.Write(
             _folder["a.safetensors"],
             [
-                new SafeTensorsSource("b", "BF16", [2], stream => stream.Write([0x80, 0x3F, 0x00, 0xC0])),
-                new SafeTensorsSource("h", "F16", [1], stream => stream.Write([0x00, 0x3C])),
+                new TensorSource("b", "BF16", [2], stream => stream.Write([0x80, 0x3F, 0x00, 0xC0])),
+                new TensorSource("h", "F16", [1], stream => stream.Write([0x00, 0x3C])),
             ],
             new Dictionary<string, string> { ["long"] = new('x', 70_000) });
         using var convert = Run("convert", "a.safetensors", "b.npz");

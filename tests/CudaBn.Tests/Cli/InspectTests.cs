@@ -109,7 +109,7 @@ public class InspectTests
     public void Picture_HoldsAPanelForEveryTensor(int count)
     {
         var values = Enumerable.Range(0, 1000).Select(i => (float)Math.Sin(i)).ToArray();
-        SafeTensorsWriter.Write(_folder["f"], Enumerable.Range(0, count).Select(i => new SafeTensorsSource(
+        SafeTensorsWriter.Write(_folder["f"], Enumerable.Range(0, count).Select(i => new TensorSource(
             $"layer{i}.a.name.that.goes.on.and.on.weight", "F32", [1000],
             stream => stream.Write(MemoryMarshal.AsBytes<float>(values)))));
         using var file = TensorFile.Open(_folder["f"]);
@@ -152,7 +152,7 @@ public class InspectTests
         ],
         new Dictionary<string, string> { ["note"] = "a\u001b[31m\nb" });
 
-    private static SafeTensorsSource Source<T>(string name, string dtype, long[] shape, T[] values)
+    private static TensorSource Source<T>(string name, string dtype, long[] shape, T[] values)
         where T : unmanaged =>
         new(name, dtype, [.. shape], stream => stream.Write(MemoryMarshal.AsBytes(values.AsSpan())));
 

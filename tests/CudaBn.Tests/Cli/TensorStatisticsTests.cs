@@ -90,6 +90,16 @@ public class TensorStatisticsTests
             Assert.That(histogram.Low < values[0] && values[0] < histogram.High);
     }
 
+    [TestCase(0, 5e-324)]
+    [TestCase(-1.7e308, 1.7e308)]
+    [TestCase(1, 1 + 1e-15)]
+    public void Histogram_OfNumbersAtTheEndsOfTheRange_HasIntervalsWithAWidth(double min, double max)
+    {
+        var (_, histogram) = Of("F64", new[] { min, max });
+        Assert.That(histogram!.Width, Is.GreaterThan(0).And.LessThan(double.PositiveInfinity));
+        Assert.That(histogram.Counts.Sum(), Is.EqualTo(2));
+    }
+
     private void AssertRange<T>(string dtype, T[] values, double min, double max)
         where T : unmanaged
     {
@@ -102,7 +112,7 @@ public class TensorStatisticsTests
     {
         SafeTensorsWriter.Write(
             _folder["f"],
-            [new SafeTensorsSource("a", dtype, [values.Length], stream => stream.Write(MemoryMarshal.AsBytes(values.AsSpan())))]);
+            [new TensorSource("a", dtype, [values.Length], stream => stream.Write(MemoryMarshal.AsBytes(values.AsSpan())))]);
         using var file = TensorFile.Open(_folder["f"]);
         var statistics = TensorStatistics.Of(file, file.Tensors[0]);
         return (statistics, Histogram.Of(file, file.Tensors[0], statistics));

@@ -60,7 +60,7 @@ public class NpzWriterTests
     {
         File.WriteAllBytes(Path, NumpyFiles.Bytes("arrays.npz"));
         using var source = new NpzReader(Path);
-        NpzWriter.Write(_folder["again.npz"], source.Entries.Select(entry => new SafeTensorsSource(
+        NpzWriter.Write(_folder["again.npz"], source.Entries.Select(entry => new TensorSource(
             entry.Name, entry.DType, entry.Shape, stream =>
             {
                 using var elements = source.Open(entry);
@@ -110,7 +110,7 @@ public class NpzWriterTests
     ];
 
     [TestCaseSource(nameof(_wrongSources))]
-    public void Write_WrongSources_NameTheFault(SafeTensorsSource[] sources, string message)
+    public void Write_WrongSources_NameTheFault(TensorSource[] sources, string message)
     {
         Assert.That(() => NpzWriter.Write(Path, sources), Throws.ArgumentException.With.Message.Contains(message));
         Assert.That(_folder.FileNames(), Is.Empty);
@@ -147,7 +147,7 @@ public class NpzWriterTests
             () => NpzWriter.Write(Path, [], new Dictionary<string, string> { ["k"] = "\udc00" }),
             Throws.ArgumentException.With.Message.Contains("half of a surrogate pair"));
 
-    private static SafeTensorsSource Source(
+    private static TensorSource Source(
         string name, string dtype, ImmutableArray<long> shape, params byte[] payload) =>
         new(name, dtype, shape, stream => stream.Write(payload));
 }

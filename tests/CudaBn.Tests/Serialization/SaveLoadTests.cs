@@ -78,7 +78,7 @@ public class SaveLoadTests
     {
         SafeTensorsWriter.Write(
             File,
-            [new SafeTensorsSource("weight", type, [1, 10], stream => stream.Write(MemoryMarshal.AsBytes(halves.AsSpan())))]);
+            [new TensorSource("weight", type, [1, 10], stream => stream.Write(MemoryMarshal.AsBytes(halves.AsSpan())))]);
         foreach (var dtype in new[] { DType.Float32, DType.Float64 })
         {
             using var layer = new Linear(10, 1, bias: false);
@@ -298,18 +298,18 @@ public class SaveLoadTests
     }
 
     // The file of a good model, with entries changed or left out.
-    private void Write(Func<SafeTensorsSource, SafeTensorsSource?> change)
+    private void Write(Func<TensorSource, TensorSource?> change)
     {
         using var model = SmallModel(seed: 1);
         model.Save(File);
-        List<SafeTensorsSource> sources = [];
+        List<TensorSource> sources = [];
         using (var reader = new SafeTensorsReader(File))
         {
             foreach (var entry in reader.Entries)
             {
                 var payload = new byte[entry.Length];
                 reader.Read(entry, payload);
-                var source = new SafeTensorsSource(entry.Name, entry.DType, entry.Shape, s => s.Write(payload));
+                var source = new TensorSource(entry.Name, entry.DType, entry.Shape, s => s.Write(payload));
                 if (change(source) is { } kept)
                     sources.Add(kept);
             }

@@ -23,8 +23,6 @@ internal sealed record NpyHeader(
     // Elements start at a multiple, so that they can be mapped into memory.
     private const int Alignment = 64;
 
-    private static readonly UTF8Encoding _strictUtf8 = new(false, throwOnInvalidBytes: true);
-
     private static readonly byte[] _magic = [0x93, .. "NUMPY"u8];
 
     /// <summary>Bytes of the elements.</summary>
@@ -61,7 +59,8 @@ internal sealed record NpyHeader(
         var text = new byte[textLength];
         prefix[textAt..].CopyTo(text);
         content.ReadExactly(text.AsSpan(prefix.Length - textAt));
-        var header = new NpyHeaderParser(Decode(text, isLatin: prefix[6] < 3, place, textAt), place, textAt).Parse();
+        // Versions 1 and 2 are Latin-1, 3 is UTF-8; that of a tensor is ASCII in all of them.
+        var header = new NpyHeaderParser(Encoding.Latin1.GetString(text), place, textAt).Parse();
         if (header.ElementsLength != length - header.Length)
         {
             throw BrokenFile.At(place, header.Length,
@@ -92,17 +91,5 @@ internal sealed record NpyHeader(
         Encoding.ASCII.GetBytes(text, header.AsSpan(textAt));
         header[^1] = (byte)'\n';
         return header;
-    }
-
-    private static string Decode(byte[] text, bool isLatin, string place, int at)
-    {
-        try
-        {
-            return isLatin ? Encoding.Latin1.GetString(text) : _strictUtf8.GetString(text);
-        }
-        catch (DecoderFallbackException fault)
-        {
-            throw BrokenFile.At(place, at, "UTF-8 text", "an invalid byte sequence", fault);
-        }
     }
 }

@@ -34,9 +34,9 @@ public static class NpzWriter
     /// <exception cref="InvalidOperationException">A payload has another length than its shape asks for.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Write(
-        string path, IEnumerable<SafeTensorsSource> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+        string path, IEnumerable<TensorSource> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {
-        var arrays = new List<(SafeTensorsSource Source, byte[] Header, long Length)>();
+        var arrays = new List<(TensorSource Source, byte[] Header, long Length)>();
         var names = new HashSet<string>(StringComparer.Ordinal);
         foreach (var tensor in tensors)
         {
@@ -109,7 +109,7 @@ public static class NpzWriter
         }
     }
 
-    private static byte[] Header(SafeTensorsSource tensor)
+    private static byte[] Header(TensorSource tensor)
     {
         var description = NpyDType.FromSafeTensors(tensor.DType) ?? throw new ArgumentException(
             $"array {tensor.Name}: dtype {tensor.DType} is none of NumPy's {NpyDType.Names}", nameof(tensor));
@@ -130,7 +130,7 @@ public static class NpzWriter
         return NpyHeader.Write(description, tensor.Shape.AsSpan());
     }
 
-    private static long ByteLength(SafeTensorsSource tensor)
+    private static long ByteLength(TensorSource tensor)
     {
         var length = SafeTensorsDType.ByteLength(SafeTensorsDType.Rank(tensor.DType), tensor.Shape.AsSpan());
         return length >= 0

@@ -160,7 +160,7 @@ internal sealed class ZipDirectory
 
         if (method == Stored ? length != compressedLength : length / GreatestRatio > compressedLength)
         {
-            throw Fault(at + 24, $"{quoted} of a size that {compressedLength} bytes hold {(method == Stored ? "" : "deflated")}",
+            throw Fault(at + 24, $"{quoted} of a size that {compressedLength} bytes hold{(method == Stored ? "" : " deflated")}",
                 $"{length}");
         }
 
