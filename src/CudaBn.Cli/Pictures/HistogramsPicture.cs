@@ -77,7 +77,7 @@ internal static class HistogramsPicture
         canvas.DrawText(
             CanvasText.Shortened(
                 $"{tensor.Entry.DType} [{string.Join(", ", tensor.Entry.Shape)}]"
-                + Text.Of($", norm {tensor.Statistics.Norm ?? 0:G4}"),
+                + (tensor.Statistics.Norm is { } norm ? $", norm {Number(norm)}" : ""),
                 room, 12),
             0, 34, 12, Palette.Faint);
         canvas.DrawText(faults, PanelWidth, 34, 12, Palette.Red, isBold: false, SKTextAlign.Right);
@@ -137,7 +137,8 @@ internal static class HistogramsPicture
         LabelFormatter = label,
     };
 
-    private static string Number(double value) => value.ToString("G4", CultureInfo.InvariantCulture);
+    private static string Number(double value) => value.ToString(
+        Math.Abs(value) is 0 or (>= 1e-3 and < 1e6) ? "#,0.####" : "G4", CultureInfo.InvariantCulture);
 
     private static string Whole(double value) =>
         double.IsInteger(value) ? value.ToString("N0", CultureInfo.InvariantCulture) : "";

@@ -47,7 +47,10 @@ internal static class InspectionTable
         Text.Of($"{row.Nan:N0}"), Text.Of($"{row.Inf:N0}"),
     ];
 
-    private static string Number(double? value) => value?.ToString("G5", CultureInfo.InvariantCulture) ?? "-";
+    // Counts and labels are read whole.
+    private static string Number(double? value) => value is { } number
+        ? number.ToString(double.IsInteger(number) && Math.Abs(number) < 1e9 ? "0" : "G5", CultureInfo.InvariantCulture)
+        : "-";
 
     // A text from a file must not command the terminal.
     private static string Shown(string text) => JavaScriptEncoder.UnsafeRelaxedJsonEscaping.Encode(text);

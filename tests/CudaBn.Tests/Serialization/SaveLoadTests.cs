@@ -246,6 +246,22 @@ public class SaveLoadTests
     }
 
     [Test]
+    public void Load_NothingButOneTensorMore_IsRefusedUnlessNotStrict()
+    {
+        using var model = new Linear(2, 1);
+        using var other = new Linear(2, 1, bias: false);
+        model.Initialize(Device.Cpu, seed: 1);
+        other.Initialize(Device.Cpu, seed: 2);
+        model.Save(File);
+
+        Assert.That(
+            () => other.Load(File),
+            Throws.TypeOf<InvalidDataException>().With.Message.EndsWith("not the weights of this model: unexpected: bias"));
+        Assert.That(other.Load(File, strict: false).Unexpected, Is.EqualTo(new[] { "bias" }));
+        Assert.That(other.Weight!.Value.ToArray<float>(), Is.EqualTo(model.Weight!.Value.ToArray<float>()));
+    }
+
+    [Test]
     public void Load_MisshapenTensor_IsNamedWithBothShapes()
     {
         Write(entry => entry.Name == "fc1.weight" ? entry with { Shape = [8, 1] } : entry);

@@ -30,7 +30,7 @@ internal sealed class ZipMemberStream : ReadOnlyStream
             return 0;
 
         var count = wanted.IsEmpty ? 0 : ReadContent(wanted);
-        if (count < wanted.Length && count == 0)
+        if (count == 0 && !wanted.IsEmpty)
             throw BrokenFile.At(_place, _position, $"{_member.Length} bytes, as the archive says", "their end");
         _crc.Add(wanted[..count]);
         _position += count;
