@@ -36,8 +36,8 @@ public class BatchNormReLUMaxPoolBenchmarks : OperatorBenchmarks<BatchNormReLUMa
         Tensor gradGamma = Empty([Shape.Channels]), gradBeta = Empty([Shape.Channels]);
         return new(
             () => Backend.BatchNormReLUMaxPoolBackward(new BatchNormReLUMaxPoolBackwardArgs(
-                forward.Geometry, forward.Pool, forward.Input, forward.Gamma, forward.Mean, forward.InvStd, forward.ArgMax,
-                gradOutput, gradInput, gradGamma, gradBeta)),
+                forward.Geometry, forward.Pool, forward.Input, forward.Gamma, forward.Beta, forward.Mean, forward.InvStd,
+                forward.ArgMax, forward.Winners, gradOutput, gradInput, gradGamma, gradBeta)),
             () => BatchNormReLUMaxPoolCheck.Backward(
                 forward.Geometry, forward.Pool, forward.Input, forward.Gamma!, forward.Mean, forward.InvStd, forward.ArgMax,
                 gradOutput, gradInput, gradGamma, gradBeta));
@@ -49,5 +49,5 @@ public class BatchNormReLUMaxPoolBenchmarks : OperatorBenchmarks<BatchNormReLUMa
     private BatchNormReLUMaxPoolForwardArgs ForwardArguments() => new(
         Shape.BatchNorm.Geometry, Shape.MaxPool.Geometry, Normal(Shape.BatchNorm.TensorShape), Normal([Shape.Channels]),
         Normal([Shape.Channels]), Epsilon, Running: null, Empty(OutputShape), Empty([Shape.Channels], DType.Float64),
-        Empty([Shape.Channels], DType.Float64), Empty(OutputShape, DType.UInt8));
+        Empty([Shape.Channels], DType.Float64), Empty(OutputShape, DType.UInt8), Empty(OutputShape));
 }

@@ -13,6 +13,7 @@ internal sealed class HelpWithExamples(HelpAction usual, RootCommand root) : Syn
           cudabn train                                 ten epochs on Fashion-MNIST; about a minute on two cores
           cudabn train --epochs 2 --init default       a first look, in seconds
           cudabn train --seed 2 --out runs/second      another start, into a folder of your choice
+          cudabn train --resume runs/second            go on with a run that ended early, as if it had not
           cudabn train --notebook-bug                  also what one broken line of batch normalization costs
           cudabn train --model resnet20 --epochs 2     a residual network in place of the notebook's
           cudabn train --data-set cifar10 --model ...  CIFAR-10 in place of Fashion-MNIST

@@ -25,10 +25,11 @@ internal static class TrainCommand
             + "a residual network of 20 or 18 layers", ModelChoice.Notebook);
         var init = Options.Choice(
             "--init", "First weights: notebook (normal, deviation 0.01; the notebook's network starts so by default) or "
-            + "default (each layer's own)", initial: null, "notebook", "default");
+            + "default (each layer's own)", initial: null, TrainingRecord.NotebookInit, TrainingRecord.DefaultInit);
         var lastBatch = Options.Choice("--last-batch",
             "What becomes of an epoch's last images when they fill no batch: drop them, for the next epoch brings them in "
-            + "another order, or keep them as a short batch, whose step is the noisiest of all", "drop", "drop", "keep");
+            + "another order, or keep them as a short batch, whose step is the noisiest of all", TrainingRecord.DropLast,
+            TrainingRecord.DropLast, TrainingRecord.KeepLast);
         var augment = new Option<bool>("--augment")
         {
             Description = "Crop every training image at random out of itself, padded by an eighth, and mirror every other one",
@@ -49,21 +50,33 @@ internal static class TrainCommand
         {
             Description = "Evaluate also with the running statistics the notebook's broken line would have had",
         };
+        var resume = new Option<string?>("--resume")
+        {
+            Description = "Go on with a run as if it had never ended, from its newest checkpoint: with all that it was asked "
+                + "for. Beside it, --data, --device, --threads, --save-every and --keep may be given anew, and more --epochs "
+                + "where the schedule is constant; all else must be as it was",
+            HelpName = "RUN",
+        };
+        var saveEvery = Options.WholeOrNone(
+            "--save-every", "Save a checkpoint after every N steps, too [default: after every epoch only]", int.MaxValue);
+        var keep = Options.Whole("--keep", "How many checkpoints are kept", 3);
 
         var command = new Command(
             "train",
             "Trains a network on Fashion-MNIST, CIFAR-10 or a folder of images.")
         {
             model, epochs, batchSize, learningRate, momentum, weightDecay, schedule, seed, init, device, threads, lastBatch,
-            augment, normalize, output, notebookBug,
+            augment, normalize, output, notebookBug, resume, saveEvery, keep,
         };
         data.AddTo(command);
         command.SetAction(parsed =>
         {
+            if (parsed.GetValue(resume) is { } run)
+                return Resume(RunToResume.Find(run), new GivenOptions(parsed));
             var network = Choices.Of<ModelChoice>(parsed.GetValue(model))!.Value;
             var recipe = network.Recipe();
             var isNotebook = network == ModelChoice.Notebook;
-            if (!isNotebook && parsed.GetValue(init) == "notebook")
+            if (!isNotebook && parsed.GetValue(init) == TrainingRecord.NotebookInit)
                 throw new UsageException($"--init notebook: expected --model notebook, got {Choices.Word(network)}.");
             if (!isNotebook && parsed.GetValue(notebookBug))
                 throw new UsageException($"--notebook-bug: expected --model notebook, got {Choices.Word(network)}.");
@@ -78,15 +91,26 @@ internal static class TrainCommand
                     parsed.GetValue(weightDecay) ?? recipe.WeightDecay,
                     Choices.Of<ScheduleChoice>(parsed.GetValue(schedule)) ?? recipe.Schedule),
                 parsed.GetValue(seed),
-                NotebookInitialization: isNotebook && parsed.GetValue(init) != "default",
-                DropLastBatch: parsed.GetValue(lastBatch) == "drop",
+                NotebookInitialization: isNotebook && parsed.GetValue(init) != TrainingRecord.DefaultInit,
+                DropLastBatch: parsed.GetValue(lastBatch) == TrainingRecord.DropLast,
                 Augments: parsed.GetValue(augment),
                 Normalizes: parsed.GetValue(normalize),
                 parsed.GetValue(device)!,
                 parsed.GetValue(threads),
                 parsed.GetValue(output),
-                parsed.GetValue(notebookBug))).Execute();
+                parsed.GetValue(notebookBug),
+                parsed.GetValue(saveEvery),
+                parsed.GetValue(keep))).Execute();
         });
         return command;
+    }
+
+    private static int Resume(RunToResume run, GivenOptions given)
+    {
+        var settings = run.SettingsWith(given);
+        if (!run.IsFinishedAfter(settings.Epochs))
+            return new TrainingRun(settings, run).Execute();
+        Terminal.WriteField("finished", Text.Of($"{run.FolderPath}: all of its {settings.Epochs} epochs are done"));
+        return ExitCodes.Done;
     }
 }

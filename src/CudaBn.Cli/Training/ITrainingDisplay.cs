@@ -6,6 +6,9 @@ internal interface ITrainingDisplay : IProgress<TrainingProgress>
     /// <summary>Shows what is reported while <paramref name="training"/> runs.</summary>
     void During(Action training);
 
+    /// <summary>Takes an epoch of before this process went on with the run.</summary>
+    void AddEarlier(EpochRow row);
+
     /// <summary>Adds an epoch that has ended.</summary>
     void Add(EpochRow row);
 }

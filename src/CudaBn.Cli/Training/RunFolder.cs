@@ -1,4 +1,5 @@
 using System.Globalization;
+using CudaBn.Serialization;
 
 namespace CudaBn.Cli;
 
@@ -27,6 +28,17 @@ internal sealed class RunFolder : IDisposable
     public string Record => Path.Combine(FolderPath, RunRecord.FileName);
 
     public string Weights => Path.Combine(FolderPath, WeightsName);
+
+    public string Checkpoints => Path.Combine(FolderPath, "checkpoints");
+
+    /// <summary>Takes the folder of a run to go on with. It stays, whatever becomes of that.</summary>
+    /// <exception cref="IOException">The folder cannot be written.</exception>
+    public static RunFolder Reopen(string path)
+    {
+        var folder = new RunFolder(path, []) { _isKept = true };
+        AtomicFile.RemoveLeftovers(path);
+        return folder;
+    }
 
     /// <summary>Claims a folder that holds no run yet: the one wanted, or it with -2, -3 and so on.</summary>
     /// <param name="wanted">The folder; null for runs/TIME.</param>
@@ -67,7 +79,10 @@ internal sealed class RunFolder : IDisposable
             var folder = new RunFolder(path, [.. MissingFolders(path)]);
             Directory.CreateDirectory(path);
             string[] others =
-                [folder.Curves, folder.Samples, folder.NotebookBug, folder.Weights, folder.Record, folder.Metrics];
+            [
+                folder.Curves, folder.Samples, folder.NotebookBug, folder.Weights, folder.Record, folder.Metrics,
+                folder.Checkpoints,
+            ];
             if (others.Any(Path.Exists))
                 return null;
 

@@ -1,11 +1,12 @@
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using CudaBn.Serialization;
 
 namespace CudaBn.Cli;
 
-/// <summary>run.json: what <c>cudabn eval</c> must know of a run besides its weights, so that nothing has to be typed
-/// again.</summary>
+/// <summary>run.json: what must be known of a run besides its weights, to use them and to go on with it, so that nothing has to
+/// be typed again.</summary>
 /// <param name="Model">The word of the network.</param>
 /// <param name="DataSet">The word of the data set.</param>
 /// <param name="Data">The folder named by --data, absolute; null where none was.</param>
@@ -31,6 +32,10 @@ internal sealed record RunRecord(
     double[]? Stds)
 {
     public const string FileName = "run.json";
+
+    /// <summary>How the run is trained; null where that is not kept, as within weights.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public TrainingRecord? Training { get; init; }
 
     /// <summary>The key under which weights carry the record among their texts.</summary>
     public const string MetadataKey = "run";
@@ -116,6 +121,7 @@ internal sealed record RunRecord(
             throw new InvalidDataException($"{path}: means: expected {Channels} numbers, found {Means.Length}.");
         if (Means is null != Stds is null)
             throw new InvalidDataException($"{path}: expected means and stds, found one without the other.");
+        Training?.Check(path);
         try
         {
             _ = Normalization;

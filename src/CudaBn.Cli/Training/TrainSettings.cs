@@ -14,4 +14,6 @@ internal sealed record TrainSettings(
     string Device,
     int? Threads,
     string? Out,
-    bool NotebookBug);
+    bool NotebookBug,
+    int? SaveEvery,
+    int Keep);

@@ -9,6 +9,11 @@ internal sealed class TrainingLines(int epochs) : ITrainingDisplay
     {
     }
 
+    // Its line was written then.
+    public void AddEarlier(EpochRow row)
+    {
+    }
+
     public void Add(EpochRow row)
     {
         var epoch = row.Metrics;

@@ -3,9 +3,12 @@ using CudaBn.Backends.Cuda;
 namespace CudaBn.Cli;
 
 /// <summary>One run of <c>cudabn train</c>: from the settings to a folder with metrics, pictures and weights.</summary>
-internal sealed class TrainingRun(TrainSettings settings)
+/// <param name="settings">What it is asked for.</param>
+/// <param name="resumed">The run that it goes on with; null for a new one.</param>
+internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed = null)
 {
     private readonly List<EpochRow> _rows = [];
+    private int _stepsOfBrokenEpoch;
 
     /// <summary>Trains.</summary>
     /// <returns>The exit code.</returns>
@@ -13,7 +16,7 @@ internal sealed class TrainingRun(TrainSettings settings)
     {
         using var interruption = new Interruption();
         var chosen = ChosenDevice.Open(settings.Device, settings.Threads);
-        using var folder = RunFolder.Claim(settings.Out);
+        using var folder = resumed is null ? RunFolder.Claim(settings.Out) : RunFolder.Reopen(resumed.FolderPath);
         var data = DataAtHand.Open(settings.Data, settings.Model, interruption.Token);
         var normalization = settings.Normalizes ? Normalization.Of(data.Train) : null;
         // Kernels that this machine has not compiled yet shall not count as training.
@@ -28,8 +31,9 @@ internal sealed class TrainingRun(TrainSettings settings)
             augmentation: settings.Augments ? AugmentationFor(data.Train) : null, normalization: normalization);
         using var test = new DataLoader(data.Test, settings.Recipe.BatchSize, chosen.Device, normalization: normalization);
         folder.Keep();
-        var wasInterrupted = !Train(model, train, test, data, folder, interruption.Token);
-        WriteResults(model, data, folder, normalization);
+        var record = RunRecord.Of(settings.Model, settings.Data, data.Train, normalization);
+        var wasInterrupted = !Train(model, train, test, data, folder, record, interruption.Token);
+        WriteResults(model, data, folder, record);
         Report(data, folder, wasInterrupted);
         return wasInterrupted ? ExitCodes.Interrupted : ExitCodes.Done;
     }
@@ -57,12 +61,15 @@ internal sealed class TrainingRun(TrainSettings settings)
         DataLoader test,
         ImageDataSplits data,
         RunFolder folder,
+        RunRecord record,
         CancellationToken cancellation)
     {
         using var loss = new SoftmaxCrossEntropy();
         using var optimizer = settings.Recipe.Optimizer(model);
         using var trainer = new Trainer(
             model, loss, optimizer, settings.Recipe.ScheduleOf((long)settings.Epochs * train.BatchCount));
+        var checkpoints = new RunCheckpoints(folder, settings.Keep, trainer, train, _rows);
+        Begin(checkpoints, trainer, train, folder, record with { Training = TrainingRecord.Of(settings, model.Device) });
         var notebook = new NotebookStatistics(model);
         var metrics = new MetricsCsv(folder.Metrics, data.Label(), settings.NotebookBug);
         metrics.Write(_rows);
@@ -74,12 +81,19 @@ internal sealed class TrainingRun(TrainSettings settings)
         {
             display.During(() =>
             {
-                foreach (var epoch in trainer.Fit(train, test, settings.Epochs, display, cancellation))
+                _rows.ForEach(display.AddEarlier);
+                if (trainer.EpochsDone == settings.Epochs)
+                    return;
+                var epochs = trainer.Fit(
+                    train, test, settings.Epochs - trainer.EpochsDone, display, checkpoints.Every(settings.SaveEvery),
+                    cancellation);
+                foreach (var epoch in epochs)
                 {
-                    var row = new EpochRow(epoch, settings.NotebookBug
-                        ? notebook.Evaluate(() => trainer.Evaluate(test, cancellation))
-                        : null);
+                    // Not to be cancelled: an epoch that has ended has a row.
+                    var row = new EpochRow(
+                        epoch, settings.NotebookBug ? notebook.Evaluate(() => trainer.Evaluate(test)) : null);
                     _rows.Add(row);
+                    checkpoints.Save();
                     metrics.Write(_rows);
                     display.Add(row);
                 }
@@ -88,15 +102,40 @@ internal sealed class TrainingRun(TrainSettings settings)
         }
         catch (OperationCanceledException)
         {
+            checkpoints.Save();
+            _stepsOfBrokenEpoch = trainer.StepsInEpoch;
             return false;
         }
     }
 
-    private void WriteResults(
-        Sequential model, ImageDataSplits data, RunFolder folder, Normalization? normalization)
+    /// <summary>Leaves a checkpoint and a record in the folder, from which the run can be gone on with, before it
+    /// trains.</summary>
+    private void Begin(
+        RunCheckpoints checkpoints, Trainer trainer, DataLoader train, RunFolder folder, RunRecord record)
     {
-        var record = RunRecord.Of(settings.Model, settings.Data, data.Train, normalization);
+        if (resumed is null)
+        {
+            record.Write(folder.Record);
+            checkpoints.Save();
+            return;
+        }
+
+        var name = checkpoints.Restore();
+        Terminal.WriteField(
+            "resumed",
+            Text.Of($"{name}: {trainer.EpochsDone} epochs are done, and {trainer.StepsInEpoch} of ")
+            + Text.Of($"{train.BatchCount} steps of the next"));
+        var (before, now) = (resumed.Settings.Device, trainer.Model.Device.ToString());
+        if (before != now)
+            Terminal.WriteField("note", $"the run was on {before}: on {now}, the last bits of its numbers become others");
         record.Write(folder.Record);
+    }
+
+    private void WriteResults(Sequential model, ImageDataSplits data, RunFolder folder, RunRecord record)
+    {
+        if (_rows.Count > 0)
+            WritePictures(model, data, folder, record.Normalization);
+        // Last: weights of so many epochs say that all else is there, too.
         model.Save(folder.Weights, new Dictionary<string, string>
         {
             ["network"] = Choices.Word(settings.Model),
@@ -104,9 +143,10 @@ internal sealed class TrainingRun(TrainSettings settings)
             ["epochs"] = Text.Of($"{_rows.Count}"),
             [RunRecord.MetadataKey] = record.ToJson(),
         });
-        if (_rows.Count == 0)
-            return;
+    }
 
+    private void WritePictures(Sequential model, ImageDataSplits data, RunFolder folder, Normalization? normalization)
+    {
         CurvesPicture.Write(folder.Curves, data.Label(), _rows);
         SamplesPicture.Write(folder.Samples, data, model, normalization);
         if (settings.NotebookBug)
@@ -116,7 +156,9 @@ internal sealed class TrainingRun(TrainSettings settings)
     private void Report(ImageDataSplits data, RunFolder folder, bool wasInterrupted)
     {
         if (wasInterrupted)
-            Console.WriteLine(Text.Of($"interrupted after {_rows.Count} of {settings.Epochs} epochs"));
+            Console.WriteLine(
+                Text.Of($"interrupted after {_rows.Count} of {settings.Epochs} epochs and {_stepsOfBrokenEpoch} steps of ")
+                + $"the next; to go on: cudabn train --resume {Quoted(folder.FolderPath)}");
         if (_rows.Count > 0)
             Terminal.WriteField("result", Text.Of(
                 $"test accuracy {_rows[^1].Metrics.TestAccuracy:F4} on {data.Label()} after epoch {_rows.Count}"));
@@ -124,4 +166,7 @@ internal sealed class TrainingRun(TrainSettings settings)
             .Where(File.Exists).Select(Path.GetFileName);
         Terminal.WriteField("written", $"{folder.FolderPath}: {string.Join(", ", names)}");
     }
+
+    // As a shell takes it.
+    private static string Quoted(string path) => path.Contains(' ') ? $"\"{path}\"" : path;
 }

@@ -16,6 +16,8 @@ internal sealed class TrainingTable : ITrainingDisplay
     private readonly Stopwatch _epochClock = new();
     private readonly Stopwatch _sinceRedraw = Stopwatch.StartNew();
     private LiveDisplayContext? _live;
+    private int _clockedEpoch;
+    private int _clockedFrom;
 
     /// <param name="title">Shown above the table.</param>
     /// <param name="epochs">Epochs to come.</param>
@@ -42,14 +44,21 @@ internal sealed class TrainingTable : ITrainingDisplay
 
     public void Report(TrainingProgress value)
     {
-        if (value.Step == 1)
+        if (value.Epoch != _clockedEpoch)
+        {
+            // Not always the first step: a run may go on in the middle of an epoch.
+            (_clockedEpoch, _clockedFrom) = (value.Epoch, value.Step);
             _epochClock.Restart();
+        }
+
         if (_sinceRedraw.Elapsed < _redraw && value.Step < value.Steps)
             return;
 
         _sinceRedraw.Restart();
         _live?.UpdateTarget(new Rows(_table, Bar(value)));
     }
+
+    public void AddEarlier(EpochRow row) => Add(row);
 
     public void Add(EpochRow row)
     {
@@ -70,9 +79,10 @@ internal sealed class TrainingTable : ITrainingDisplay
     {
         var share = (double)progress.Step / progress.Steps;
         var filled = (int)(share * BarWidth);
-        var seconds = _epochClock.Elapsed.TotalSeconds;
-        var pace = progress.Step == 1 ? "" : Text.Of(
-            $"  {share * _images / seconds:N0} images/s, {seconds / share - seconds:F0} s left");
+        var secondsPerStep = _epochClock.Elapsed.TotalSeconds / (progress.Step - _clockedFrom);
+        var pace = progress.Step == _clockedFrom ? "" : Text.Of(
+            $"  {_images / (secondsPerStep * progress.Steps):N0} images/s, ")
+            + Text.Of($"{secondsPerStep * (progress.Steps - progress.Step):F0} s left");
         var state = progress.Step == progress.Steps ? "  evaluating" : pace;
         return new Markup(
             $" epoch {progress.Epoch}/{_epochs} [blue]{new string('━', filled)}[/][grey]"

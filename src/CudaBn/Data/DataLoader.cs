@@ -26,7 +26,6 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
     private readonly Shape _fullLabels;
     private readonly Shape _lastLabels;
     private long _epochsStarted;
-    private int _batchesMade;
 
     /// <summary>Uploads a data set.</summary>
     /// <param name="dataset">Images and labels.</param>
@@ -152,6 +151,31 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
         }
     }
 
+    /// <summary>How many batches of the epoch under way were made: 0 before the first one, <see cref="BatchCount"/> from its end
+    /// until the next begins.</summary>
+    public int BatchesMade { get; private set; }
+
+    /// <summary>Which epoch is under way, or ended last; null before the first.</summary>
+    internal int? CurrentEpoch { get; private set; }
+
+    /// <summary>The batches that the epoch under way still has, none where no epoch is: enumerating them goes on with it where
+    /// an enumeration was left early, or after <see cref="Checkpoint.Load"/>.</summary>
+    /// <returns>Its batches from <see cref="BatchesMade"/> on.</returns>
+    /// <exception cref="InvalidOperationException">While they were enumerated, another enumeration took its
+    /// place.</exception>
+    public IEnumerable<Batch> Remaining()
+    {
+        if (CurrentEpoch is null)
+            yield break;
+        var started = _epochsStarted;
+        for (var i = BatchesMade; i < BatchCount; i++)
+        {
+            var batch = Claim(started, i);
+            Gather(batch);
+            yield return batch;
+        }
+    }
+
     /// <summary>Starts an epoch.</summary>
     /// <returns>Its batches.</returns>
     public Enumerator GetEnumerator()
@@ -179,9 +203,31 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
 
     /// <summary>Uploads the number of the next epoch and its order.</summary>
     /// <returns>What <see cref="Claim"/> asks for.</returns>
-    internal long StartEpoch()
+    internal long StartEpoch() => StartEpoch(NextEpoch++);
+
+    /// <summary>Whether an epoch is the one under way, or ended and was not followed by another.</summary>
+    internal bool IsCurrent(long started) => started == _epochsStarted;
+
+    /// <summary>Goes back, or forward, to some place of some epoch.</summary>
+    /// <param name="nextEpoch">What <see cref="NextEpoch"/> was.</param>
+    /// <param name="epoch">What <see cref="CurrentEpoch"/> was.</param>
+    /// <param name="batchesMade">What <see cref="BatchesMade"/> was.</param>
+    /// <returns>What <see cref="Claim"/> asks for.</returns>
+    internal long Restore(int nextEpoch, int? epoch, int batchesMade)
     {
-        var epoch = NextEpoch++;
+        NextEpoch = nextEpoch;
+        if (epoch is { } number)
+            StartEpoch(number);
+        else
+            _epochsStarted++;
+        CurrentEpoch = epoch;
+        BatchesMade = batchesMade;
+        _cursor.CopyFrom<long>([Math.Min((long)batchesMade * BatchSize, ImageCount)]);
+        return _epochsStarted;
+    }
+
+    private long StartEpoch(int epoch)
+    {
         for (var i = 0; i < _hostOrder.Length; i++)
             _hostOrder[i] = i;
         if (IsShuffled)
@@ -198,7 +244,8 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
         _order.CopyFrom<int>(_hostOrder);
         _transform?.Epoch.CopyFrom<int>([epoch]);
         Device.Backend.Clear(_cursor);
-        _batchesMade = 0;
+        CurrentEpoch = epoch;
+        BatchesMade = 0;
         return ++_epochsStarted;
     }
 
@@ -206,13 +253,13 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
     /// device and is shared, so an epoch that is not the latest would read past the order.</summary>
     internal Batch Claim(long epoch, int index)
     {
-        if (epoch != _epochsStarted || index != _batchesMade)
+        if (epoch != _epochsStarted || index != BatchesMade)
             throw new InvalidOperationException(
                 $"DataLoader: batch {index} was asked for after another enumeration took its place.");
         var isLast = index == BatchCount - 1 && !DropsLast;
         var images = _batch.Get(isLast ? _lastShape : _fullShape, DType, Device);
         var labels = _labels.Get(isLast ? _lastLabels : _fullLabels, DType.Int32, Device);
-        _batchesMade++;
+        BatchesMade++;
         return new Batch(images, labels);
     }
 

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+
 namespace CudaBn;
 
 /// <summary>Labelled images of one size, kept as bytes; scaled to floating point only when a batch is made.</summary>
@@ -80,6 +82,24 @@ public sealed class ImageDataset
 
     /// <summary>The name of each class, indexed by label.</summary>
     public IReadOnlyList<string> ClassNames { get; }
+
+    /// <summary>The SHA-256 of all images and labels in hexadecimal digits, worked out once: whether two data sets are the
+    /// same.</summary>
+    internal string Sha256
+    {
+        get
+        {
+            if (field is null)
+            {
+                using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+                hash.AppendData(Images.Span);
+                hash.AppendData(Labels.Span);
+                field = Convert.ToHexStringLower(hash.GetHashAndReset());
+            }
+
+            return field;
+        }
+    }
 
     /// <summary>Reads a pair of IDX files, plain or gzip-compressed, as images of one channel.</summary>
     /// <param name="name">What the images are called in messages and outputs.</param>

@@ -420,9 +420,9 @@ public sealed class BatchNorm : Layer
     }
 
     internal BatchNormReLUMaxPoolForwardArgs FusedForwardArgs(
-        Tensor input, PoolGeometry pool, Tensor output, Tensor argMax) => new(
+        Tensor input, PoolGeometry pool, Tensor output, Tensor argMax, Tensor winners) => new(
         Geometry(input.Shape, channelsLast: false), pool, input, GammaValue, Beta?.Value, Epsilon, Running(), output, _mean!,
-        _invStd!, argMax);
+        _invStd!, argMax, winners);
 
     internal BatchNormFrozenReLUMaxPoolForwardArgs FusedFrozenForwardArgs(
         Tensor input, PoolGeometry pool, Tensor output) => new(
@@ -430,9 +430,9 @@ public sealed class BatchNorm : Layer
         Epsilon, output);
 
     internal BatchNormReLUMaxPoolBackwardArgs FusedBackwardArgs(
-        Tensor input, PoolGeometry pool, Tensor argMax, Tensor gradOutput, Tensor? gradInput) => new(
-        Geometry(input.Shape, channelsLast: false), pool, input, GammaValue, _mean!, _invStd!, argMax, gradOutput, gradInput,
-        GradGamma, GradBeta);
+        Tensor input, PoolGeometry pool, Tensor argMax, Tensor winners, Tensor gradOutput, Tensor? gradInput) => new(
+        Geometry(input.Shape, channelsLast: false), pool, input, GammaValue, Beta?.Value, _mean!, _invStd!, argMax, winners,
+        gradOutput, gradInput, GradGamma, GradBeta);
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

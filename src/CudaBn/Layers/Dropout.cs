@@ -1,3 +1,4 @@
+using System.Globalization;
 using CudaBn.Backends.OpArgs;
 
 namespace CudaBn;
@@ -33,6 +34,12 @@ public sealed class Dropout : Layer
 
     /// <inheritdoc/>
     protected internal override string Kind => "dropout";
+
+    private protected override IEnumerable<NamedTensor> OwnRandomState => [new(Prefix + "step", Step!)];
+
+    /// <summary>What the masks depend on besides <see cref="Step"/>: under the layer's name, in words.</summary>
+    internal (string Name, string Source) RandomSource => (
+        Prefix.TrimEnd('.'), string.Create(CultureInfo.InvariantCulture, $"p {P}, seed {_seed}, stream {_stream}"));
 
     internal override Layer Copy() => new Dropout(P) { IsTraining = IsTraining };
 

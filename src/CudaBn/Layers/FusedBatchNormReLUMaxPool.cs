@@ -6,9 +6,11 @@ internal sealed class FusedBatchNormReLUMaxPool(BatchNorm batchNorm, ReLU relu, 
 {
     private readonly Workspace _output = new();
     private readonly Workspace _argMax = new();
+    private readonly Workspace _winners = new();
     private readonly Workspace _gradInput = new();
     private Tensor? _lastInput;
     private Tensor? _lastArgMax;
+    private Tensor? _lastWinners;
 
     public override bool RequiresGradient => batchNorm.RequiresGradient;
 
@@ -33,15 +35,16 @@ internal sealed class FusedBatchNormReLUMaxPool(BatchNorm batchNorm, ReLU relu, 
         {
             batchNorm.RequireBatch(input);
             var argMax = _argMax.Get(output.Shape, DType.UInt8, input.Device);
+            var winners = _winners.Get(output.Shape, input.DType, input.Device);
             input.Device.Backend.BatchNormReLUMaxPoolForward(
-                batchNorm.FusedForwardArgs(input, geometry, output, argMax));
-            _lastArgMax = argMax;
+                batchNorm.FusedForwardArgs(input, geometry, output, argMax, winners));
+            (_lastArgMax, _lastWinners) = (argMax, winners);
         }
         else
         {
             input.Device.Backend.BatchNormFrozenReLUMaxPoolForward(
                 batchNorm.FusedFrozenForwardArgs(input, geometry, output));
-            _lastArgMax = null;
+            (_lastArgMax, _lastWinners) = (null, null);
         }
 
         _lastInput = input;
@@ -56,7 +59,8 @@ internal sealed class FusedBatchNormReLUMaxPool(BatchNorm batchNorm, ReLU relu, 
             ? _gradInput.Get(_lastInput!.Shape, _lastInput.DType, _lastInput.Device)
             : null;
         gradOutput.Device.Backend.BatchNormReLUMaxPoolBackward(batchNorm.FusedBackwardArgs(
-            _lastInput!, pool.Geometry(_lastInput!.Shape, gradOutput.Shape), _lastArgMax, gradOutput, gradInput));
+            _lastInput!, pool.Geometry(_lastInput!.Shape, gradOutput.Shape), _lastArgMax, _lastWinners!, gradOutput,
+            gradInput));
         return gradInput;
     }
 
@@ -81,6 +85,7 @@ internal sealed class FusedBatchNormReLUMaxPool(BatchNorm batchNorm, ReLU relu, 
     {
         _output.Dispose();
         _argMax.Dispose();
+        _winners.Dispose();
         _gradInput.Dispose();
     }
 }

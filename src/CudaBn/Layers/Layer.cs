@@ -192,6 +192,13 @@ public abstract class Layer : IStep, IDisposable
     /// <summary>This layer and all inside it, each before those that it is made of.</summary>
     internal IEnumerable<Layer> SelfAndInnerLayers() => InnerLayers.SelectMany(layer => layer.SelfAndInnerLayers()).Prepend(this);
 
+    /// <summary>Counters of random numbers, here and in the layers inside, by name: training changes them, but they are of no
+    /// use to the model that it leads to, so that <see cref="State"/> leaves them out.</summary>
+    internal IEnumerable<NamedTensor> RandomState => SelfAndInnerLayers().SelectMany(layer => layer.OwnRandomState);
+
+    /// <summary>What of <see cref="RandomState"/> is this layer's own.</summary>
+    private protected virtual IEnumerable<NamedTensor> OwnRandomState => [];
+
     /// <summary>Freezes or unfreezes this layer and those inside.</summary>
     private protected virtual void SetFrozen(bool isFrozen)
     {

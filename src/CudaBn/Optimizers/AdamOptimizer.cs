@@ -43,6 +43,12 @@ public abstract class AdamOptimizer : Optimizer
     /// <summary>Int64 [parameters] on the device: how many steps each has made.</summary>
     internal Tensor Steps { get; }
 
+    internal override IReadOnlyList<(string Name, double Value)> Constants =>
+        [("beta1", Beta1), ("beta2", Beta2), ("epsilon", Epsilon), ("weight_decay", WeightDecay)];
+
+    private protected override IEnumerable<NamedTensor> StateOf(int index) =>
+        [.. base.StateOf(index), new NamedTensor(StateName(index, "step"), Steps.Part(index, [1]))];
+
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
@@ -57,15 +63,15 @@ public abstract class AdamOptimizer : Optimizer
             active.Group.LearningRateFactor, gradientScale, Beta1, Beta2, Epsilon,
             active.Group.WeightDecay ?? WeightDecay, _decouplesWeightDecay));
 
-    // How many moments a parameter has. Called before anything is allocated.
-    private static int Moments(string name, double beta1, double beta2, double epsilon, double weightDecay)
+    // The moments that a parameter has. Called before anything is allocated.
+    private static string[] Moments(string name, double beta1, double beta2, double epsilon, double weightDecay)
     {
         RequireWeight(beta1, "beta1");
         RequireWeight(beta2, "beta2");
         if (!(epsilon > 0) || double.IsInfinity(epsilon))
             throw new ArgumentException($"{name}: epsilon {epsilon} must be positive and finite.");
         RequireNotNegative(weightDecay, name, "weight decay");
-        return 2;
+        return ["exp_avg", "exp_avg_sq"];
 
         void RequireWeight(double beta, string what)
         {

@@ -10,6 +10,7 @@ public abstract class Optimizer : IDisposable
 {
     private readonly Parameter[] _parameters;
     private readonly Tensor[][] _state;
+    private readonly string[] _stateNames;
     private readonly bool[] _wasActive;
     private readonly bool[] _hasStepped;
     private readonly Tensor _learningRateOnDevice;
@@ -19,7 +20,7 @@ public abstract class Optimizer : IDisposable
     private Parameter[] _active = [];
 
     private protected Optimizer(
-        IReadOnlyList<ParameterGroup> groups, double learningRate, double? maxGradientNorm, int stateTensors)
+        IReadOnlyList<ParameterGroup> groups, double learningRate, double? maxGradientNorm, string[] stateNames)
     {
         ArgumentNullException.ThrowIfNull(groups);
         _parameters = [.. groups.SelectMany(group => group.Parameters)];
@@ -40,9 +41,10 @@ public abstract class Optimizer : IDisposable
             _gradientScale = Tensor.Zeros([1], DType.Float64, device);
         }
 
-        _state = new Tensor[stateTensors][];
-        for (var kind = 0; kind < stateTensors; kind++)
-            _state[kind] = [.. _parameters.Select(p => Tensor.Zeros(p.Value.Shape, p.Value.DType, device))];
+        _stateNames = stateNames;
+        _state = Array.ConvertAll(
+            stateNames,
+            _ => (Tensor[])[.. _parameters.Select(p => Tensor.Zeros(p.Value.Shape, p.Value.DType, device))]);
     }
 
     /// <summary>The parameters, in groups.</summary>
@@ -70,7 +72,34 @@ public abstract class Optimizer : IDisposable
     /// that only reading it waits; null without <see cref="MaxGradientNorm"/>.</summary>
     public Tensor? GradientNorm { get; }
 
-    private protected string Name => GetType().Name;
+    /// <summary>What the optimizer keeps of its parameters from step to step, by name, as <see cref="Layer.State"/> is what a
+    /// layer keeps: for every parameter its name, a dot, and PyTorch's name of the kind. <see cref="Sgd"/> with momentum keeps
+    /// <c>momentum_buffer</c>; <see cref="Adam"/> and <see cref="AdamW"/> keep the moments <c>exp_avg</c> and
+    /// <c>exp_avg_sq</c>, and <c>step</c>, Int64 [1], the number of updates.</summary>
+    /// <remarks>All is 0 before the first step. That of <see cref="Sgd"/> writes the buffer whatever it holds: whether a
+    /// parameter was updated before is not in these tensors, but in what <see cref="Checkpoint"/> saves.</remarks>
+    public IReadOnlyList<NamedTensor> State =>
+        field ??= [.. Enumerable.Range(0, _parameters.Length).SelectMany(StateOf)];
+
+    /// <summary>The numbers that the optimizer was made with and that updates depend on, by name, apart from
+    /// <see cref="ParameterGroups"/> and <see cref="MaxGradientNorm"/>.</summary>
+    internal abstract IReadOnlyList<(string Name, double Value)> Constants { get; }
+
+    /// <summary>For each parameter, whether it was updated since the optimizer was made.</summary>
+    /// <remarks>Setting it copies; with <see cref="State"/> and <see cref="LearningRate"/> it is all that the next update
+    /// depends on.</remarks>
+    internal IReadOnlyList<bool> HasStepped
+    {
+        get => _hasStepped;
+        set
+        {
+            for (var i = 0; i < _hasStepped.Length; i++)
+                _hasStepped[i] = value[i];
+            _calls = null;
+        }
+    }
+
+    internal string Name => GetType().Name;
 
     private protected Device Device => _learningRateOnDevice.Device;
 
@@ -119,6 +148,12 @@ public abstract class Optimizer : IDisposable
         foreach (var tensor in _state.SelectMany(tensors => tensors))
             tensor.Dispose();
     }
+
+    /// <summary>What is kept of one parameter, by name.</summary>
+    private protected virtual IEnumerable<NamedTensor> StateOf(int index) =>
+        _stateNames.Select((name, kind) => new NamedTensor(StateName(index, name), _state[kind][index]));
+
+    private protected string StateName(int index, string kind) => $"{_parameters[index].Name}.{kind}";
 
     /// <summary>Updates some parameters.</summary>
     private protected abstract void Update(ActiveParameters active, Tensor learningRate, Tensor? gradientScale);

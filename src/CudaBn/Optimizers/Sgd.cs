@@ -84,8 +84,13 @@ public sealed class Sgd : Optimizer
             active.Group.LearningRateFactor, gradientScale, Momentum, Dampening,
             active.Group.WeightDecay ?? WeightDecay, Nesterov));
 
-    // How many buffers a parameter has. Called before anything is allocated.
-    private static int Buffers(double momentum, double dampening, double weightDecay, bool nesterov)
+    internal override IReadOnlyList<(string Name, double Value)> Constants =>
+    [
+        ("momentum", Momentum), ("dampening", Dampening), ("weight_decay", WeightDecay), ("nesterov", Nesterov ? 1 : 0),
+    ];
+
+    // The buffers that a parameter has. Called before anything is allocated.
+    private static string[] Buffers(double momentum, double dampening, double weightDecay, bool nesterov)
     {
         RequireNotNegative(momentum, nameof(Sgd), "momentum");
         RequireNotNegative(weightDecay, nameof(Sgd), "weight decay");
@@ -95,6 +100,6 @@ public sealed class Sgd : Optimizer
             throw new ArgumentException(
                 $"Sgd: Nesterov's form needs momentum and no dampening, not momentum {momentum} and dampening "
                 + $"{dampening}.");
-        return momentum == 0 ? 0 : 1;
+        return momentum == 0 ? [] : ["momentum_buffer"];
     }
 }

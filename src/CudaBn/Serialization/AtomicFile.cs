@@ -4,6 +4,8 @@ namespace CudaBn.Serialization;
 internal static class AtomicFile
 {
     private const int BufferSize = 1 << 16;
+    private const string TemporaryStem = ".cudabn-";
+    private const string TemporaryExtension = ".tmp";
 
     /// <summary>
     /// Writes beside <paramref name="path"/>, flushes to the disk and renames over it. Whatever fails, the target stays
@@ -17,7 +19,8 @@ internal static class AtomicFile
         var target = Path.GetFullPath(path);
         // In the same folder, for a rename is atomic within one file system only; and not named after the target, whose
         // name may already be as long as a name can be.
-        var temporary = Path.Combine(Path.GetDirectoryName(target) ?? target, $".cudabn-{Guid.NewGuid():N}.tmp");
+        var temporary = Path.Combine(
+            Path.GetDirectoryName(target) ?? target, $"{TemporaryStem}{Guid.NewGuid():N}{TemporaryExtension}");
 
         using (var stream = Create(temporary, path))
         {
@@ -42,6 +45,31 @@ internal static class AtomicFile
         {
             Discard(temporary);
             throw new IOException($"cannot write {path}: {fault.Message}", fault);
+        }
+    }
+
+    /// <summary>Removes what writers left in a folder that were killed. A file that is being written is left alone.</summary>
+    /// <exception cref="IOException">The folder cannot be read, or a file not removed.</exception>
+    public static void RemoveLeftovers(string folder)
+    {
+        foreach (var temporary in Directory.GetFiles(folder, $"{TemporaryStem}*{TemporaryExtension}"))
+        {
+            if (!IsBeingWritten(temporary))
+                File.Delete(temporary);
+        }
+    }
+
+    // A writer has its file for itself alone.
+    private static bool IsBeingWritten(string temporary)
+    {
+        try
+        {
+            using var stream = new FileStream(temporary, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+            return false;
+        }
+        catch (IOException)
+        {
+            return true;
         }
     }
 

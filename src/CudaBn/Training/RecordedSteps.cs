@@ -48,11 +48,14 @@ internal sealed class RecordedSteps : IDisposable
         return isReplay;
     }
 
-    public void Dispose()
+    /// <summary>Forgets all steps: what they begin with has changed.</summary>
+    public void Clear()
     {
         while (_entries.Count > 0)
             RemoveAt(_entries.Count - 1);
     }
+
+    public void Dispose() => Clear();
 
     private int IndexOf(in Key key)
     {

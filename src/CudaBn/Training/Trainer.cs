@@ -18,8 +18,12 @@ public sealed class Trainer : IDisposable
     private readonly RecordedSteps _steps = new();
     private readonly Action _train;
     private readonly Action _evaluate;
+    private readonly Stopwatch _epochClock = new();
     private DataLoader? _loader;
     private Batch _batch;
+    private DataLoader? _epochLoader;
+    private long _epochStarted;
+    private double _earlierSeconds;
 
     /// <summary>Makes a trainer of a model.</summary>
     /// <param name="model">An initialized model from images to logits.</param>
@@ -45,29 +49,58 @@ public sealed class Trainer : IDisposable
         (_train, _evaluate) = (TrainOnBatch, ForwardBatch);
     }
 
-    /// <summary>How many steps were made: the number that a schedule takes for the next one. Set it when training goes on
-    /// from a checkpoint.</summary>
+    /// <summary>How many steps were made: the number that a schedule takes for the next one. <see cref="Checkpoint.Load"/> sets
+    /// it.</summary>
     public long StepsDone { get; set; }
 
     /// <summary>How many epochs of <see cref="Fit"/> were begun and ended: the number that a schedule takes for the next one.
-    /// Set it when training goes on from a checkpoint.</summary>
+    /// <see cref="Checkpoint.Load"/> sets it.</summary>
     public int EpochsDone { get; set; }
 
-    /// <summary>Trains, and evaluates after every epoch.</summary>
+    /// <summary>How many steps of the epoch under way <see cref="Fit"/> has made; 0 between epochs. An epoch whose training or
+    /// evaluation was cancelled stays under way, until <see cref="Fit"/> is called again or its loader is enumerated
+    /// otherwise.</summary>
+    public int StepsInEpoch => EpochUnderWay?.BatchesMade ?? 0;
+
+    internal Layer Model => _model;
+
+    internal SoftmaxCrossEntropy Loss => _loss;
+
+    internal Optimizer Optimizer => _optimizer;
+
+    internal LearningRateSchedule? Schedule => _schedule;
+
+    internal ScheduleInterval Interval => _interval;
+
+    /// <summary>What the schedule takes for the next rate.</summary>
+    internal long ScheduleNumber => _interval == ScheduleInterval.Step ? StepsDone : EpochsDone;
+
+    /// <summary>Whose epoch is under way; null between epochs.</summary>
+    internal DataLoader? EpochUnderWay => _epochLoader?.IsCurrent(_epochStarted) == true ? _epochLoader : null;
+
+    /// <summary>How long the epoch under way was trained on so far.</summary>
+    internal double SecondsInEpoch => _earlierSeconds + _epochClock.Elapsed.TotalSeconds;
+
+    /// <summary>Trains, and evaluates after every epoch. If an epoch of the loader is under way, which was cancelled or came
+    /// from <see cref="Checkpoint.Load"/>, training first goes on with that, as if nothing had been in between.</summary>
     /// <param name="train">The batches to train on.</param>
     /// <param name="test">The batches to evaluate on.</param>
-    /// <param name="epochs">How many epochs, above 0.</param>
+    /// <param name="epochs">How many epochs, above 0; the rest of one under way counts as one.</param>
     /// <param name="progress">Told after every step, on this thread.</param>
+    /// <param name="checkpoints">When to let the caller save, besides between epochs; null for never. No step waits for the
+    /// device or allocates because of it, unless it is followed by a save.</param>
     /// <param name="cancellation">Ends the training after the step under way.</param>
-    /// <returns>The metrics of every epoch, as it ends.</returns>
+    /// <returns>The metrics of every epoch, as it ends. At that point nothing of it is under way: it is the place to save, too.
+    /// </returns>
     /// <exception cref="ArgumentException">The number of epochs is not positive.</exception>
-    /// <exception cref="OperationCanceledException">Training was cancelled; the model is as the last step left
-    /// it.</exception>
+    /// <exception cref="OperationCanceledException">Training was cancelled; model and trainer are as the last step left
+    /// them, and may be saved.</exception>
     public IEnumerable<EpochMetrics> Fit(
         DataLoader train,
         DataLoader test,
         int epochs,
         IProgress<TrainingProgress>? progress = null,
+        CheckpointInterval? checkpoints = null,
         CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(train);
@@ -78,15 +111,16 @@ public sealed class Trainer : IDisposable
 
         IEnumerable<EpochMetrics> Epochs()
         {
-            for (var epoch = 1; epoch <= epochs; epoch++)
+            for (var i = 0; i < epochs; i++)
             {
-                var clock = Stopwatch.StartNew();
-                var trained = TrainEpoch(train, epoch, progress, cancellation);
-                var seconds = clock.Elapsed.TotalSeconds;
+                var trained = TrainEpoch(train, progress, checkpoints, cancellation);
+                var seconds = SecondsInEpoch;
                 cancellation.ThrowIfCancellationRequested();
                 var tested = Evaluate(test, cancellation);
+                _epochLoader = null;
+                EpochsDone++;
                 yield return new EpochMetrics(
-                    epoch, trained.Loss, trained.Accuracy, tested.Loss, tested.Accuracy, seconds,
+                    EpochsDone, trained.Loss, trained.Accuracy, tested.Loss, tested.Accuracy, seconds,
                     train.ImageCount / seconds);
             }
         }
@@ -105,6 +139,8 @@ public sealed class Trainer : IDisposable
     {
         ArgumentNullException.ThrowIfNull(data);
         var wasTraining = _model.IsTraining;
+        // What an epoch under way has added up so far is needed at its end.
+        LossTotals? totals = EpochUnderWay is null ? null : _loss.ReadTotals();
         _model.IsTraining = false;
         try
         {
@@ -121,29 +157,88 @@ public sealed class Trainer : IDisposable
         finally
         {
             _model.IsTraining = wasTraining;
+            if (totals is { } earlier)
+                _loss.WriteTotals(earlier);
         }
     }
 
     /// <summary>Releases what was recorded. Model, loss and optimizer are left as they are.</summary>
     public void Dispose() => _steps.Dispose();
 
+    /// <summary>Takes up training where another trainer was.</summary>
+    /// <param name="stepsDone">What <see cref="StepsDone"/> was.</param>
+    /// <param name="epochsDone">What <see cref="EpochsDone"/> was.</param>
+    /// <param name="epochUnderWay">The loader, back at its place; null between epochs.</param>
+    /// <param name="started">What the loader's <see cref="DataLoader.Claim"/> asks for.</param>
+    /// <param name="seconds">What <see cref="SecondsInEpoch"/> was.</param>
+    internal void Restore(long stepsDone, int epochsDone, DataLoader? epochUnderWay, long started, double seconds)
+    {
+        (StepsDone, EpochsDone) = (stepsDone, epochsDone);
+        (_epochLoader, _epochStarted, _earlierSeconds) = (epochUnderWay, started, seconds);
+        _epochClock.Reset();
+        // First steps differ from later ones, and layers remember a batch that is not the last one any more.
+        _steps.Clear();
+        _model.ForgetForward();
+        _loss.ForgetForward();
+    }
+
     private Evaluation TrainEpoch(
-        DataLoader train, int epoch, IProgress<TrainingProgress>? progress, CancellationToken cancellation)
+        DataLoader train, IProgress<TrainingProgress>? progress, CheckpointInterval? checkpoints,
+        CancellationToken cancellation)
     {
         _model.IsTraining = true;
-        _loss.ResetTotals();
+        if (EpochUnderWay != train)
+            BeginEpoch(train);
         if (_interval == ScheduleInterval.Epoch)
             SetLearningRate(EpochsDone);
-        var started = train.StartEpoch();
-        for (var i = 0; i < train.BatchCount; i++)
+        _epochClock.Start();
+        try
         {
-            cancellation.ThrowIfCancellationRequested();
-            Train(train, train.Claim(started, i));
-            progress?.Report(new TrainingProgress(epoch, i + 1, train.BatchCount));
-        }
+            for (var i = train.BatchesMade; i < train.BatchCount; i++)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                TrainOnNext(train, i);
+                progress?.Report(new TrainingProgress(EpochsDone + 1, i + 1, train.BatchCount));
+                if (checkpoints is not null && StepsDone % checkpoints.Steps == 0)
+                    Save(checkpoints);
+            }
 
-        EpochsDone++;
-        return MeanOver(train.ImageCount);
+            return MeanOver(train.ImageCount);
+        }
+        finally
+        {
+            _epochClock.Stop();
+        }
+    }
+
+    private void BeginEpoch(DataLoader train)
+    {
+        _loss.ResetTotals();
+        (_epochLoader, _epochStarted, _earlierSeconds) = (train, train.StartEpoch(), 0);
+        _epochClock.Reset();
+    }
+
+    private void TrainOnNext(DataLoader train, int index)
+    {
+        try
+        {
+            Train(train, train.Claim(_epochStarted, index));
+        }
+        catch
+        {
+            // A batch was taken and no step made of it: this epoch cannot be gone on with.
+            _epochLoader = null;
+            throw;
+        }
+    }
+
+    private void Save(CheckpointInterval checkpoints)
+    {
+        // What is queued still counts as training; saving, which would wait for it, does not.
+        _model.Device.Backend.Synchronize();
+        _epochClock.Stop();
+        checkpoints.Save();
+        _epochClock.Start();
     }
 
     private void Train(DataLoader? loader, Batch batch)

@@ -59,8 +59,8 @@ public class WorkTests
     {
         // 4 planes of 4 x 4 in, 2 x 2 out with their places.
         var shape = new BatchNormReLUMaxPoolShape(2, 2, 4);
-        Assert.That(shape.Forward, Is.EqualTo(new Work(7 * 64 + 3 * 16 + 16, 4 * (64 + 16) + 16)));
-        Assert.That(shape.Backward, Is.EqualTo(new Work(4 * 16 + 6 * 64, 4 * (64 + 16) + 16 + 4 * 64)));
+        Assert.That(shape.Forward, Is.EqualTo(new Work(7 * 64 + 3 * 16 + 16, 4 * (64 + 2 * 16) + 16)));
+        Assert.That(shape.Backward, Is.EqualTo(new Work(4 * 16 + 6 * 64, 4 * (2 * 64 + 2 * 16) + 16)));
     }
 
     [Test]

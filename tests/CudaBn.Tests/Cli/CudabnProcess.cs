@@ -68,12 +68,24 @@ internal sealed class CudabnProcess : IDisposable
     /// <summary>Waits until a line of output starts so.</summary>
     public void WaitForLine(string start)
     {
-        while (!Lines.Any(line => line.StartsWith(start, StringComparison.Ordinal)))
+        if (!WaitUntil(() => Lines.Any(line => line.StartsWith(start, StringComparison.Ordinal))))
+            Assert.Fail($"no line '{start}' in: {Output}{Error}");
+    }
+
+    /// <summary>Waits until something holds, or the process ends.</summary>
+    /// <returns>Whether it holds.</returns>
+    public bool WaitUntil(Func<bool> holds)
+    {
+        while (!holds())
         {
-            if (_process.HasExited || _clock.Elapsed > _patience)
-                Assert.Fail($"no line '{start}' in: {Output}{Error}");
-            Thread.Sleep(10);
+            if (_process.HasExited)
+                return holds();
+            if (_clock.Elapsed > _patience)
+                Assert.Fail($"the command is still at work; it wrote: {Output}{Error}");
+            Thread.Sleep(1);
         }
+
+        return true;
     }
 
     public CudabnProcess Wait()
@@ -89,6 +101,16 @@ internal sealed class CudabnProcess : IDisposable
     {
         using var kill = Process.Start("kill", [$"-{name}", $"{_process.Id}"]);
         kill.WaitForExit();
+    }
+
+    /// <summary>Ends the process by SIGKILL, which it cannot notice.</summary>
+    /// <returns>Whether it was still running.</returns>
+    public bool Kill()
+    {
+        var wasRunning = !_process.HasExited;
+        _process.Kill();
+        _process.WaitForExit();
+        return wasRunning && _process.ExitCode == 128 + 9;
     }
 
     public void Dispose()

@@ -38,7 +38,7 @@ public class UsageTests
             "--init", "notebook|default", "[default: notebook]", "--device", "[default: auto]", "--data", "--limit", "--out",
             "--model", "--data-set", "[default: fashion-mnist]", "--image-size", "--color", "[default: rgb]", "--augment",
             "--normalize",
-            "[default: runs/TIME]", "--threads", "--notebook-bug",
+            "[default: runs/TIME]", "--threads", "--notebook-bug", "--resume", "--save-every", "--keep", "[default: 3]",
         ];
         foreach (var option in options)
             Assert.That(help.Output, Does.Contain(option));

@@ -161,7 +161,7 @@ public class TrainerTests(Device device)
         });
         List<EpochMetrics> metrics = [];
         Assert.That(
-            () => metrics.AddRange(run.Trainer.Fit(train, test, 10, reports, cancellation.Token)),
+            () => metrics.AddRange(run.Trainer.Fit(train, test, 10, reports, cancellation: cancellation.Token)),
             Throws.InstanceOf<OperationCanceledException>());
         Assert.That(reports.All, Has.Count.EqualTo(steps));
 
@@ -189,7 +189,8 @@ public class TrainerTests(Device device)
         var before = run.StateBytes();
         var reports = new Reports();
         Assert.That(
-            () => run.Trainer.Fit(train, train, 1, reports, new CancellationToken(canceled: true)).ToArray(),
+            () => run.Trainer.Fit(
+                train, train, 1, reports, cancellation: new CancellationToken(canceled: true)).ToArray(),
             Throws.InstanceOf<OperationCanceledException>());
         Assert.That(reports.All, Is.Empty);
         Assert.That(run.StateBytes(), Is.EqualTo(before));

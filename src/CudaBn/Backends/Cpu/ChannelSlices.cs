@@ -25,11 +25,10 @@ internal readonly struct ChannelSlices
     /// <param name="geometry">The tensor.</param>
     /// <param name="firstChannel">The first of the channels.</param>
     /// <param name="channels">How many.</param>
-    /// <param name="wholePlanes">Whether a slice must not end inside a plane.</param>
-    public ChannelSlices(BatchNormGeometry geometry, int firstChannel, int channels, bool wholePlanes = false)
+    public ChannelSlices(BatchNormGeometry geometry, int firstChannel, int channels)
     {
         (_geometry, FirstChannel, Channels) = (geometry, firstChannel, channels);
-        _length = geometry.Spatial < FullLength || wholePlanes
+        _length = geometry.Spatial < FullLength
             ? geometry.Spatial * Math.Max(1, FullLength / geometry.Spatial)
             : FullLength;
         _parts = (int)Math.Clamp(channels * geometry.Spatial / ElementsPerRun, 1, channels);

@@ -52,7 +52,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             ComputeStatistics(InOnePiece(g), first, count, Data(args.Input), finish, constants);
             var job = new FusedForwardJob(
                 this, new ChannelPlanes(g, first, count, wholePlanes: true), args.Pool, constants, Data(args.Input),
-                Data(args.Output), (byte*)args.ArgMax.Address);
+                Data(args.Output), (byte*)args.ArgMax.Address, Data(args.Winners));
             _pool.Run(ref job, job.Chunks);
         }
     }
@@ -62,25 +62,22 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var g = args.Geometry;
         var finish = new FinishGradients(
             g, args.Gamma, args.Mean, args.InvStd, args.GradGamma, args.GradBeta);
-        var map = new UnpoolMap(args.Pool, _packed);
-        var constants = _constants.Get<InputGradientConstants>(g.Channels);
-        foreach (var (first, count) in new ChannelGroups(g, ChannelGroupBytes / sizeof(T)))
-        {
-            var slices = new ChannelSlices(g, first, count, wholePlanes: true);
-            var partials = _shared.Get<GradientSums>(slices.Count);
-            var reduce = new FusedReduceJob(
-                this, slices, args.Pool, map, Data(args.Input), (byte*)args.ArgMax.Address, Data(args.GradOutput),
-                (double*)args.Mean.Address, partials);
-            _pool.Run(ref reduce, slices.BlockCount);
-            for (var channel = 0; channel < count; channel++)
-                constants[first + channel] = finish.Run(first + channel, SumSlices(slices, channel, partials));
-            if (args.GradInput is null)
-                continue;
-            var job = new FusedInputGradientJob(
-                new ChannelPlanes(g, first, count, wholePlanes: true), args.Pool, map, constants, Data(args.Input),
-                (byte*)args.ArgMax.Address, Data(args.GradOutput), Data(args.GradInput));
-            _pool.Run(ref job, job.Chunks);
-        }
+        // No gradient reaches an input that did not win: the sums are those of a normalization and rectifier of the winners.
+        var winners = InOnePiece(args.WinnersGeometry);
+        var means = (double*)args.Mean.Address;
+        var forwards = RectifiedConstants(g, args.Gamma, args.Beta, means, (double*)args.InvStd.Address);
+        var constants = (InputGradientConstants*)(forwards + g.Channels);
+        var slices = new ChannelSlices(winners, 0, g.Channels);
+        var partials = ReduceRectified(
+            slices, winners, Data(args.Winners), kept: default, Data(args.GradOutput), means, forwards);
+        for (var channel = 0; channel < g.Channels; channel++)
+            constants[channel] = finish.Run(channel, SumSlices(slices, channel, partials));
+        if (args.GradInput is null)
+            return;
+        var job = new FusedInputGradientJob(
+            new ChannelPlanes(g, 0, g.Channels, wholePlanes: true), args.Pool, new UnpoolMap(args.Pool, _packed), constants,
+            Data(args.Input), (byte*)args.ArgMax.Address, Data(args.GradOutput), Data(args.GradInput));
+        _pool.Run(ref job, job.Chunks);
     }
 
     public override void BatchNormFrozenReLUMaxPoolForward(in BatchNormFrozenReLUMaxPoolForwardArgs args)
@@ -90,21 +87,22 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var constants = Constants(g, DataOrNull(args.Gamma), DataOrNull(args.Beta), means, means + g.Channels);
         var job = new FusedForwardJob(
             this, new ChannelPlanes(g, 0, g.Channels, wholePlanes: true), args.Pool, constants, Data(args.Input),
-            Data(args.Output), argMax: null);
+            Data(args.Output), argMax: null, winners: null);
         _pool.Run(ref job, job.Chunks);
     }
 
     /// <summary>Normalizes, rectifies and pools planes; where <paramref name="argMax"/> is not null, writes which place of
-    /// each window won.</summary>
+    /// each window won, and what stood there.</summary>
     private readonly struct FusedForwardJob(
         CpuOperators<TSimd, TVector, T> operators, ChannelPlanes planes, PoolGeometry pool,
-        NormalizeConstants* constants, T* input, T* output, byte* argMax) : IChunkJob
+        NormalizeConstants* constants, T* input, T* output, byte* argMax, T* winners) : IChunkJob
     {
         /// <summary>Elements of narrow planes taken together: so many that what is stored has left the processor's queue
         /// of stores when it is loaded again, in other pieces, and so few that it is still in the first-level
         /// cache.</summary>
         private const int NarrowElements = 1024;
 
+        private readonly bool _saves = argMax != null;
         private readonly int _outputs = pool.OutHeight * pool.OutWidth;
         private readonly int _wholeRows = WholeRows(pool.OutHeight, pool.OutWidth, TSimd.Count);
 
@@ -125,40 +123,41 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
             while (parts.MoveNext())
             {
-                T* source = input + parts.Offset, destination = output + parts.Plane * _outputs;
-                var places = argMax == null ? null : argMax + parts.Plane * _outputs;
+                var source = input + parts.Offset;
+                var first = parts.Plane * _outputs;
                 var c = constants + parts.Channel;
                 var wholeRows = parts.IsFollowed && _outputs >= TSimd.Count ? pool.OutHeight : _wholeRows;
-                FusedRows<WholeStores>(source, in *c, destination, places, 0, wholeRows);
+                FusedRows<WholeStores>(source, in *c, first, 0, wholeRows);
                 if (wholeRows < pool.OutHeight)
-                    FusedRows<EndingStores>(source, in *c, destination, places, wholeRows, pool.OutHeight);
+                    FusedRows<EndingStores>(source, in *c, first, wholeRows, pool.OutHeight);
             }
         }
 
+        /// <summary>Rows of a plane whose first window is a given one of all.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void FusedRows<TStores>(
-            T* source, in NormalizeConstants c, T* destination, byte* places, int firstRow, int endRow)
+        private void FusedRows<TStores>(T* source, in NormalizeConstants c, long first, int firstRow, int endRow)
             where TStores : struct, IRowStores
         {
             var (mean, scale, shift) = (TSimd.Create(c.Mean), TSimd.Create(c.Scale), TSimd.Create(c.Shift));
+            long end = first + _outputs;
             for (var y = firstRow; y < endRow; y++)
             {
                 T* top = source + 2L * y * pool.InWidth, bottom = top + pool.InWidth;
-                var row = (long)y * pool.OutWidth;
                 for (var x = 0; x < pool.OutWidth; x += TSimd.Count)
                 {
                     TSimd.Deinterleave(
-                        Normalized(top + 2 * x, mean, scale, shift),
-                        Normalized(top + 2 * x + TSimd.Count, mean, scale, shift),
-                        out var best, out var second);
+                        TSimd.Load(top + 2 * x), TSimd.Load(top + 2 * x + TSimd.Count), out var winner, out var second);
                     TSimd.Deinterleave(
-                        Normalized(bottom + 2 * x, mean, scale, shift),
-                        Normalized(bottom + 2 * x + TSimd.Count, mean, scale, shift),
-                        out var third, out var fourth);
-                    var place = RectifiedMaximumOf(ref best, second, third, fourth);
-                    TStores.Store(best, destination + row + x, destination, destination + _outputs, pool.OutWidth - x);
-                    if (places != null)
-                        TStores.StoreBytes(place, places + row + x, places, places + _outputs, pool.OutWidth - x);
+                        TSimd.Load(bottom + 2 * x), TSimd.Load(bottom + 2 * x + TSimd.Count), out var third, out var fourth);
+                    var best = RectifiedMaximumOf(
+                        ref winner, second, third, fourth, mean, scale, shift, out var place);
+                    var at = first + (long)y * pool.OutWidth + x;
+                    TStores.Store(best, output + at, output + first, output + end, pool.OutWidth - x);
+                    if (_saves)
+                    {
+                        TStores.StoreBytes(place, argMax + at, argMax + first, argMax + end, pool.OutWidth - x);
+                        TStores.Store(winner, winners + at, winners + first, winners + end, pool.OutWidth - x);
+                    }
                 }
             }
         }
@@ -179,7 +178,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 for (; count < batch && ahead.MoveNext(); count++)
                 {
                     var at = 2 * count * _outputs;
-                    SplitColumns(input + ahead.Offset, in constants[ahead.Channel], evens + at, odds + at);
+                    SplitColumns(input + ahead.Offset, evens + at, odds + at);
                 }
 
                 if (count == 0)
@@ -188,22 +187,18 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 for (var i = 0; i < count; i++)
                 {
                     parts.MoveNext();
-                    PoolCorners(
-                        corners + i * _outputs, step, output + parts.Plane * _outputs,
-                        argMax == null ? null : argMax + parts.Plane * _outputs);
+                    PoolCorners(corners + i * _outputs, step, in constants[parts.Channel], parts.Plane * _outputs);
                 }
             }
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void SplitColumns(T* source, in NormalizeConstants c, T* evens, T* odds)
+        private void SplitColumns(T* source, T* evens, T* odds)
         {
-            var (mean, scale, shift) = (TSimd.Create(c.Mean), TSimd.Create(c.Scale), TSimd.Create(c.Shift));
             for (var i = 0; i < 2 * _outputs; i += TSimd.Count)
             {
                 TSimd.Deinterleave(
-                    Normalized(source + 2 * i, mean, scale, shift),
-                    Normalized(source + 2 * i + TSimd.Count, mean, scale, shift), out var even, out var odd);
+                    TSimd.Load(source + 2 * i), TSimd.Load(source + 2 * i + TSimd.Count), out var even, out var odd);
                 TSimd.Store(even, evens + i);
                 TSimd.Store(odd, odds + i);
             }
@@ -223,37 +218,57 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void PoolCorners(T* corners, int step, T* destination, byte* places)
+        private void PoolCorners(T* corners, int step, in NormalizeConstants c, long first)
         {
+            var (mean, scale, shift) = (TSimd.Create(c.Mean), TSimd.Create(c.Scale), TSimd.Create(c.Shift));
             T* second = corners + step, third = second + step, fourth = third + step;
             for (var i = 0; i < _outputs; i += TSimd.Count)
             {
                 // The last register is pulled back to end with the plane, over windows done already.
                 var at = Math.Min(i, _outputs - TSimd.Count);
-                var best = TSimd.Load(corners + at);
-                var place = RectifiedMaximumOf(
-                    ref best, TSimd.Load(second + at), TSimd.Load(third + at), TSimd.Load(fourth + at));
-                TSimd.Store(best, destination + at);
-                if (places != null)
-                    TSimd.StoreBytes(place, places + at);
+                var winner = TSimd.Load(corners + at);
+                var best = RectifiedMaximumOf(
+                    ref winner, TSimd.Load(second + at), TSimd.Load(third + at), TSimd.Load(fourth + at), mean, scale, shift,
+                    out var place);
+                TSimd.Store(best, output + first + at);
+                if (_saves)
+                {
+                    TSimd.StoreBytes(place, argMax + first + at);
+                    TSimd.Store(winner, winners + first + at);
+                }
             }
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TVector Normalized(T* x, TVector mean, TVector scale, TVector shift) =>
-        TSimd.MultiplyAdd(TSimd.Subtract(TSimd.Load(x), mean), scale, shift);
+    private static TVector Normalized(TVector x, TVector mean, TVector scale, TVector shift) =>
+        TSimd.MultiplyAdd(TSimd.Subtract(x, mean), scale, shift);
 
-    /// <summary><see cref="MaximumOf"/>, rectified; the place is <see cref="BatchNormReLUMaxPoolForwardArgs.Rectified"/>
-    /// where that made it 0.</summary>
+    /// <summary>The maximum of what four values are normalized to, lane by lane, rectified.</summary>
+    /// <param name="winner">The first; becomes the one that won.</param>
+    /// <param name="second">The second.</param>
+    /// <param name="third">The third.</param>
+    /// <param name="fourth">The fourth.</param>
+    /// <param name="mean">Subtracted.</param>
+    /// <param name="scale">Multiplied by.</param>
+    /// <param name="shift">Added.</param>
+    /// <param name="place">Which of the four it was, or <see cref="BatchNormReLUMaxPoolForwardArgs.Rectified"/> where the
+    /// rectifier made it 0.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TVector RectifiedMaximumOf(ref TVector best, TVector second, TVector third, TVector fourth)
+    private static TVector RectifiedMaximumOf(
+        ref TVector winner, TVector second, TVector third, TVector fourth, TVector mean, TVector scale, TVector shift,
+        out TVector place)
     {
-        var place = MaximumOf(ref best, second, third, fourth);
+        var best = Normalized(winner, mean, scale, shift);
+        place = TSimd.Zero;
+        Select(Take(Normalized(second, mean, scale, shift), Number(1), ref best, ref place), second, ref winner);
+        Select(Take(Normalized(third, mean, scale, shift), Number(2), ref best, ref place), third, ref winner);
+        Select(Take(Normalized(fourth, mean, scale, shift), Number(3), ref best, ref place), fourth, ref winner);
         var kept = TSimd.NotLessOrEqual(best, TSimd.Zero);
-        best = TSimd.And(kept, best);
-        return TSimd.Select(
-            kept, place, TSimd.Create(T.CreateTruncating(BatchNormReLUMaxPoolForwardArgs.Rectified)));
+        place = TSimd.Select(kept, place, Number(BatchNormReLUMaxPoolForwardArgs.Rectified));
+        return TSimd.And(kept, best);
+
+        static void Select(TVector wins, TVector value, ref TVector winner) => winner = TSimd.Select(wins, value, winner);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -86,18 +86,20 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     private static TVector MaximumOf(ref TVector best, TVector second, TVector third, TVector fourth)
     {
         var place = TSimd.Zero;
-        Take(second, TSimd.Create(T.One), ref best, ref place);
-        Take(third, TSimd.Create(T.CreateTruncating(2)), ref best, ref place);
-        Take(fourth, TSimd.Create(T.CreateTruncating(3)), ref best, ref place);
+        Take(second, Number(1), ref best, ref place);
+        Take(third, Number(2), ref best, ref place);
+        Take(fourth, Number(3), ref best, ref place);
         return place;
     }
 
+    /// <summary>Takes a value where it wins; returns where that is.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Take(TVector value, TVector number, ref TVector best, ref TVector place)
+    private static TVector Take(TVector value, TVector number, ref TVector best, ref TVector place)
     {
         var wins = TSimd.AndNot(TSimd.NotLessOrEqual(value, best), TSimd.IsNaN(best));
         best = TSimd.Select(wins, value, best);
         place = TSimd.Select(wins, number, place);
+        return wins;
     }
 
     /// <summary>How registers at the end of a row of a plane are stored. Whatever a whole one writes past it, the next row

@@ -3,92 +3,10 @@ using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Backends.Cpu;
 
-// Backward of batch norm, ReLU and max-pooling in one: the gradient is not 0 only where a place won its window, so the
-// sums run over those alone, and it is never spread over a tensor of its own.
+// The second sweep of backward of batch norm, ReLU and max-pooling in one: the gradient is not 0 only where a place won its
+// window, and it is never spread over a tensor of its own.
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
-    /// <summary>A chunk is a block of slices.</summary>
-    private readonly struct FusedReduceJob(
-        CpuOperators<TSimd, TVector, T> operators, ChannelSlices slices, PoolGeometry pool, UnpoolMap map, T* input,
-        byte* argMax, T* gradOutput, double* means, GradientSums* partials) : IChunkJob
-    {
-        private readonly long _spatial = (long)pool.InHeight * pool.InWidth;
-        private readonly long _outputs = (long)pool.OutHeight * pool.OutWidth;
-
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public void Run(int chunk, int worker)
-        {
-            var block = slices.BlockAt(chunk);
-            var sums = StartAroundMeans(operators._perWorker[worker], block, means);
-            var runs = block.Runs();
-            while (runs.MoveNext())
-            {
-                // Slices end with planes, so every run is one.
-                var plane = runs.Offset / _spatial;
-                for (var channel = 0; channel < block.Channels; channel++, plane++)
-                {
-                    T* source = input + plane * _spatial, gradients = gradOutput + plane * _outputs;
-                    var places = argMax + plane * _outputs;
-                    if (map.Registers > 0)
-                        ReduceFlat(source, places, gradients, sums + channel);
-                    else
-                        ReduceRows(source, places, gradients, sums + channel);
-                }
-            }
-
-            StoreGradientSums(sums, block, means, partials);
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void ReduceRows(T* source, byte* places, T* gradients, ChannelSums* winners)
-        {
-            var means = TSimd.Create(winners->Origin);
-            var (one, two, three) = (Number(1), Number(2), Number(3));
-            TVector sums = winners->SumA, products = winners->ProductA;
-            for (var y = 0; y < pool.OutHeight; y++)
-            {
-                T* top = source + 2L * y * pool.InWidth, bottom = top + pool.InWidth;
-                var row = (long)y * pool.OutWidth;
-                for (var x = 0; x < pool.OutWidth; x += TSimd.Count)
-                {
-                    TSimd.Deinterleave(
-                        TSimd.Load(top + 2 * x), TSimd.Load(top + 2 * x + TSimd.Count), out var winner, out var b);
-                    TSimd.Deinterleave(
-                        TSimd.Load(bottom + 2 * x), TSimd.Load(bottom + 2 * x + TSimd.Count), out var c, out var d);
-                    var place = TSimd.LoadBytes(places + row + x);
-                    winner = TSimd.Select(TSimd.Equal(place, one), b, winner);
-                    winner = TSimd.Select(TSimd.Equal(place, two), c, winner);
-                    winner = TSimd.Select(TSimd.Equal(place, three), d, winner);
-                    // The places that won, of those inside the row.
-                    var counted = TSimd.AndNot(FirstLanes(pool.OutWidth - x), TSimd.GreaterThan(place, three));
-                    var gradient = TSimd.And(counted, TSimd.Load(gradients + row + x));
-                    var deviation = TSimd.And(counted, TSimd.Subtract(winner, means));
-                    sums = TSimd.Add(sums, gradient);
-                    products = TSimd.MultiplyAdd(gradient, deviation, products);
-                }
-            }
-
-            (winners->SumA, winners->ProductA) = (sums, products);
-        }
-
-        /// <summary><see cref="ReduceRows"/> over the plane as one row.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void ReduceFlat(T* source, byte* places, T* gradients, ChannelSums* winners)
-        {
-            var means = TSimd.Create(winners->Origin);
-            TVector sums = winners->SumA, products = winners->ProductA;
-            for (var i = 0; i < map.Registers; i++)
-            {
-                var gradient = map.GradientOf(i, places, gradients, map.Counted(i));
-                sums = TSimd.Add(sums, gradient);
-                products = TSimd.MultiplyAdd(
-                    gradient, TSimd.Subtract(TSimd.Load(source + map.Start(i)), means), products);
-            }
-
-            (winners->SumA, winners->ProductA) = (sums, products);
-        }
-    }
-
     /// <summary>A chunk is some planes.</summary>
     private readonly struct FusedInputGradientJob(
         ChannelPlanes planes, PoolGeometry pool, UnpoolMap map, InputGradientConstants* constants, T* input,
@@ -167,13 +85,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var (shift, slope, scale) = (TSimd.Create(c.Offset), TSimd.Create(c.Slope), TSimd.Create(c.Scale));
             for (var i = 0; i < map.Registers; i++)
             {
-                var gradient = map.GradientOf(i, places, gradients, map.Codes(i));
+                var gradient = map.GradientOf(i, places, gradients);
                 var at = map.Start(i);
                 TSimd.Store(
                     InputGradient(TSimd.Load(source + at), gradient, mean, invStd, shift, slope, scale),
                     destination + at);
             }
         }
-
     }
 }

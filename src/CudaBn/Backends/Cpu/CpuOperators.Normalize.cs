@@ -80,7 +80,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             {
                 // The last register is pulled back to end with the plane, over elements done already.
                 var at = Math.Min(i, length - TSimd.Count);
-                var value = Normalized(x + at, mean, scale, shift);
+                var value = Normalized(TSimd.Load(x + at), mean, scale, shift);
                 if (TTail.Adds)
                     value = TSimd.Add(value, TSimd.Load(added + at));
                 if (TTail.Rectifies)

@@ -9,9 +9,6 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// it. Planes of a few columns then fill their registers, which their rows would not.</summary>
     private readonly struct UnpoolMap
     {
-        // What no window holds: for lanes of the last register that the one before has counted.
-        private const int Nowhere = 200;
-
         private readonly long _length;
         private readonly int* _firstWindow;
         private readonly TVector* _windows;
@@ -25,9 +22,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             if (count == 1 || pool.OutWidth > count || _length < count)
                 return;
             var registers = (int)CeilDiv(_length, count);
-            _windows = memory.Get<TVector>(2L * registers + 1 + CeilDiv(registers, count));
+            _windows = memory.Get<TVector>(2L * registers + CeilDiv(registers, count));
             _codes = _windows + registers;
-            _firstWindow = (int*)(_codes + registers + 1);
+            _firstWindow = (int*)(_codes + registers);
             var windows = stackalloc int[count];
             var codes = stackalloc T[count];
             for (var i = 0; i < registers; i++)
@@ -53,9 +50,6 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 _codes[i] = TSimd.Load(codes);
             }
 
-            for (var lane = 0; lane < (long)registers * count - _length; lane++)
-                codes[lane] = T.CreateTruncating(Nowhere);
-            _codes[registers] = TSimd.Load(codes);
             Registers = registers;
         }
 
@@ -65,19 +59,13 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         /// <summary>The first element of a register; the last one is pulled back to end with the plane.</summary>
         public long Start(int register) => Math.Min((long)register * TSimd.Count, _length - TSimd.Count);
 
-        /// <summary>The place of each lane in its window.</summary>
-        public TVector Codes(int register) => _codes[register];
-
-        /// <summary>The same, without the lanes that an earlier register has too.</summary>
-        public TVector Counted(int register) => _codes[register == Registers - 1 ? Registers : register];
-
         /// <summary>The gradient of each lane that won its window, 0 elsewhere.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public TVector GradientOf(int register, byte* places, T* gradients, TVector codes)
+        public TVector GradientOf(int register, byte* places, T* gradients)
         {
             var first = _firstWindow[register];
             var windows = _windows[register];
-            var won = TSimd.Equal(TSimd.Permute(TSimd.LoadBytes(places + first), windows), codes);
+            var won = TSimd.Equal(TSimd.Permute(TSimd.LoadBytes(places + first), windows), _codes[register]);
             return TSimd.And(won, TSimd.Permute(TSimd.Load(gradients + first), windows));
         }
     }

@@ -14,6 +14,8 @@ namespace CudaBn.Backends.OpArgs;
 /// <param name="InvStd">Written for backward: Float64 [C].</param>
 /// <param name="ArgMax">Written for backward: UInt8, of the output's shape. The place y * 2 + x inside the window that
 /// won, or <see cref="Rectified"/> where the rectifier made it 0.</param>
+/// <param name="Winners">Written for backward: the inputs that won, of the output's shape and the input's element
+/// type.</param>
 public readonly record struct BatchNormReLUMaxPoolForwardArgs(
     BatchNormGeometry Geometry,
     PoolGeometry Pool,
@@ -25,7 +27,8 @@ public readonly record struct BatchNormReLUMaxPoolForwardArgs(
     Tensor Output,
     Tensor Mean,
     Tensor InvStd,
-    Tensor ArgMax)
+    Tensor ArgMax,
+    Tensor Winners)
 {
     /// <summary>What stands for a window through which no gradient flows.</summary>
     public const byte Rectified = 255;
