@@ -59,6 +59,8 @@ internal static class CudabnCommand
             TrainCommand.Create(),
             EvalCommand.Create(),
             PredictCommand.Create(),
+            InspectCommand.Create(),
+            ConvertCommand.Create(),
             DoctorCommand.Create(),
         };
         root.HelpName = "cudabn";

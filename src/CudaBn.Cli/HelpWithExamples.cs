@@ -24,6 +24,8 @@ internal sealed class HelpWithExamples(HelpAction usual, RootCommand root) : Syn
                                                        of a run of your choice; black on white becomes white on black
           cudabn predict t10k-images-idx3-ubyte.gz --json
                                                        every image of an IDX file, for other programs
+          cudabn inspect runs/second/model.safetensors what is in a file of weights; --plot FILE.png draws it
+          cudabn convert model.safetensors model.npz   the same weights for NumPy; and the other way
           cudabn doctor                                what this machine has, and what was looked for where
 
         Data:

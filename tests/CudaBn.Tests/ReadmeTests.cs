@@ -61,6 +61,35 @@ public class ReadmeTests
         ResidualExample(DrawnGarments.Create(256, 10), Device.Cpu, loss);
     }
 
+    [Test]
+    public void LoadingExample_NamesTheNewHead()
+    {
+        using var model = new Sequential(new Linear(4, 3), new Linear(3, 2));
+        using var other = new Sequential(new Linear(4, 3), new Linear(3, 5) { Name = "head" });
+        model.Initialize(Device.Cpu, seed: 1);
+        other.Initialize(Device.Cpu, seed: 2);
+        var folder = Directory.CreateTempSubdirectory("cudabn-readme-");
+        var before = Environment.CurrentDirectory;
+        var console = Console.Out;
+        using var output = new StringWriter(CultureInfo.InvariantCulture);
+        try
+        {
+            Environment.CurrentDirectory = folder.FullName;
+            Console.SetOut(output);
+            LoadingExample(model, other);
+        }
+        finally
+        {
+            Console.SetOut(console);
+            Environment.CurrentDirectory = before;
+            folder.Delete(recursive: true);
+        }
+
+        Assert.That(output.ToString().Trim(), Is.EqualTo("head.weight, head.bias start anew; saved after 10 epochs"));
+        Assert.That(
+            other.Parameters[0].Value.ToArray<float>(), Is.EqualTo(model.Parameters[0].Value.ToArray<float>()));
+    }
+
     private static string ThisFile([CallerFilePath] string path = "") => path;
 
     private static string Root() => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(ThisFile())!, "..", ".."));
@@ -80,7 +109,7 @@ public class ReadmeTests
         using var trainer = new Trainer(model, loss, sgd);
         foreach (var epoch in trainer.Fit(train, test, epochs: 1))
             Console.WriteLine($"{epoch.Epoch}: {epoch.TestAccuracy:P1} of the test images");
-        ModelWeights.Save(model, "model.safetensors");
+        model.Save("model.safetensors");
     }
 
     private static void ResidualExample(ImageDataSplits data, Device device, SoftmaxCrossEntropy loss)
@@ -112,6 +141,13 @@ public class ReadmeTests
         }
 
         Assert.That(deployed.State.Count, Is.LessThan(model.State.Count / 2));
+    }
+
+    private static void LoadingExample(Sequential model, Sequential other)
+    {
+        model.Save("model.npz", new Dictionary<string, string> { ["epochs"] = "10" });
+        var loaded = other.Load("model.npz", strict: false);
+        Console.WriteLine($"{string.Join(", ", loaded.Missing)} start anew; saved after {loaded.Metadata["epochs"]} epochs");
     }
 
     private static Sequential ModelExample()

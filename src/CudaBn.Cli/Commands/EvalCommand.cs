@@ -9,7 +9,7 @@ internal static class EvalCommand
     {
         var weights = new Argument<string>("RUN_OR_FILE")
         {
-            Description = "The folder of a run, or a .safetensors file with weights",
+            Description = "The folder of a run, or a .safetensors or .npz file with weights",
         };
         var device = Options.Device();
         var threads = Options.Threads();

@@ -59,7 +59,7 @@ internal sealed class TrainedModel
         try
         {
             model.Initialize(device);
-            metadata = ModelWeights.Load(model, WeightsPath);
+            metadata = model.Load(WeightsPath).Metadata;
             model.IsTraining = false;
             return model;
         }
@@ -72,11 +72,14 @@ internal sealed class TrainedModel
 
     private static RunRecord? RecordWithin(string path)
     {
-        using var reader = new SafeTensorsReader(path);
-        return reader.Metadata.TryGetValue(RunRecord.MetadataKey, out var text) ? RunRecord.Parse(text, path) : null;
+        using var file = TensorFile.Open(path);
+        return file.Metadata.TryGetValue(RunRecord.MetadataKey, out var text) ? RunRecord.Parse(text, path) : null;
     }
 
-    private static string WeightsAt(string runOrFile)
+    /// <summary>The file that is meant by it or by the folder that it lies in.</summary>
+    /// <exception cref="UsageException">The text is blank.</exception>
+    /// <exception cref="IOException">There is no such folder or file, or the folder holds no weights.</exception>
+    public static string WeightsAt(string runOrFile)
     {
         if (string.IsNullOrWhiteSpace(runOrFile))
             throw new UsageException("RUN_OR_FILE: expected a folder or a file, got a blank.");

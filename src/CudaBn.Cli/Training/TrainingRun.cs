@@ -230,7 +230,7 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
     private MetricsCsv MetricsAt(string path, ImageDataSplits data) => new(path, data.Label(), settings.NotebookBug);
 
     private void SaveWeights(Sequential model, ImageDataSplits data, RunRecord record, string path) =>
-        ModelWeights.Save(model, path, new Dictionary<string, string>
+        model.Save(path, new Dictionary<string, string>
         {
             ["network"] = Choices.Word(settings.Model),
             ["dataset"] = data.Label(),

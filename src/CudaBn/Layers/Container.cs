@@ -17,9 +17,12 @@ public abstract class Container : Layer
             ArgumentNullException.ThrowIfNull(layer, nameof(layers));
             if (Array.IndexOf(layers, layer) < i)
                 throw new ArgumentException($"{layer.Label} stands twice in a {GetType().Name}.", nameof(layers));
-            if (layer.Name.Length > 0 && !names.Add(layer.Name))
-                throw new ArgumentException(
-                    $"Two layers of a {GetType().Name} are named '{layer.Name}'.", nameof(layers));
+            foreach (var name in layer.NamesOutside)
+            {
+                if (name.Length > 0 && !names.Add(name))
+                    throw new ArgumentException(
+                        $"Two layers of a {GetType().Name} are named '{name}'.", nameof(layers));
+            }
         }
 
         _layers = layers;
@@ -71,7 +74,7 @@ public abstract class Container : Layer
         base.Initialize(prefix, device, dtype, seed, ref stream);
         foreach (var layer in _layers)
         {
-            layer.Initialize($"{prefix}{layer.Name}.", device, dtype, seed, ref stream);
+            layer.Initialize(layer.PrefixWithin(prefix), device, dtype, seed, ref stream);
             _parameters.AddRange(layer.Parameters);
             _state.AddRange(layer.State);
         }
@@ -94,7 +97,6 @@ public abstract class Container : Layer
     }
 
     private protected abstract Container Create(Layer[] layers);
-
     internal override void ForgetForward()
     {
         base.ForgetForward();

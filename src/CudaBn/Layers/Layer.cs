@@ -1,4 +1,5 @@
 using CudaBn.Backends;
+using CudaBn.Serialization;
 
 namespace CudaBn;
 
@@ -74,7 +75,7 @@ public abstract class Layer : IStep, IDisposable
     public void Initialize(Device device, DType dtype = DType.Float32, ulong seed = 0)
     {
         uint stream = 0;
-        Initialize(Name.Length == 0 ? "" : Name + ".", device, dtype, seed, ref stream);
+        Initialize(PrefixWithin(""), device, dtype, seed, ref stream);
     }
 
     /// <summary>Computes the output.</summary>
@@ -117,6 +118,40 @@ public abstract class Layer : IStep, IDisposable
     /// <summary>Lets training change this layer and those inside it: the opposite of <see cref="Freeze"/>.</summary>
     /// <exception cref="InvalidOperationException">The layer is not initialized.</exception>
     public void Unfreeze() => SetFrozen(false);
+
+    /// <summary>Writes what this layer has learnt, <see cref="State"/>, under PyTorch's names and in its shapes and element
+    /// types, so that load_state_dict takes it. The file appears whole or not at all.</summary>
+    /// <param name="path">The file, NumPy's npz where the name ends in .npz and else safetensors. Its folder must exist; an
+    /// older file of that name is replaced.</param>
+    /// <param name="metadata">Free-form texts kept in the file; null for none. The library's version is added, as
+    /// cudabn_version.</param>
+    /// <exception cref="ArgumentException">The metadata are no valid Unicode, or exceed what the format holds: 100,000,000
+    /// bytes of header in a safetensors file, 65,535 bytes in an npz file.</exception>
+    /// <exception cref="InvalidOperationException">The layer is not initialized.</exception>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public void Save(string path, IReadOnlyDictionary<string, string>? metadata = null)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        SavedState.Save(this, path, metadata);
+    }
+
+    /// <summary>Replaces what this layer has learnt, <see cref="State"/>, by what a file holds under the same names. Nothing
+    /// changes unless all of the file can be read.</summary>
+    /// <param name="path">A safetensors or npz file, told apart by content. Float16, BFloat16 and Float32 are widened where
+    /// the layer has a wider type, for that is exact; numbers that would be rounded are refused.</param>
+    /// <param name="strict">Whether the file must have exactly this layer's tensors. If not, those that fit by name, shape
+    /// and type are replaced, and the others left as they are: for a network with another head.</param>
+    /// <returns>The texts kept in the file, and which tensors did not fit.</returns>
+    /// <exception cref="InvalidDataException">The file is broken; or is not of this model: the message then lists the
+    /// tensors that are missing, unexpected, or of another shape or type; or nothing in it fits.</exception>
+    /// <exception cref="InvalidOperationException">The layer is not initialized.</exception>
+    /// <exception cref="IOException">The file does not exist or cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file may not be read, or is a folder.</exception>
+    public LoadedWeights Load(string path, bool strict = true)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        return SavedState.Load(this, path, strict);
+    }
 
     /// <summary>Releases parameters, gradients and buffers.</summary>
     public void Dispose()
@@ -203,6 +238,12 @@ public abstract class Layer : IStep, IDisposable
         Prefix = prefix;
         InitializeCore(seed, ref stream);
     }
+
+    /// <summary>The names with which this layer's tensors start in a container around it.</summary>
+    internal virtual IEnumerable<string> NamesOutside => [Name];
+
+    /// <summary>What the names of this layer's tensors start with, in a layer whose tensors' names start so.</summary>
+    internal virtual string PrefixWithin(string outer) => Name.Length == 0 ? outer : $"{outer}{Name}.";
 
     /// <summary>What the names of this layer's tensors start with.</summary>
     private protected string Prefix { get; private set; } = "";

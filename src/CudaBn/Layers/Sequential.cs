@@ -21,6 +21,11 @@ public sealed class Sequential : Container
             _fused[i] = FusedStep.At(layers[i..]);
     }
 
+    /// <summary>Whether the names of the tensors inside leave out the name of this container (false by default): for weights
+    /// of a model elsewhere that has the same layers without it, such as <c>block1.conv1.weight</c> where
+    /// <c>block1.main.conv1.weight</c> would be.</summary>
+    public bool OmitsName { get; init; }
+
     /// <inheritdoc/>
     protected internal override string Kind => "sequential";
 
@@ -39,7 +44,12 @@ public sealed class Sequential : Container
     /// <exception cref="InvalidOperationException">The layer is not initialized.</exception>
     public Sequential Fuse() => BatchNormFolding.Fold(this);
 
-    private protected override Container Create(Layer[] layers) => new Sequential(layers);
+    private protected override Container Create(Layer[] layers) => new Sequential(layers) { OmitsName = OmitsName };
+
+    internal override IEnumerable<string> NamesOutside =>
+        OmitsName ? Layers.SelectMany(layer => layer.NamesOutside) : base.NamesOutside;
+
+    internal override string PrefixWithin(string outer) => OmitsName ? outer : base.PrefixWithin(outer);
 
     private protected override Tensor ForwardCore(Tensor input) => ForwardFirst(Layers.Count, input);
 
@@ -108,7 +118,7 @@ public sealed class Sequential : Container
     {
         var names = new HashSet<string>(StringComparer.Ordinal);
         foreach (var layer in layers)
-            names.Add(layer.Name);
+            names.UnionWith(layer.NamesOutside);
         var counts = new Dictionary<string, int>(StringComparer.Ordinal);
         foreach (var layer in layers)
         {

@@ -1,7 +1,7 @@
 namespace CudaBn;
 
-/// <summary>What residual networks are made of. Names are torchvision's, with main in between for the layers of a block that
-/// its shortcut leads past: layer1.0.main.conv1.weight, layer2.0.downsample.0.weight.</summary>
+/// <summary>What residual networks are made of. Names of tensors are torchvision's: layer1.0.conv1.weight,
+/// layer2.0.downsample.0.weight.</summary>
 internal static class ResNetLayers
 {
     /// <summary>A convolution without bias, which a batch normalization behind it would take out again.</summary>
@@ -34,7 +34,7 @@ internal static class ResNetLayers
             new BatchNorm(outChannels),
             new ReLU(),
             Convolution(outChannels, outChannels, kernel: 3),
-            new BatchNorm(outChannels));
+            new BatchNorm(outChannels)) { OmitsName = true };
         var changesShape = stride != 1 || inChannels != outChannels;
         return new Residual(main, changesShape ? Projection(inChannels, outChannels, stride) : null) { Name = name };
     }

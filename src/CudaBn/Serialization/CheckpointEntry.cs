@@ -43,8 +43,8 @@ internal sealed record CheckpointEntry(
         tensors.Select(named => OfTensor(prefix + named.Name, named.Tensor));
 
     private static CheckpointEntry OfTensor(string name, Tensor tensor) => new(
-        name, ModelWeights.FileType(tensor.DType), ModelWeights.FileShape(tensor),
-        () => ModelWeights.ReadTensor(tensor), bytes => ModelWeights.WriteTensor(bytes, tensor));
+        name, SavedState.FileType(tensor.DType), SavedState.FileShape(tensor),
+        () => SavedState.ReadTensor(tensor), bytes => SavedState.WriteTensor(bytes, tensor));
 
     // One switch per object; nothing where there are no objects.
     private static IEnumerable<CheckpointEntry> OfFlags<T>(

@@ -56,7 +56,7 @@ internal sealed class CheckpointFile
             throw new ArgumentException(
                 $"Checkpoint: the key '{taken}' is the checkpoint's own: expected one that does not start with "
                 + $"'{TrainingDescription.Prefix}'.");
-        texts.TryAdd(ModelWeights.VersionKey, ModelWeights.LibraryVersion);
+        texts.TryAdd(SavedState.VersionKey, SavedState.LibraryVersion);
         texts.Add(VersionKey, Version);
         CheckpointPosition.Of(trainer, train).AddTo(texts);
         foreach (var (key, text) in TrainingDescription.Of(trainer, train))
@@ -67,7 +67,7 @@ internal sealed class CheckpointFile
             path,
             [
                 .. CheckpointEntry.Of(trainer).Select(entry => Source(entry, hash)),
-                new SafeTensorsSource(
+                new TensorSource(
                     CheckpointHash.Name, CheckpointHash.DType, CheckpointHash.Shape, stream => stream.Write(hash.Finish())),
             ],
             texts);
@@ -93,9 +93,9 @@ internal sealed class CheckpointFile
 
     /// <summary>What is wrong at a place of a file.</summary>
     public static InvalidDataException Fault(string path, long offset, string expected, string found) =>
-        SafeTensorsHeaderParser.Fault(path, offset, expected, found);
+        BrokenFile.At(path, offset, expected, found);
 
-    private static SafeTensorsSource Source(CheckpointEntry entry, CheckpointHash hash) =>
+    private static TensorSource Source(CheckpointEntry entry, CheckpointHash hash) =>
         new(entry.Name, entry.DType, entry.Shape, stream =>
         {
             var payload = entry.Read();

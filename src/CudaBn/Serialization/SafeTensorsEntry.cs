@@ -11,4 +11,5 @@ namespace CudaBn.Serialization;
 /// <param name="Length">The payload in bytes: the product of the shape times the element size. Row-major and
 /// little-endian.</param>
 public sealed record SafeTensorsEntry(
-    string Name, string DType, ImmutableArray<long> Shape, long Offset, long Length);
+    string Name, string DType, ImmutableArray<long> Shape, long Offset, long Length)
+    : TensorEntry(Name, DType, Shape, Length);

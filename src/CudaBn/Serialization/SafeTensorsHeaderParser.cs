@@ -1,8 +1,8 @@
 using System.Collections.Immutable;
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Unicode;
+using static CudaBn.Serialization.BrokenFile;
 
 namespace CudaBn.Serialization;
 
@@ -18,7 +18,7 @@ internal ref struct SafeTensorsHeaderParser
 
     public const string MetadataKey = "__metadata__";
 
-    private const int LongestQuote = 80;
+    private const int LongestToken = 320;
 
     private readonly ReadOnlySpan<byte> _header;
     private readonly string _path;
@@ -64,10 +64,6 @@ internal ref struct SafeTensorsHeaderParser
         Next(); // White space may follow the object; anything else is a fault.
         return (Place(tensors), metadata);
     }
-
-    public static InvalidDataException Fault(
-        string path, long offset, string expected, string found, Exception? inner = null) =>
-        new($"{path}: byte {offset}: expected {expected}, found {found}", inner);
 
     private readonly long Position => PrefixLength + _json.TokenStartIndex;
 
@@ -145,10 +141,10 @@ internal ref struct SafeTensorsHeaderParser
 
         var length = SafeTensorsDType.ByteLength(rank, sizes.AsSpan());
         if (length < 0)
-            throw Fault(at, $"a shape of tensor {Quote(name)} within 63 bits", QuoteShape(sizes));
+            throw Fault(at, $"a shape of tensor {Quote(name)} within 63 bits", Quote(sizes.AsSpan()));
         if (range[1] - range[0] != length)
         {
-            throw Fault(at, $"{length} bytes for tensor {Quote(name)} of {dtype} {QuoteShape(sizes)}",
+            throw Fault(at, $"{length} bytes for tensor {Quote(name)} of {dtype} {Quote(sizes.AsSpan())}",
                 $"data_offsets [{range[0]},{range[1]}] of {range[1] - range[0]} bytes");
         }
 
@@ -222,7 +218,7 @@ internal ref struct SafeTensorsHeaderParser
         }
         catch (InvalidOperationException fault)
         {
-            throw Fault(_path, Position, $"{what} of whole characters", "half of a surrogate pair", fault);
+            throw BrokenFile.At(_path, Position, $"{what} of whole characters", "half of a surrogate pair", fault);
         }
     }
 
@@ -253,27 +249,17 @@ internal ref struct SafeTensorsHeaderParser
     private readonly InvalidDataException Unexpected(string expected) => Fault(Position, expected, QuoteToken());
 
     private readonly InvalidDataException JsonFault(JsonException fault) =>
-        Fault(_path, PrefixLength + _json.BytesConsumed, "a JSON object", $"a fault: {fault.Message}", fault);
+        BrokenFile.At(_path, PrefixLength + _json.BytesConsumed, "a JSON object", $"a fault: {Escape(fault.Message)}", fault);
 
     private readonly InvalidDataException Fault(long offset, string expected, string found) =>
-        Fault(_path, offset, expected, found);
+        BrokenFile.At(_path, offset, expected, found);
 
     private readonly string QuoteToken() => _json.TokenType switch
     {
         JsonTokenType.StartObject => "an object",
         JsonTokenType.StartArray => "an array",
-        _ => Quote(Encoding.UTF8.GetString(_json.ValueSpan[..Math.Min(_json.ValueSpan.Length, 4 * LongestQuote)])),
+        _ => Quote(Encoding.UTF8.GetString(_json.ValueSpan[..Math.Min(_json.ValueSpan.Length, LongestToken)])),
     };
-
-    /// <summary>Text from the file, escaped and cut short, so that a message stays one line.</summary>
-    private static string Quote(string text)
-    {
-        var shown = text.Length <= LongestQuote ? text : string.Concat(text.AsSpan(0, LongestQuote), "...");
-        return $"\"{JavaScriptEncoder.UnsafeRelaxedJsonEscaping.Encode(shown)}\"";
-    }
-
-    private static string QuoteShape(ImmutableArray<long> shape) =>
-        shape.Length <= 8 ? $"[{string.Join(',', shape)}]" : $"[{string.Join(',', shape[..8])},...]";
 
     private readonly int FirstByteThatIsNotUtf8()
     {

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
-using Microsoft.Win32.SafeHandles;
 
 namespace CudaBn.Serialization;
 
@@ -12,9 +11,9 @@ namespace CudaBn.Serialization;
 /// <remarks>The format: https://github.com/huggingface/safetensors, section Format of its README. Like the format's own
 /// reader, this one refuses holes, overlaps, duplicate names and headers above 100,000,000 bytes. Reading is safe from
 /// several threads.</remarks>
-public sealed class SafeTensorsReader : IDisposable
+public sealed class SafeTensorsReader : ITensorFile
 {
-    private readonly SafeFileHandle _file;
+    private readonly FileBytes _file;
     private readonly Dictionary<string, SafeTensorsEntry> _byName;
 
     /// <summary>Opens a file and checks its header.</summary>
@@ -24,13 +23,10 @@ public sealed class SafeTensorsReader : IDisposable
     /// <exception cref="UnauthorizedAccessException">The file may not be read, or is a folder.</exception>
     public SafeTensorsReader(string path)
     {
-        Path = path;
-        _file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
+        _file = new FileBytes(path);
         try
         {
-            var length = RandomAccess.GetLength(_file);
-            var header = ReadHeader(length);
-            (Entries, var metadata) = new SafeTensorsHeaderParser(header, path, length).Parse();
+            (Entries, var metadata) = new SafeTensorsHeaderParser(ReadHeader(), path, _file.Length).Parse();
             Metadata = metadata;
             _byName = new Dictionary<string, SafeTensorsEntry>(Entries.Length);
             foreach (var entry in Entries)
@@ -44,7 +40,7 @@ public sealed class SafeTensorsReader : IDisposable
     }
 
     /// <summary>The path as it was given.</summary>
-    public string Path { get; }
+    public string Path => _file.Path;
 
     /// <summary>All tensors, in the order of their payloads.</summary>
     public ImmutableArray<SafeTensorsEntry> Entries { get; }
@@ -58,7 +54,7 @@ public sealed class SafeTensorsReader : IDisposable
 
     /// <summary>Reads a whole tensor.</summary>
     /// <param name="entry">One of <see cref="Entries"/>.</param>
-    /// <param name="destination">As long as the entry's <see cref="SafeTensorsEntry.Length"/>.</param>
+    /// <param name="destination">As long as the entry's <see cref="TensorEntry.Length"/>.</param>
     /// <exception cref="ArgumentException">The entry is of another file, or the destination of another length.
     /// </exception>
     /// <exception cref="InvalidDataException">The file has been cut short since it was opened.</exception>
@@ -91,51 +87,43 @@ public sealed class SafeTensorsReader : IDisposable
                 nameof(start));
         }
 
-        ReadExactly(entry.Offset + start, destination);
+        _file.Read(entry.Offset + start, destination);
     }
 
     /// <summary>Closes the file.</summary>
     public void Dispose() => _file.Dispose();
 
-    private byte[] ReadHeader(long fileLength)
+    string ITensorFile.Format => "safetensors";
+
+    IReadOnlyList<TensorEntry> ITensorFile.Tensors => Entries;
+
+    Stream ITensorFile.OpenElements(TensorEntry tensor) =>
+        new FileRangeStream(_file, ((SafeTensorsEntry)tensor).Offset, tensor.Length);
+
+    private byte[] ReadHeader()
     {
+        var fileLength = _file.Length;
         if (fileLength < SafeTensorsHeaderParser.PrefixLength)
         {
-            throw SafeTensorsHeaderParser.Fault(
+            throw BrokenFile.At(
                 Path, 0, $"{SafeTensorsHeaderParser.PrefixLength} bytes of header length", $"a file of {fileLength}");
         }
 
         Span<byte> prefix = stackalloc byte[SafeTensorsHeaderParser.PrefixLength];
-        ReadExactly(0, prefix);
+        _file.Read(0, prefix);
         var length = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
         if (length > SafeTensorsHeaderParser.MaxHeaderLength)
         {
-            throw SafeTensorsHeaderParser.Fault(
+            throw BrokenFile.At(
                 Path, 0, $"a header of at most {SafeTensorsHeaderParser.MaxHeaderLength} bytes", $"{length}");
         }
 
         var rest = fileLength - prefix.Length;
         if (length > (ulong)rest)
-            throw SafeTensorsHeaderParser.Fault(Path, 0, $"a header within the {rest} bytes that follow", $"{length}");
+            throw BrokenFile.At(Path, 0, $"a header within the {rest} bytes that follow", $"{length}");
 
         var header = new byte[length];
-        ReadExactly(prefix.Length, header);
+        _file.Read(prefix.Length, header);
         return header;
-    }
-
-    private void ReadExactly(long offset, Span<byte> destination)
-    {
-        while (!destination.IsEmpty)
-        {
-            var count = RandomAccess.Read(_file, destination, offset);
-            if (count == 0)
-            {
-                throw SafeTensorsHeaderParser.Fault(
-                    Path, offset, $"{destination.Length} more bytes", "the end of the file");
-            }
-
-            offset += count;
-            destination = destination[count..];
-        }
     }
 }

@@ -30,7 +30,7 @@ public static class SafeTensorsWriter
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Write(
         string path,
-        IEnumerable<SafeTensorsSource> tensors,
+        IEnumerable<TensorSource> tensors,
         IReadOnlyDictionary<string, string>? metadata = null)
     {
         var placed = Place(tensors);
@@ -57,9 +57,9 @@ public static class SafeTensorsWriter
         });
     }
 
-    private static List<Placed> Place(IEnumerable<SafeTensorsSource> tensors)
+    private static List<Placed> Place(IEnumerable<TensorSource> tensors)
     {
-        var checkedTensors = new List<(SafeTensorsSource Source, byte[] Name, int Rank, long Length)>();
+        var checkedTensors = new List<(TensorSource Source, byte[] Name, int Rank, long Length)>();
         var names = new HashSet<string>();
         foreach (var tensor in tensors)
         {
@@ -167,5 +167,5 @@ public static class SafeTensorsWriter
         }
     }
 
-    private readonly record struct Placed(SafeTensorsSource Source, long Begin, long End);
+    private readonly record struct Placed(TensorSource Source, long Begin, long End);
 }

@@ -128,7 +128,7 @@ public class TrainTests
         Assert.That(reader.Metadata["network"], Is.EqualTo("notebook"));
         Assert.That(reader.Metadata["dataset"], Is.EqualTo(Dataset));
         Assert.That(reader.Metadata["epochs"], Is.EqualTo("2"));
-        Assert.That(reader.Metadata, Contains.Key(ModelWeights.VersionKey));
+        Assert.That(reader.Metadata, Contains.Key(CudaBn.Serialization.SavedState.VersionKey));
     }
 
     [Test]

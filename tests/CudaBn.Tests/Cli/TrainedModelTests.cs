@@ -18,18 +18,19 @@ public class TrainedModelTests
     [TearDown]
     public void RemoveFolder() => _folder.Dispose();
 
-    [TestCase(true)]
-    [TestCase(false)]
-    public void Find_OfWeightsWithTheirRecord_KnowsNetworkImagesAndClasses(bool isMovedAlone)
+    [TestCase(RunFolder.WeightsName)]
+    [TestCase("moved.safetensors")]
+    [TestCase("moved.npz")]
+    public void Find_OfWeightsWithTheirRecord_KnowsNetworkImagesAndClasses(string name)
     {
+        var isMovedAlone = name != RunFolder.WeightsName;
         var record = RunRecord.Of(
             ModelChoice.Resnet20, new DataSettings(DataSetChoice.Cifar10, null, null, ImageColor.Rgb, null), _images,
             new Normalization([0.1, 0.2, 0.3], [1, 2, 3]));
         using var model = ResNet20.Create(3, 3);
         model.Initialize(Device.Cpu, seed: 3);
-        var name = isMovedAlone ? "other.safetensors" : RunFolder.WeightsName;
-        ModelWeights.Save(
-            model, _folder[name],
+        model.Save(
+            _folder[name],
             isMovedAlone ? new Dictionary<string, string> { [RunRecord.MetadataKey] = record.ToJson() } : null);
         if (!isMovedAlone)
             record.Write(_folder[RunRecord.FileName]);
@@ -50,7 +51,7 @@ public class TrainedModelTests
     {
         using var model = SeedNetwork.Create();
         model.Initialize(Device.Cpu);
-        ModelWeights.Save(model, _folder["w.safetensors"]);
+        model.Save(_folder["w.safetensors"]);
         var trained = TrainedModel.Find(_folder["w.safetensors"]);
         Assert.That((trained.Choice, trained.Shape), Is.EqualTo((ModelChoice.Notebook, new ImageShape(1, 28, 28, 10))));
         Assert.That(trained.ClassNames, Is.EqualTo(FashionMnist.ClassNames));
@@ -65,8 +66,8 @@ public class TrainedModelTests
     {
         using var model = SeedNetwork.Create();
         model.Initialize(Device.Cpu);
-        ModelWeights.Save(
-            model, _folder["w.safetensors"], new Dictionary<string, string> { [RunRecord.MetadataKey] = "{}" });
+        model.Save(
+            _folder["w.safetensors"], new Dictionary<string, string> { [RunRecord.MetadataKey] = "{}" });
         ErrorAssert.Throws<InvalidDataException>(
             () => TrainedModel.Find(_folder["w.safetensors"]), "w.safetensors", "model: expected notebook");
     }

@@ -15,7 +15,8 @@ public class TrainingRecordTests
     private const string Training =
         """{"epochs":7,"batchSize":64,"learningRate":0.30000000000000004,"momentum":0.9,"weightDecay":0.0001,"""
         + "\"schedule\":\"one-cycle\",\"seed\":18446744073709551615,\"init\":\"default\",\"lastBatch\":\"keep\",\"augment\":true,"
-        + "\"normalize\":true,\"limit\":null,\"notebookBug\":false,\"tensorBoard\":true,\"device\":\"cuda:1\",\"threads\":3,\"saveEvery\":50,\"keep\":2}";
+        + "\"normalize\":true,\"limit\":null,\"notebookBug\":false,\"tensorBoard\":true,\"device\":\"cuda:1\",\"threads\":3,"
+        + "\"saveEvery\":50,\"keep\":2}";
 
     private static readonly TrainSettings _settings = new(
         ModelChoice.Resnet20, new DataSettings(DataSetChoice.Cifar10, null, null, ImageColor.Rgb, null), 7,

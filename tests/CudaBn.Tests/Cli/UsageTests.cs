@@ -20,7 +20,7 @@ public class UsageTests
 
         Assert.That(help.ExitCode, Is.Zero);
         Assert.That(help.Error, Is.Empty);
-        string[] texts = ["train", "eval", "doctor", "Examples:", "cudabn train", "CUDABN_DATA", "130"];
+        string[] texts = ["train", "eval", "inspect", "convert", "doctor", "Examples:", "cudabn train", "CUDABN_DATA", "130"];
         foreach (var text in texts)
             Assert.That(help.Output, Does.Contain(text));
     }

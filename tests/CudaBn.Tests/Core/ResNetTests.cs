@@ -35,7 +35,7 @@ public class ResNetTests
     }
 
     [Test]
-    public void Names_AreThoseOfTorchvision_WithMainInBetween()
+    public void Names_AreThoseOfTorchvision()
     {
         using var model = ResNet20.Create();
         model.Initialize(Device.Cpu);
@@ -43,7 +43,7 @@ public class ResNetTests
         Assert.That(names, Is.Unique);
         Assert.That(names, Is.SupersetOf(new[]
         {
-            "conv1.weight", "bn1.running_mean", "layer1.0.main.conv1.weight", "layer1.2.main.bn2.bias",
+            "conv1.weight", "bn1.running_mean", "layer1.0.conv1.weight", "layer1.2.bn2.bias",
             "layer2.0.downsample.0.weight", "layer3.0.downsample.1.running_var", "fc.weight", "fc.bias",
         }));
         Assert.That(names.Count(name => name.Contains("downsample", StringComparison.Ordinal)), Is.EqualTo(2 * 6));

@@ -27,6 +27,33 @@ public class ResidualTests(Device device)
     }
 
     [Test]
+    public void OmitsName_LeavesTheContainersNameOut_InCopiesAndFusedModelsToo()
+    {
+        using var model = new Sequential(
+            new Residual(
+                new Sequential(new Conv2d(1, 1, kernel: 1), new BatchNorm(1)) { OmitsName = true }, new Conv2d(1, 1, kernel: 1)),
+            new Sequential(new Conv2d(1, 1, kernel: 1, bias: false)) { OmitsName = true },
+            new Conv2d(1, 1, kernel: 1, bias: false));
+        model.Initialize(device);
+        using var copy = (Sequential)model.Copy();
+        copy.Initialize(device);
+        using var fused = model.Fuse();
+        string[] last = ["conv1.weight", "conv2.weight"];
+        string[] conv = ["residual1.conv1.weight", "residual1.conv1.bias"];
+        string[] shortcut = ["residual1.shortcut.weight", "residual1.shortcut.bias"];
+        foreach (var whole in new[] { model, copy })
+            Assert.That(
+                whole.Parameters.Select(p => p.Name),
+                Is.EqualTo((string[])[.. conv, "residual1.bn1.weight", "residual1.bn1.bias", .. shortcut, .. last]));
+        Assert.That(fused.Parameters.Select(p => p.Name), Is.EqualTo((string[])[.. conv, .. shortcut, .. last]));
+
+        ErrorAssert.Throws<ArgumentException>(
+            () => _ = new Residual(
+                new Sequential(new Linear(3, 3) { Name = "a" }) { OmitsName = true }, new Linear(3, 3) { Name = "a" }),
+            "Two layers of a Residual are named 'a'");
+    }
+
+    [Test]
     public void Constructor_LayersThatCannotBeABlock_AreNamed()
     {
         var layer = new ReLU { Name = "twice" };

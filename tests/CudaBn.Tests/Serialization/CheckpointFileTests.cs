@@ -65,7 +65,7 @@ public class CheckpointFileTests
         run.Save(File, new Dictionary<string, string> { ["note"] = "mäh\n" });
         var texts = run.Load(File);
         Assert.That(texts["note"], Is.EqualTo("mäh\n"));
-        Assert.That(texts.Keys, Is.EquivalentTo([.. _ownTexts, ModelWeights.VersionKey]));
+        Assert.That(texts.Keys, Is.EquivalentTo([.. _ownTexts, SavedState.VersionKey]));
     }
 
     [Test]
@@ -196,7 +196,7 @@ public class CheckpointFileTests
     public void Load_WeightsWithoutTraining_SaysSo()
     {
         using var run = new CheckpointRun(new CheckpointSetup());
-        ModelWeights.Save(run.Model, File);
+        run.Model.Save(File);
         ErrorAssert.Throws<InvalidDataException>(() => run.Load(File), $"{File}: byte 8: expected a checkpoint");
     }
 
@@ -287,7 +287,7 @@ public class CheckpointFileTests
     /// <summary>Changes the texts of the file, with a hash that fits them.</summary>
     private void Rewrite(Action<Dictionary<string, string>> change)
     {
-        var tensors = new List<SafeTensorsSource>();
+        var tensors = new List<TensorSource>();
         Dictionary<string, string> texts;
         using (var reader = new SafeTensorsReader(File))
         {
@@ -302,7 +302,7 @@ public class CheckpointFileTests
                     payload = hash.Finish();
                 else
                     hash.Add(entry.Name, entry.DType, entry.Shape, payload);
-                tensors.Add(new SafeTensorsSource(entry.Name, entry.DType, entry.Shape, stream => stream.Write(payload)));
+                tensors.Add(new TensorSource(entry.Name, entry.DType, entry.Shape, stream => stream.Write(payload)));
             }
         }
 

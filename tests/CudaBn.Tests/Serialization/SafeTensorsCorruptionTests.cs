@@ -52,11 +52,11 @@ public class SafeTensorsCorruptionTests
     {
         SafeTensorsWriter.Write(path,
             [
-                new SafeTensorsSource("conv1.weight", "F32", [4, 1, 3, 3], stream => stream.Write(new byte[144])),
-                new SafeTensorsSource("bn1.running_var", "F64", [4], stream => stream.Write(new byte[32])),
-                new SafeTensorsSource("bn1.num_batches", "I64", [], stream => stream.Write(new byte[8])),
-                new SafeTensorsSource("mask", "BOOL", [5], stream => stream.Write(new byte[5])),
-                new SafeTensorsSource("none", "U8", [0, 7], _ => { }),
+                new TensorSource("conv1.weight", "F32", [4, 1, 3, 3], stream => stream.Write(new byte[144])),
+                new TensorSource("bn1.running_var", "F64", [4], stream => stream.Write(new byte[32])),
+                new TensorSource("bn1.num_batches", "I64", [], stream => stream.Write(new byte[8])),
+                new TensorSource("mask", "BOOL", [5], stream => stream.Write(new byte[5])),
+                new TensorSource("none", "U8", [0, 7], _ => { }),
             ],
             new Dictionary<string, string> { ["format"] = "pt", ["epoch"] = "10" });
         return File.ReadAllBytes(path);

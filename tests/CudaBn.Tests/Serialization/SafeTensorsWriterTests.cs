@@ -48,7 +48,7 @@ public class SafeTensorsWriterTests
     {
         string[] dtypes = ["U64", "I64", "F64", "F32", "U32", "I32", "BF16", "F16", "U16", "I16", "I8", "U8", "BOOL"];
         int[] sizes = [8, 8, 8, 4, 4, 4, 2, 2, 2, 2, 1, 1, 1];
-        var sources = new List<SafeTensorsSource>();
+        var sources = new List<TensorSource>();
         foreach (var (dtype, size) in dtypes.Zip(sizes))
         {
             // U+FF5E sorts before U+1F600 in UTF-8, after it in UTF-16.
@@ -79,7 +79,7 @@ public class SafeTensorsWriterTests
 
         for (var round = 0; round < 50; round++)
         {
-            var sources = new List<(SafeTensorsSource Source, byte[] Payload)>();
+            var sources = new List<(TensorSource Source, byte[] Payload)>();
             foreach (var name in names)
             {
                 var type = random.Next(dtypes.Length);
@@ -114,7 +114,7 @@ public class SafeTensorsWriterTests
         float[] values = [0, -0f, float.NaN, float.PositiveInfinity, float.Epsilon, 0.1f];
 
         SafeTensorsWriter.Write(_folder["f"],
-            [new SafeTensorsSource("w", "F32", [2, 3], stream => stream.Write(MemoryMarshal.AsBytes<float>(values)))]);
+            [new TensorSource("w", "F32", [2, 3], stream => stream.Write(MemoryMarshal.AsBytes<float>(values)))]);
 
         using var reader = new SafeTensorsReader(_folder["f"]);
         var read = new float[6];
@@ -133,7 +133,7 @@ public class SafeTensorsWriterTests
             () => SafeTensorsWriter.Write(_folder["f"],
             [
                 Source("a", "U8", [2], 3, 4),
-                new SafeTensorsSource("b", "U8", [2], _ => throw new FormatException("no payload")),
+                new TensorSource("b", "U8", [2], _ => throw new FormatException("no payload")),
             ]),
             Throws.TypeOf<FormatException>());
 
@@ -163,7 +163,7 @@ public class SafeTensorsWriterTests
     ];
 
     [TestCaseSource(nameof(_wrongSources))]
-    public void Write_WrongSources_NameTheFault(SafeTensorsSource[] sources, string message)
+    public void Write_WrongSources_NameTheFault(TensorSource[] sources, string message)
     {
         Assert.That(() => SafeTensorsWriter.Write(_folder["f"], sources),
             Throws.ArgumentException.With.Message.Contains(message));
@@ -176,7 +176,7 @@ public class SafeTensorsWriterTests
             () => SafeTensorsWriter.Write(_folder["f"], [], new Dictionary<string, string> { ["k"] = "\udc00" }),
             Throws.ArgumentException.With.Message.Contains("half of a surrogate pair"));
 
-    private static SafeTensorsSource Source(
+    private static TensorSource Source(
         string name, string dtype, ImmutableArray<long> shape, params byte[] payload) =>
         new(name, dtype, shape, stream => stream.Write(payload));
 }
