@@ -58,6 +58,7 @@ internal static class CudabnCommand
         {
             TrainCommand.Create(),
             EvalCommand.Create(),
+            ExportCommand.Create(),
             DoctorCommand.Create(),
         };
         root.HelpName = "cudabn";

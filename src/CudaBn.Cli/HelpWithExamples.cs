@@ -18,6 +18,7 @@ internal sealed class HelpWithExamples(HelpAction usual, RootCommand root) : Syn
           cudabn train --data-set cifar10 --model ...  CIFAR-10 in place of Fashion-MNIST
           cudabn train --data-set folder --data F ...  PNG and JPEG files in F/train/CLASS and F/test/CLASS
           cudabn eval runs/second                      loss and accuracy of saved weights, class by class
+          cudabn export runs/second model.onnx         the same network for ONNX Runtime and others
           cudabn doctor                                what this machine has, and what was looked for where
 
         Data:
