@@ -26,7 +26,7 @@ internal sealed class AttributeProto : IMessage
     public static AttributeProto Of(string name, float value) =>
         new() { Name = name, Type = AttributeType.Float, Float = value };
 
-    public static AttributeProto Of(string name, long value) => new() { Name = name, Type = AttributeType.Int, Int = value };
+    public static AttributeProto Of(string name, int value) => new() { Name = name, Type = AttributeType.Int, Int = value };
 
     public static AttributeProto Of(string name, string value) =>
         new() { Name = name, Type = AttributeType.String, String = value };

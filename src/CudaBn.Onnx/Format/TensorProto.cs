@@ -73,5 +73,7 @@ internal sealed class TensorProto : IMessage
         writer.Write(2, (long)DataType);
         writer.WriteUnlessEmpty(8, Name);
         writer.Write(9, Elements);
+        if (HasExternalData)
+            writer.Write(14, IsExternal);
     }
 }

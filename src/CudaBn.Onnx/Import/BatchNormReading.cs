@@ -14,8 +14,9 @@ internal static class BatchNormReading
         attributes.RequireInt("spatial", 1);
         var channels = call.Reals(1).Count;
         var options = (path: call.OwnPath, of: call.Graph.Options);
-        var epsilon = Number(BatchNormOptions.Epsilon) ?? OnnxNumber.Written(attributes.Float("epsilon", 1e-5f));
+        var writtenEpsilon = OnnxNumber.Written(attributes.Float("epsilon", 1e-5f));
         var momentumOfTheOld = OnnxNumber.Written(attributes.Float("momentum", 0.9f));
+        var epsilon = Number(BatchNormOptions.Epsilon) ?? writtenEpsilon;
         var momentum = Has(BatchNormOptions.Cumulative)
             ? (double?)null
             : Number(BatchNormOptions.Momentum) ?? OnnxNumber.OneMinus(momentumOfTheOld);

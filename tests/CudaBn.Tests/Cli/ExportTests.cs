@@ -58,7 +58,7 @@ public class ExportTests
         using var forced = CudabnProcess.Run(_folder[""], "export", "run", "there.onnx", "--force");
         Assert.That(forced.ExitCode, Is.Zero, forced.Error);
         using var imported = OnnxImport.Load(_folder["there.onnx"]);
-        Assert.That(imported.Layers.Last().Name, Is.EqualTo("fc2"));
+        Assert.That(imported.Layers[^1].Name, Is.EqualTo("fc2"));
     }
 
     [Test]

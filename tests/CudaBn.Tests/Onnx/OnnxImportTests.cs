@@ -139,7 +139,7 @@ public class OnnxImportTests
         // float_data is field 4, packed; int64_data field 7: as some writers have them.
         var file = new OnnxFile(sizes: [2, 3]).Floats("w", [3, 1], 1, 2, 3).Node("y = Gemm(x, w)");
         var raw = file.ToArray();
-        var tag = raw.AsSpan().IndexOf([0x4A, 12]);
+        var tag = raw.AsSpan().IndexOf((ReadOnlySpan<byte>)[0x4A, 12]);
         raw[tag] = 0x22;
         System.IO.File.WriteAllBytes(File, raw);
         using var model = OnnxImport.Load(File);
@@ -155,7 +155,7 @@ public class OnnxImportTests
         Assert.That(() => OnnxImport.Load(File, inputShape: [1, 2, 9, 9]), Throws.ArgumentException);
         using var model = OnnxImport.Load(File, inputShape: [1, 1, 9, 9]);
         using var x = Tensor.Zeros([2, 1, 7, 8]);
-        Assert.That(model.Forward(x).Shape, Is.EqualTo(new Shape(2, 1, 3, 3)));
+        Assert.That(model.Forward(x).Shape, Is.EqualTo(new Shape(2, 1, 2, 2)));
     }
 
     private static TestCaseData[] Refused() =>
