@@ -24,7 +24,7 @@ internal static class LayerTree
             var path = items[i].Path;
             if (path is null || path.Length <= level + 1)
             {
-                Add(LayerOf(items[i++]), path is not null && path.Length > level ? path[level] : null);
+                Add(LayerOf(items[i++], level), path is not null && path.Length > level ? path[level] : null);
                 continue;
             }
 
@@ -59,13 +59,13 @@ internal static class LayerTree
     private static bool? IsWithin(ImportedItem item, string container, int level) =>
         item.Path is null ? null : item.Path.Length > level + 1 && item.Path[level] == container;
 
-    private static Layer LayerOf(ImportedItem item)
+    private static Layer LayerOf(ImportedItem item, int level)
     {
         if (item is not ImportedBlock block)
             return ((ImportedLayer)item).Layer;
-        var level = block.Path?.Length ?? 0;
-        var main = Branch(Layers(block.Main, level));
-        var shortcut = block.Shortcut.Count == 0 ? null : Branch(Layers(block.Shortcut, level));
+        var inner = block.Path?.Length ?? level;
+        var main = Branch(Layers(block.Main, inner));
+        var shortcut = block.Shortcut.Count == 0 ? null : Branch(Layers(block.Shortcut, inner));
         if (shortcut is null)
             return new Residual(main);
         // Names that a residual block would give, or that both branches have.

@@ -88,6 +88,10 @@ public class OnnxImportTests
         Case("Blocks within blocks", [2, 3], file => file
             .Node("a = Relu(x)").Node("b = Tanh(a)").Node("c = Add(a, b)").Node("d = Sigmoid(c)").Node("e = Add(d, x)").Node("y = Tanh(e)"),
             "Residual residual1", "Sequential main", "ReLU relu1", "Residual residual1", "Tanh main", "Sigmoid sigmoid1", "Tanh tanh1"),
+        Case("Branches whose weights have one name", [2, 2], file => file
+            .Floats("fc.weight", [2, 2], 1, 2, 3, 4)
+            .Node("a = Gemm(x, fc.weight)").Node("b = Gemm(x, fc.weight)").Node("y = Add(a, b)"),
+            "Residual residual1", "Sequential main", "Linear fc", "Sequential shortcut", "Linear fc"),
         Case("Weights that two nodes share", [2, 2], file => file
             .Floats("fc.weight", [2, 2], 1, 2, 3, 4).Node("same.weight = Identity(fc.weight)")
             .Node("a = Gemm(x, fc.weight)").Node("b = Gemm(a, fc.weight)").Node("y = Gemm(b, same.weight)"),
