@@ -24,7 +24,8 @@ internal sealed class LayerOptions
     }
 
     public IEnumerable<StringStringEntryProto> Entries =>
-        _texts.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => new StringStringEntryProto(pair.Key, pair.Value));
+        _texts.OrderBy(pair => pair.Key, StringComparer.Ordinal)
+            .Select(pair => new StringStringEntryProto(pair.Key, pair.Value));
 
     public void Set(string path, string option, IFormattable value) =>
         _texts[Key(path, option)] = value.ToString(null, CultureInfo.InvariantCulture);

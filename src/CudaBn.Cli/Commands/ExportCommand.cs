@@ -46,7 +46,8 @@ internal static class ExportCommand
 
         var normalized = trained.Normalization is null ? "" : "; the file normalizes them";
         Terminal.WriteField("weights", trained.WeightsPath);
-        Terminal.WriteField("file", Text.Of($"{target}, {new FileInfo(target).Length / 1e6:F2} MB, opset {signature.OperatorSet}"));
+        Terminal.WriteField(
+            "file", Text.Of($"{target}, {new FileInfo(target).Length / 1e6:F2} MB, opset {signature.OperatorSet}"));
         Terminal.WriteField(
             "input", $"{signature.InputName}, {Describe(signature.DType, signature.InputShape)}: pixels / 255{normalized}");
         Terminal.WriteField(
@@ -54,6 +55,9 @@ internal static class ExportCommand
         return ExitCodes.Done;
     }
 
-    private static string Describe(DType dtype, IReadOnlyList<int?> sizes) => Text.Of(
-        $"{Choices.Word(dtype)} [{string.Join(", ", sizes.Select(size => size is { } known ? Text.Of($"{known}") : "batch"))}]");
+    private static string Describe(DType dtype, IReadOnlyList<int?> sizes)
+    {
+        var texts = sizes.Select(size => size is { } known ? Text.Of($"{known}") : "batch");
+        return $"{Choices.Word(dtype)} [{string.Join(", ", texts)}]";
+    }
 }

@@ -31,7 +31,11 @@ internal static class AdaptiveAvgPoolNodes
     {
         var averages = AdaptiveAverages.Matrix(from, to);
         if (axisFromEnd == 1)
-            return builder.Add("MatMul", path, [input, builder.AddConstant($"{path}/columns", Transposed(averages, from, to), from, to)]);
+        {
+            var columns = builder.AddConstant($"{path}/columns", Transposed(averages, from, to), from, to);
+            return builder.Add("MatMul", path, [input, columns]);
+        }
+
         var matrix = builder.AddConstant($"{path}/{(axisFromEnd == 2 ? "rows" : "slices")}", averages, to, from);
         if (axisFromEnd == 2)
             return builder.Add("MatMul", path, [matrix, input]);

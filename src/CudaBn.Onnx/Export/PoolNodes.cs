@@ -22,13 +22,16 @@ internal static class PoolNodes
             [.. Attributes(windows, pads), AttributeProto.Of("count_include_pad", countsAll ? 1 : 0)];
         var average = builder.Add("AveragePool", path, [input], attributes);
         if (pool.DivisorOverride is { } divisor)
-            return builder.Add(
-                "Mul", $"{path}/Divisor", [average, builder.AddConstant($"{path}/factor", [windows.Places / (double)divisor])]);
+        {
+            var factor = builder.AddConstant($"{path}/factor", [windows.Places / (double)divisor]);
+            return builder.Add("Mul", $"{path}/Divisor", [average, factor]);
+        }
+
         if (!pool.CountIncludePad || pads.SequenceEqual(windows.Pads))
             return average;
-        return builder.Add(
-            "Mul", $"{path}/Places",
-            [average, builder.AddConstant($"{path}/factors", windows.FactorsBeyondPadding(shape, output), output.Sizes[2..].ToArray())]);
+        var factors = builder.AddConstant(
+            $"{path}/factors", windows.FactorsBeyondPadding(shape, output), output.Sizes[2..].ToArray());
+        return builder.Add("Mul", $"{path}/Places", [average, factors]);
     }
 
     private static AttributeProto[] Attributes(PoolSizes windows, int[] pads) =>

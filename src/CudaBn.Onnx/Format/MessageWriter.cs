@@ -52,7 +52,8 @@ internal sealed class MessageWriter
 
     public void Write(int field, ReadOnlyMemory<byte> value)
     {
-        Begin(field, WireFormat.WireType.LengthDelimited, CodedOutputStream.ComputeLengthSize(value.Length) + (long)value.Length);
+        var header = CodedOutputStream.ComputeLengthSize(value.Length);
+        Begin(field, WireFormat.WireType.LengthDelimited, header + (long)value.Length);
         _output?.WriteBytes(UnsafeByteOperations.UnsafeWrap(value));
     }
 

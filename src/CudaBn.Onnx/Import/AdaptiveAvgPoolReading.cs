@@ -65,7 +65,8 @@ internal static class AdaptiveAvgPoolReading
         var to = matrix.Sizes is [var rows, var columns] && (isLeft ? columns : rows) == from ? isLeft ? rows : columns : 0;
         if (to == 0 || !IsOfAverages(matrix.Doubles(), from, to, isLeft, call.Graph.DType))
             throw call.Fault(
-                $"a matrix that averages {from} places, found another of [{string.Join(", ", matrix.Sizes)}], which is not supported");
+                $"a matrix that averages {from} places, found another of [{string.Join(", ", matrix.Sizes)}], which is not "
+                + "supported");
         return to;
     }
 

@@ -12,8 +12,8 @@ internal static class LinearReading
         var hasBias = call.Node.Inputs is [_, _, { Length: > 0 }];
         if (call.Attributes.Float("alpha", 1) != 1 || (hasBias && call.Attributes.Float("beta", 1) != 1))
             throw call.Fault(
-                $"alpha and beta 1, found {call.Attributes.Float("alpha", 1)} and {call.Attributes.Float("beta", 1)}, which are not "
-                + "supported");
+                $"alpha and beta 1, found {call.Attributes.Float("alpha", 1)} and {call.Attributes.Float("beta", 1)}, which are "
+                + "not supported");
         call.Attributes.Ignore("beta");
         var isTransposed = call.Attributes.Int("transB", 0) != 0;
         return Layer(call, 1, isTransposed, hasBias ? call : null, 2, call.Node.Inputs);

@@ -56,7 +56,9 @@ internal sealed class NodeAttributes(ModelGraph graph, NodeProto node)
     {
         _asked.Add(name);
         var attribute = node.Attributes.FirstOrDefault(attribute => attribute.Name == name);
-        return attribute is null || attribute.Type == type ? attribute : throw NotSupported(attribute, $"a value of type {(int)type}");
+        return attribute is null || attribute.Type == type
+            ? attribute
+            : throw NotSupported(attribute, $"a value of type {(int)type}");
     }
 
     private InvalidDataException NotSupported(AttributeProto attribute, string expected) => graph.Fault(

@@ -15,14 +15,16 @@ internal static class TransposeReading
         }
 
         if (next is null || last?.Operator != "Transpose" || !IsInverse(moved, PermutationOf(last, rank)))
-            throw call.Fault($"a Transpose of channels last around BatchNormalization, found perm [{string.Join(", ", moved)}]");
+            throw call.Fault(
+                $"a Transpose of channels last around BatchNormalization, found perm [{string.Join(", ", moved)}]");
         taken = 3;
         int[] channelsFirst = [0, rank - 1, .. Enumerable.Range(1, rank - 2)];
         if (next.Operator == "BatchNormalization" && moved.SequenceEqual(channelsFirst))
             return BatchNormReading.Read(next, channelsLast: true);
         return next.Operator == "MatMul"
             ? AdaptiveAvgPoolReading.ReadSlices(next, moved)
-            : throw call.Fault($"a BatchNormalization behind a Transpose, found {next.Operator} behind perm [{string.Join(", ", moved)}]");
+            : throw call.Fault(
+                $"a BatchNormalization behind a Transpose, found {next.Operator} behind perm [{string.Join(", ", moved)}]");
     }
 
     // Without the attribute the axes are reversed.
