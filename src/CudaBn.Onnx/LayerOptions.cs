@@ -7,6 +7,9 @@ namespace CudaBn.Onnx;
 /// metadata of a model, under <c>cudabn.layer.PATH.OPTION</c>, where a reader that does not know it passes over it.</summary>
 internal sealed class LayerOptions
 {
+    /// <summary>Whether an average pooling is one to a size.</summary>
+    public const string Adaptive = "adaptive";
+
     private const string Prefix = "cudabn.layer.";
 
     private readonly Dictionary<string, string> _texts = [];

@@ -14,6 +14,7 @@ internal static class AdaptiveAvgPoolNodes
         int[] axes = [.. Enumerable.Range(0, from.Length)];
         if (axes.All(axis => from[axis] % to[axis] == 0))
         {
+            builder.Options.Set(path, LayerOptions.Adaptive);
             int[] window = [.. axes.Select(axis => from[axis] / to[axis])];
             return builder.Add(
                 "AveragePool", path, [input],

@@ -13,6 +13,17 @@ internal static class AdaptiveAvgPoolReading
         return call.Layer(() => Create(sizes));
     }
 
+    /// <summary>An average of windows that lie side by side and cover the input.</summary>
+    public static ImportedLayer ReadWindows(NodeCall call, PoolSizes windows, int[] end)
+    {
+        int?[] sizes = [.. windows.Window.Select((window, axis) =>
+            window > 0 && window == windows.Stride[axis] && windows.Padding[axis] == 0 && end[axis] == 0
+            && call.Input[axis + 2] % window == 0
+                ? (int?)(call.Input[axis + 2] / window)
+                : throw call.Fault("windows side by side that cover the input, of a pooling to a size"))];
+        return call.Layer(() => Create(sizes));
+    }
+
     /// <summary>A product between two transpositions.</summary>
     public static ImportedLayer ReadSlices(NodeCall call, int[] moved)
     {

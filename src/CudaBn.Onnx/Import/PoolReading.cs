@@ -22,6 +22,12 @@ internal static class PoolReading
     {
         var (windows, begin, end, ceilMode) = Read(call);
         var countsPadding = call.Attributes.Int("count_include_pad", 0) != 0;
+        if (call.Graph.Options.Has(call.OwnPath, LayerOptions.Adaptive))
+        {
+            taken = 1;
+            return AdaptiveAvgPoolReading.ReadWindows(call, windows, end);
+        }
+
         var factors = next is { Operator: "Mul" } ? Array.FindIndex([0, 1], next.HasConstant) : -1;
         taken = factors < 0 ? 1 : 2;
         int? divisor = null;
