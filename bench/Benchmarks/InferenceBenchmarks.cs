@@ -29,7 +29,7 @@ public class InferenceBenchmarks : NetworkBenchmarks
     {
         var model = InitializedModel();
         Tensor input = Normal([Shape.Batch, 1, 28, 28]), output = Empty([Shape.Batch, 10]);
-        var session = Own(new OnnxRuntimeSession(OnnxModel.Network(model.Layers, input.Shape), input, output));
+        var session = Own(new OnnxRuntimeSession(OnnxModel.Of(model, input.Shape), input, output));
         return new(
             session.Run, () => NetworkCheck.Forward(model.Layers, input, output));
     });

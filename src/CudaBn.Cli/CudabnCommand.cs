@@ -61,6 +61,7 @@ internal static class CudabnCommand
             PredictCommand.Create(),
             InspectCommand.Create(),
             ConvertCommand.Create(),
+            ExportCommand.Create(),
             DoctorCommand.Create(),
         };
         root.HelpName = "cudabn";

@@ -26,6 +26,7 @@ internal sealed class HelpWithExamples(HelpAction usual, RootCommand root) : Syn
                                                        every image of an IDX file, for other programs
           cudabn inspect runs/second/model.safetensors what is in a file of weights; --plot FILE.png draws it
           cudabn convert model.safetensors model.npz   the same weights for NumPy; and the other way
+          cudabn export runs/second model.onnx         the same network for ONNX Runtime and others
           cudabn doctor                                what this machine has, and what was looked for where
 
         Data:

@@ -35,7 +35,7 @@ internal sealed class EventFile : IDisposable
     public void AddScalar(string tag, double value, long step) => Add(tag, step, field => field.Add(2, (float)value));
 
     /// <summary>Adds an event with a histogram.</summary>
-    public void AddHistogram(string tag, Histogram histogram, long step) => Add(tag, step, field => field.Add(
+    public void AddHistogram(string tag, EventHistogram histogram, long step) => Add(tag, step, field => field.Add(
         5, new ProtobufMessage()
             .Add(1, histogram.Least)
             .Add(2, histogram.Greatest)

@@ -74,7 +74,7 @@ internal sealed class TensorBoardLog : IRunObserver
 
     private void AddHistogram(string kind, string name, Tensor tensor, int epoch)
     {
-        if (Histogram.Of(tensor.ToDoubles()) is { } histogram)
+        if (EventHistogram.Of(tensor.ToDoubles()) is { } histogram)
             _events.AddHistogram($"{kind}/{name}", histogram, epoch);
     }
 }

@@ -37,7 +37,7 @@ public class PredictTests
             trainer.Step(batch);
         var settings = new DataSettings(DataSetChoice.FashionMnist, null, null, ImageColor.Rgb, null);
         Directory.CreateDirectory(_folder["run"]);
-        ModelWeights.Save(model, Weights);
+        model.Save(Weights);
         RunRecord.Of(ModelChoice.Notebook, settings, _images, normalization).Write(_folder["run/run.json"]);
         _expected = Probabilities(model, normalization);
 
@@ -197,8 +197,8 @@ public class PredictTests
             ModelChoice.Resnet20, new DataSettings(DataSetChoice.Folder, "f", null, ImageColor.Rgb, null), colors, null);
         using var model = ResNet20.Create(3, 2);
         model.Initialize(Device.Cpu, seed: 1);
-        ModelWeights.Save(
-            model, _folder["colors.safetensors"], new Dictionary<string, string> { [RunRecord.MetadataKey] = record.ToJson() });
+        model.Save(
+            _folder["colors.safetensors"], new Dictionary<string, string> { [RunRecord.MetadataKey] = record.ToJson() });
 
         using var report = Predict(["07.png", "images.idx"], "colors.safetensors");
 
@@ -249,7 +249,7 @@ public class PredictTests
         var values = bias.ToArray<float>();
         values[3] = float.NaN;
         bias.CopyFrom<float>(values);
-        ModelWeights.Save(model, _folder["nan.safetensors"]);
+        model.Save(_folder["nan.safetensors"]);
 
         using var command = Run(["predict", "00.png", "01.png", "--weights", "nan.safetensors"]);
 

@@ -43,7 +43,7 @@ public class EventFileTests
         {
             file.AddScalar("loss/träin", 0.1, 7);
             file.AddScalar("loss/test", double.NaN, long.MaxValue);
-            file.AddHistogram("weights/a.b", Histogram.Of([1, 2, 2, 5])!, 300);
+            file.AddHistogram("weights/a.b", EventHistogram.Of([1, 2, 2, 5])!, 300);
         }
 
         var path = Directory.GetFiles(_folder["logs"]).Single();

@@ -55,7 +55,7 @@ public class FlatMemoryTests(Device device)
         void Epochs(int count)
         {
             foreach (var _ in run.Trainer.Fit(run.Data, run.Data, count))
-                ModelWeights.Save(run.Model, folder["weights"]);
+                run.Model.Save(folder["weights"]);
         }
     }
 

@@ -1,4 +1,5 @@
 using CudaBn;
+using CudaBn.Onnx;
 
 namespace Consumer;
 
@@ -86,8 +87,8 @@ internal static class Checks
         copy.Initialize(model.Device, seed: 99);
         try
         {
-            ModelWeights.Save(model, path);
-            ModelWeights.Load(copy, path);
+            model.Save(path);
+            copy.Load(path);
         }
         finally
         {
@@ -99,6 +100,35 @@ internal static class Checks
         {
             if (!model.Forward(batch.Images).ToArray<float>().SequenceEqual(copy.Forward(batch.Images).ToArray<float>()))
                 throw new InvalidOperationException("Loaded weights give other outputs than those that were saved.");
+        }
+    }
+
+    /// <summary>Writes a model as an ONNX model, reads that as another, and compares what both make of a batch.</summary>
+    /// <returns>The greatest difference, relative to the greatest output.</returns>
+    public static double OnnxError(Layer model, DataLoader data)
+    {
+        var path = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid():N}.onnx");
+        try
+        {
+            OnnxExport.Save(model, path, inputShape: [1, 1, 28, 28]);
+            using var imported = OnnxImport.Load(path, model.Device);
+            model.IsTraining = imported.IsTraining = false;
+            var greatest = 0.0;
+            foreach (var batch in data)
+            {
+                var (expected, actual) =
+                    (model.Forward(batch.Images).ToArray<float>(), imported.Forward(batch.Images).ToArray<float>());
+                greatest = Math.Max(
+                    greatest, expected.Zip(actual, (x, y) => Math.Abs(x - y)).Max() / expected.Max(Math.Abs));
+            }
+
+            return greatest < 1e-5
+                ? greatest
+                : throw new InvalidOperationException($"An output of the ONNX model is {greatest} off.");
+        }
+        finally
+        {
+            File.Delete(path);
         }
     }
 

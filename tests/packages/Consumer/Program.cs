@@ -26,6 +26,7 @@ if (!(epochs[^1].TrainLoss < 0.9 * epochs[0].TrainLoss))
 
 Checks.WeightsAreKept(model, test, Networks.Small);
 Console.WriteLine("weights: saved and loaded bit by bit");
+Console.WriteLine($"ONNX: exported and imported, outputs within {Checks.OnnxError(model, test):E1}");
 
 if (device.Kind == DeviceKind.Cpu)
     Console.WriteLine($"speed: {Speed.MillisecondsPerStep(device):F1} ms per training step of the seed network");

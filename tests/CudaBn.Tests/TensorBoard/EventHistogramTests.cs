@@ -3,14 +3,14 @@ using NUnit.Framework;
 
 namespace CudaBn.Tests.TensorBoard;
 
-public class HistogramTests
+public class EventHistogramTests
 {
     [Test]
     public void Histogram_CountsEveryNumberInItsBucket()
     {
         var random = new Random(1);
         var values = Enumerable.Range(0, 5000).Select(_ => Math.Pow((2 * random.NextDouble()) - 1, 3)).ToArray();
-        var histogram = Histogram.Of(values)!;
+        var histogram = EventHistogram.Of(values)!;
 
         Assert.That((histogram.Least, histogram.Greatest), Is.EqualTo((values.Min(), values.Max())));
         Assert.That((histogram.Count, histogram.Buckets.Sum()), Is.EqualTo((5000L, 5000.0)));
@@ -32,15 +32,15 @@ public class HistogramTests
     [Test]
     public void Histogram_OfOneValue_IsOneBucket()
     {
-        var histogram = Histogram.Of([3, 3, 3])!;
+        var histogram = EventHistogram.Of([3, 3, 3])!;
         Assert.That((histogram.Limits, histogram.Buckets), Is.EqualTo((new double[] { 3 }, new double[] { 3 })));
     }
 
     [Test]
     public void Histogram_LeavesOutWhatIsNoNumber()
     {
-        var histogram = Histogram.Of([1, double.NaN, 2, double.PositiveInfinity])!;
+        var histogram = EventHistogram.Of([1, double.NaN, 2, double.PositiveInfinity])!;
         Assert.That((histogram.Least, histogram.Greatest, histogram.Count), Is.EqualTo((1.0, 2.0, 2L)));
-        Assert.That(Histogram.Of([double.NaN]), Is.Null);
+        Assert.That(EventHistogram.Of([double.NaN]), Is.Null);
     }
 }

@@ -8,13 +8,13 @@ namespace CudaBn.Cli;
 /// <param name="SumOfSquares">The sum of their squares.</param>
 /// <param name="Limits">The upper end of each bucket, in rising order.</param>
 /// <param name="Buckets">How many numbers are in each.</param>
-internal sealed record Histogram(
+internal sealed record EventHistogram(
     double Least, double Greatest, long Count, double Sum, double SumOfSquares, double[] Limits, double[] Buckets)
 {
     private const int BucketCount = 40;
 
     /// <summary>The histogram of those numbers that are finite; null where none is.</summary>
-    public static Histogram? Of(double[] values)
+    public static EventHistogram? Of(double[] values)
     {
         var finite = Array.TrueForAll(values, double.IsFinite) ? values : Array.FindAll(values, double.IsFinite);
         if (finite.Length == 0)
@@ -35,6 +35,6 @@ internal sealed record Histogram(
             buckets[width > 0 ? Math.Min(BucketCount - 1, (int)((value - least) / width)) : 0]++;
         var limits = buckets.Select((_, i) => least + ((i + 1) * width)).ToArray();
         limits[^1] = greatest;
-        return new Histogram(least, greatest, finite.Length, sum, squares, limits, buckets);
+        return new EventHistogram(least, greatest, finite.Length, sum, squares, limits, buckets);
     }
 }

@@ -1,0 +1,48 @@
+namespace CudaBn.Onnx.Import;
+
+/// <summary>Nodes that work element by element.</summary>
+internal static class ActivationReading
+{
+    public static ImportedLayer Read(NodeCall call) => call.Operator switch
+    {
+        "Relu" => call.Layer(() => new ReLU()),
+        "LeakyRelu" => ReadLeaky(call),
+        "Sigmoid" => call.Layer(() => new Sigmoid()),
+        "Tanh" => call.Layer(() => new Tanh()),
+        "Gelu" => ReadGelu(call),
+        GraphNode.Swish => call.Layer(() => new SiLU()),
+        _ => throw call.Fault("no constant among its inputs here; with one it is not supported"),
+    };
+
+    public static ImportedLayer ReadDropout(NodeCall call)
+    {
+        call.RequireComputedFirst();
+        call.Attributes.Ignore("seed");
+        var attribute = OnnxNumber.Written(call.Attributes.Float("ratio", 0.5f));
+        var p = call.HasConstant(1) ? RatioOf(call) : attribute;
+        if (call.HasConstant(2) && call.Constant(2).Integers() is not [0])
+            throw call.Fault("training_mode false, found true, which is not supported");
+        return call.Layer(() => new Dropout(call.Graph.Options.Number(call.OwnPath, "p") ?? p));
+    }
+
+    private static double RatioOf(NodeCall call) => call.Constant(1) switch
+    {
+        { Count: 1, DataType: Format.TensorDataType.Float } ratio => OnnxNumber.Written((float)ratio.Doubles()[0]),
+        { Count: 1, DataType: Format.TensorDataType.Double } ratio => ratio.Doubles()[0],
+        _ => throw call.Fault("a ratio that is a number"),
+    };
+
+    private static ImportedLayer ReadLeaky(NodeCall call)
+    {
+        var slope = OnnxNumber.Written(call.Attributes.Float("alpha", 0.01f));
+        return call.Layer(() => new LeakyReLU(call.Graph.Options.Number(call.OwnPath, "negative_slope") ?? slope));
+    }
+
+    private static ImportedLayer ReadGelu(NodeCall call)
+    {
+        var approximation = call.Attributes.Text("approximate", "none");
+        return approximation is "none" or "tanh"
+            ? call.Layer(() => new GELU(tanhApproximation: approximation == "tanh"))
+            : throw call.Fault($"approximate none or tanh, found {FileText.Quoted(approximation)}, which is not supported");
+    }
+}

@@ -1,0 +1,92 @@
+using System.Buffers.Binary;
+using CudaBn.Onnx.Format;
+
+namespace CudaBn.Onnx.Import;
+
+/// <summary>A tensor of a file whose sizes and elements fit together.</summary>
+internal sealed class ConstantTensor
+{
+    private readonly TensorProto _tensor;
+
+    private ConstantTensor(TensorProto tensor, int[] sizes, int count) =>
+        (_tensor, Sizes, Count) = (tensor, sizes, count);
+
+    public int[] Sizes { get; }
+
+    /// <summary>The number of elements.</summary>
+    public int Count { get; }
+
+    public TensorDataType DataType => _tensor.DataType;
+
+    /// <summary>The elements of a tensor of floats or doubles, in the file's own memory.</summary>
+    public ReadOnlyMemory<byte> Elements => _tensor.Elements;
+
+    /// <summary>Checks a tensor.</summary>
+    /// <returns>It; null, and what is wrong with it, where it is none.</returns>
+    public static ConstantTensor? Of(TensorProto tensor, out string fault)
+    {
+        var sizes = new int[tensor.Dims.Count];
+        long count = 1;
+        for (var axis = 0; axis < sizes.Length; axis++)
+        {
+            var size = tensor.Dims[axis];
+            if (size is < 0 or > int.MaxValue || (count *= size) > int.MaxValue)
+            {
+                fault = $"sizes [{string.Join(", ", tensor.Dims.Take(8))}] that a file can hold";
+                return null;
+            }
+
+            sizes[axis] = (int)size;
+        }
+
+        var width = WidthOf(tensor.DataType);
+        var found = tensor.Integers.Count > 0 ? tensor.Integers.Count : tensor.Elements.Length / Math.Max(1, width);
+        var isWhole = tensor.Integers.Count > 0 || tensor.Elements.Length == (long)found * width;
+        fault = width == 0
+            ? $"elements of type float, double, int64, int32 or bool, found type {(int)tensor.DataType}"
+            : tensor.HasExternalData
+                ? "its elements in this file, found external data: save the model in one file"
+                : $"{count} elements, found {(tensor.Integers.Count > 0 ? found : tensor.Elements.Length)}"
+                    + (tensor.Integers.Count > 0 ? "" : " bytes");
+        return width == 0 || tensor.HasExternalData || !isWhole || found != count
+            ? null
+            : new ConstantTensor(tensor, sizes, (int)count);
+    }
+
+    /// <summary>The elements in double; empty for integers.</summary>
+    public double[] Doubles()
+    {
+        var values = new double[DataType is TensorDataType.Float or TensorDataType.Double ? Count : 0];
+        var bytes = Elements.Span;
+        for (var i = 0; i < values.Length; i++)
+            values[i] = DataType == TensorDataType.Float
+                ? BinaryPrimitives.ReadSingleLittleEndian(bytes[(4 * i)..])
+                : BinaryPrimitives.ReadDoubleLittleEndian(bytes[(8 * i)..]);
+        return values;
+    }
+
+    /// <summary>The elements of a tensor of integers; empty for floats and doubles.</summary>
+    public long[] Integers()
+    {
+        if (_tensor.Integers.Count > 0)
+            return [.. _tensor.Integers];
+        var values = new long[DataType is TensorDataType.Float or TensorDataType.Double ? 0 : Count];
+        var bytes = Elements.Span;
+        for (var i = 0; i < values.Length; i++)
+            values[i] = DataType switch
+            {
+                TensorDataType.Int64 => BinaryPrimitives.ReadInt64LittleEndian(bytes[(8 * i)..]),
+                TensorDataType.Int32 => BinaryPrimitives.ReadInt32LittleEndian(bytes[(4 * i)..]),
+                _ => bytes[i],
+            };
+        return values;
+    }
+
+    private static int WidthOf(TensorDataType type) => type switch
+    {
+        TensorDataType.Float or TensorDataType.Int32 => 4,
+        TensorDataType.Double or TensorDataType.Int64 => 8,
+        TensorDataType.Bool => 1,
+        _ => 0,
+    };
+}

@@ -1,0 +1,44 @@
+namespace CudaBn.Onnx.Import;
+
+/// <summary>Convolutions out of nodes.</summary>
+internal static class ConvReading
+{
+    public static ImportedLayer Read(NodeCall call)
+    {
+        call.RequireComputedFirst();
+        var weight = call.Reals(1);
+        var axes = weight.Sizes.Length - 2;
+        if (axes is < 1 or > 3 || axes != call.Axes)
+            throw call.Fault($"a weight of {call.Input.Rank} axes, 3 to 5, found [{string.Join(", ", weight.Sizes)}]");
+        int[] kernel = weight.Sizes[2..];
+        var attributes = call.Attributes;
+        if (attributes.Has("kernel_shape") && !attributes.Sizes("kernel_shape", axes, 1).SequenceEqual(kernel))
+            throw call.Fault($"the kernel_shape of its weight, [{string.Join(", ", kernel)}]");
+        var (strides, dilations) = (attributes.Sizes("strides", axes, 1), attributes.Sizes("dilations", axes, 1));
+        var groups = attributes.Int("group", 1);
+        var (begin, end) = WindowPadding.Read(call, kernel, strides, dilations);
+        int outChannels = weight.Sizes[0], inChannels = call.Input[1];
+        if (groups <= 0 || inChannels % groups != 0 || weight.Sizes[1] != inChannels / groups)
+            throw call.Fault(
+                $"a weight for {inChannels} channels in {groups} groups, found [{string.Join(", ", weight.Sizes)}]");
+
+        var hasBias = call.Node.Inputs is [_, _, { Length: > 0 }];
+        List<(string, ReadOnlyMemory<byte>)> weights = [("weight", weight.Elements)];
+        if (hasBias)
+            weights.Add(("bias", call.Elements(2, outChannels)));
+        return call.Layer(
+            () => axes switch
+            {
+                1 => new Conv1d(
+                    inChannels, outChannels, kernel[0], strides[0], (begin[0], end[0]), dilations[0], groups, hasBias),
+                2 => new Conv2d(
+                    inChannels, outChannels, (kernel[0], kernel[1]), (strides[0], strides[1]),
+                    new Padding2d(begin[0], end[0], begin[1], end[1]), (dilations[0], dilations[1]), groups, hasBias),
+                _ => new Conv3d(
+                    inChannels, outChannels, (kernel[0], kernel[1], kernel[2]), (strides[0], strides[1], strides[2]),
+                    new Padding3d(begin[0], end[0], begin[1], end[1], begin[2], end[2]),
+                    (dilations[0], dilations[1], dilations[2]), groups, hasBias),
+            },
+            weights);
+    }
+}
