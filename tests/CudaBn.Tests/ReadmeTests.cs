@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using CudaBn.Onnx;
 using CudaBn.Tests.Support;
 using NUnit.Framework;
 
@@ -25,24 +26,12 @@ public class ReadmeTests
     public void TrainingExample_Runs()
     {
         GenuineData.Require();
-        var folder = Directory.CreateTempSubdirectory("cudabn-readme-");
-        var before = Environment.CurrentDirectory;
-        var console = Console.Out;
-        using var output = new StringWriter(CultureInfo.InvariantCulture);
-        try
+        var output = InAFolderOfItsOwn(() =>
         {
-            Environment.CurrentDirectory = folder.FullName;
-            Console.SetOut(output);
             TrainingExample();
-            Assert.That(output.ToString(), Does.Match(@"^1: \d\d\.\d ?% of the test images"));
             Assert.That(new FileInfo("model.safetensors").Length, Is.GreaterThan(171_128 * sizeof(float)));
-        }
-        finally
-        {
-            Console.SetOut(console);
-            Environment.CurrentDirectory = before;
-            folder.Delete(recursive: true);
-        }
+        });
+        Assert.That(output, Does.Match(@"^1: \d\d\.\d ?% of the test images"));
     }
 
     [Test]
@@ -68,6 +57,48 @@ public class ReadmeTests
         using var other = new Sequential(new Linear(4, 3), new Linear(3, 5) { Name = "head" });
         model.Initialize(Device.Cpu, seed: 1);
         other.Initialize(Device.Cpu, seed: 2);
+
+        var output = InAFolderOfItsOwn(() => LoadingExample(model, other));
+
+        Assert.That(output.Trim(), Is.EqualTo("head.weight, head.bias start anew; saved after 10 epochs"));
+        Assert.That(
+            other.Parameters[0].Value.ToArray<float>(), Is.EqualTo(model.Parameters[0].Value.ToArray<float>()));
+    }
+
+    [Test]
+    public void CheckpointExample_GoesOnWhereItWas()
+    {
+        var data = DrawnGarments.Create(64, 10);
+        var output = InAFolderOfItsOwn(() =>
+        {
+            for (var run = 0; run < 2; run++)
+            {
+                using var model = new Sequential(new Flatten(), new Linear(28 * 28, 10));
+                model.Initialize(Device.Cpu, seed: 1);
+                using var train = new DataLoader(data.Train, 32, Device.Cpu, shuffle: true, seed: 1);
+                using var test = new DataLoader(data.Test, 10, Device.Cpu);
+                using var loss = new SoftmaxCrossEntropy();
+                using var sgd = new Sgd(model.Parameters, 0.1);
+                using var trainer = new Trainer(model, loss, sgd);
+                CheckpointExample(trainer, train, test);
+                Assert.That((trainer.EpochsDone, trainer.StepsDone), Is.EqualTo((10, 20L)));
+            }
+        });
+        Assert.That(output.Split('\n', StringSplitOptions.RemoveEmptyEntries), Has.Length.EqualTo(10));
+    }
+
+    [Test]
+    public void OnnxExample_GivesTheSameModelBack()
+    {
+        using var model = ModelExample();
+        model.Initialize(Device.Cpu, seed: 1);
+        InAFolderOfItsOwn(() => OnnxExample(model, Device.Cpu));
+    }
+
+    /// <summary>Runs in an empty current folder.</summary>
+    /// <returns>What was written to the console.</returns>
+    private static string InAFolderOfItsOwn(Action example)
+    {
         var folder = Directory.CreateTempSubdirectory("cudabn-readme-");
         var before = Environment.CurrentDirectory;
         var console = Console.Out;
@@ -76,7 +107,8 @@ public class ReadmeTests
         {
             Environment.CurrentDirectory = folder.FullName;
             Console.SetOut(output);
-            LoadingExample(model, other);
+            example();
+            return output.ToString();
         }
         finally
         {
@@ -84,10 +116,6 @@ public class ReadmeTests
             Environment.CurrentDirectory = before;
             folder.Delete(recursive: true);
         }
-
-        Assert.That(output.ToString().Trim(), Is.EqualTo("head.weight, head.bias start anew; saved after 10 epochs"));
-        Assert.That(
-            other.Parameters[0].Value.ToArray<float>(), Is.EqualTo(model.Parameters[0].Value.ToArray<float>()));
     }
 
     private static string ThisFile([CallerFilePath] string path = "") => path;
@@ -148,6 +176,31 @@ public class ReadmeTests
         model.Save("model.npz", new Dictionary<string, string> { ["epochs"] = "10" });
         var loaded = other.Load("model.npz", strict: false);
         Console.WriteLine($"{string.Join(", ", loaded.Missing)} start anew; saved after {loaded.Metadata["epochs"]} epochs");
+    }
+
+    private static void CheckpointExample(Trainer trainer, DataLoader train, DataLoader test)
+    {
+        var checkpoints = new CheckpointFolder("checkpoints", keep: 3);
+        var restored = checkpoints.LoadNewest(trainer, train);
+        foreach (var warning in restored?.Warnings ?? [])
+            Console.Error.WriteLine(warning);
+        var everyHundred = new CheckpointInterval(100, () => checkpoints.Save(trainer, train));
+        while (trainer.EpochsDone < 10)
+        {
+            var epoch = trainer.Fit(train, test, epochs: 1, checkpoints: everyHundred).Single();
+            Console.WriteLine($"{epoch.Epoch}: {epoch.TestAccuracy:P1} of the test images");
+            checkpoints.Save(trainer, train);
+        }
+    }
+
+    private static void OnnxExample(Sequential model, Device device)
+    {
+        OnnxExport.Save(model, "model.onnx", inputShape: [1, 1, 28, 28], new OnnxExportOptions { ClassNames = FashionMnist.ClassNames });
+        using var imported = OnnxImport.Load("model.onnx", device);
+
+        model.IsTraining = imported.IsTraining = false;
+        using var images = Tensor.Zeros([2, 1, 28, 28]);
+        Assert.That(imported.Forward(images).ToArray<float>(), Is.EqualTo(model.Forward(images).ToArray<float>()));
     }
 
     private static Sequential ModelExample()
