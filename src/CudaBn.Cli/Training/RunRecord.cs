@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using CudaBn.Serialization;
@@ -32,6 +31,9 @@ internal sealed record RunRecord(
     double[]? Stds)
 {
     public const string FileName = "run.json";
+
+    private static readonly RunRecordJson _onOneLine =
+        new(new JsonSerializerOptions(RunRecordJson.Default.Options) { WriteIndented = false });
 
     /// <summary>How the run is trained; null where that is not kept, as within weights.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -97,12 +99,12 @@ internal sealed record RunRecord(
     /// <summary>What the images were normalized by; null where they were not.</summary>
     public Normalization? Normalization => Means is null ? null : new Normalization(Means, Stds!);
 
-    /// <summary>The record as JSON.</summary>
-    public string ToJson() => JsonSerializer.Serialize(this, RunRecordJson.Default.RunRecord);
+    /// <summary>The record as JSON on one line.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, _onOneLine.RunRecord);
 
     /// <exception cref="IOException">The file cannot be written.</exception>
     public void Write(string path) =>
-        AtomicFile.Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(ToJson())));
+        AtomicFile.Write(path, stream => JsonSerializer.Serialize(stream, this, RunRecordJson.Default.RunRecord));
 
     private void Check(string path)
     {
