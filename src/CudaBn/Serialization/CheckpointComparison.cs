@@ -51,7 +51,7 @@ internal sealed class CheckpointComparison(
             .Where(key => key.StartsWith(TrainingDescription.Prefix, StringComparison.Ordinal)
                 && !expected.ContainsKey(key) && !CheckpointPosition.IsKey(key) && key != CheckpointFile.VersionKey
                 && (isSameOptimizer || !IsOfOptimizer(key)))
-            .Order(StringComparer.Ordinal).Select(key => $"{key} is unexpected"));
+            .Order(StringComparer.Ordinal).Select(key => $"{BrokenFile.Escape(key)} is unexpected"));
     }
 
     private void CompareTensors(IReadOnlyList<CheckpointEntry> entries, bool isSameOptimizer, List<string> faults)
@@ -67,7 +67,8 @@ internal sealed class CheckpointComparison(
                     + $"[{string.Join(", ", entry.Shape)}]");
         }
 
-        faults.AddRange(byName.Keys.Where(IsCompared).Order(StringComparer.Ordinal).Select(name => $"{name} is unexpected"));
+        faults.AddRange(byName.Keys.Where(IsCompared).Order(StringComparer.Ordinal)
+            .Select(name => $"{BrokenFile.Escape(name)} is unexpected"));
 
         bool IsCompared(string name) =>
             isSameOptimizer || !name.StartsWith(TensorsOfOptimizer, StringComparison.Ordinal);
@@ -86,9 +87,9 @@ internal sealed class CheckpointComparison(
     private static string Excerpt(string text, string other)
     {
         if (text.Length <= ExcerptLength)
-            return $"'{text}'";
+            return $"'{BrokenFile.Escape(text)}'";
         var start = Math.Max(0, text.AsSpan().CommonPrefixLength(other) - ExcerptLength / 3);
         var end = Math.Min(text.Length, start + ExcerptLength);
-        return $"'{(start > 0 ? "..." : "")}{text[start..end]}{(end < text.Length ? "..." : "")}'";
+        return $"'{(start > 0 ? "..." : "")}{BrokenFile.Escape(text[start..end])}{(end < text.Length ? "..." : "")}'";
     }
 }

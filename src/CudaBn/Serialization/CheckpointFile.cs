@@ -110,7 +110,7 @@ internal sealed class CheckpointFile
         if (_texts.GetValueOrDefault(VersionKey) is not Version and var found)
             throw Fault(
                 Path, SafeTensorsHeaderParser.PrefixLength, $"a checkpoint of version {Version}",
-                found is null ? "none" : $"version '{found}'");
+                found is null ? "none" : $"version '{BrokenFile.Escape(found)}'");
     }
 
     private void RequireHashLast(SafeTensorsReader reader)
@@ -121,7 +121,7 @@ internal sealed class CheckpointFile
                 Path, SafeTensorsHeaderParser.PrefixLength,
                 $"{CheckpointHash.Name}, {CheckpointHash.DType} [{CheckpointHash.Shape[0]}], as the last tensor",
                 reader.Entries is [.., var other]
-                    ? $"{other.Name}, {other.DType} [{string.Join(", ", other.Shape)}]"
+                    ? $"{BrokenFile.Escape(other.Name)}, {other.DType} {BrokenFile.Quote(other.Shape.AsSpan())}"
                     : "no tensor");
     }
 
@@ -129,7 +129,8 @@ internal sealed class CheckpointFile
     {
         if (entry.Length > Array.MaxLength)
             throw Fault(
-                Path, entry.Offset, $"a tensor of at most {Array.MaxLength} bytes", $"{entry.Name} of {entry.Length}");
+                Path, entry.Offset, $"a tensor of at most {Array.MaxLength} bytes",
+                $"{BrokenFile.Escape(entry.Name)} of {entry.Length}");
         var payload = new byte[entry.Length];
         reader.Read(entry, payload);
         return payload;

@@ -75,7 +75,8 @@ internal sealed record CheckpointPosition(
 
     private static InvalidDataException Fault(string path, string key, string expected, string? found) =>
         CheckpointFile.Fault(
-            path, SafeTensorsHeaderParser.PrefixLength, $"{key} with {expected}", found is null ? "none" : $"'{found}'");
+            path, SafeTensorsHeaderParser.PrefixLength, $"{key} with {expected}",
+            found is null ? "none" : $"'{BrokenFile.Escape(found)}'");
 
     private static string Text(IFormattable number) => number.ToString(null, CultureInfo.InvariantCulture);
 }
