@@ -7,7 +7,7 @@ internal static class LayerPaths
     /// joined by dots, as saved parameters have them; the network itself has an empty one.</summary>
     public static IEnumerable<(string Path, Layer Layer)> PathsOfLayers(this Layer model) => Below("", model);
 
-    private static IEnumerable<(string Path, Layer Layer)> Below(string path, Layer layer) => layer.InnerLayers
-        .SelectMany(inner => Below(path.Length == 0 ? inner.Name : $"{path}.{inner.Name}", inner))
-        .Prepend((path, layer));
+    private static IEnumerable<(string Path, Layer Layer)> Below(string prefix, Layer layer) => layer.InnerLayers
+        .SelectMany(inner => Below(inner.PrefixWithin(prefix), inner))
+        .Prepend((prefix.TrimEnd('.'), layer));
 }

@@ -91,6 +91,7 @@ internal sealed class LayerExporter(GraphBuilder builder)
 
     private string Add(Parameter parameter) => builder.AddWeight(parameter.Name, parameter.Value);
 
+    // As the names of its tensors begin.
     private static string PathOf(Layer layer, string container) =>
-        container.Length == 0 ? layer.Name : $"{container}.{layer.Name}";
+        layer.PrefixWithin(container.Length == 0 ? "" : $"{container}.").TrimEnd('.');
 }

@@ -64,8 +64,8 @@ internal static class LayerTree
         if (item is not ImportedBlock block)
             return ((ImportedLayer)item).Layer;
         var inner = block.Path?.Length ?? level;
-        var main = Branch(Layers(block.Main, inner));
-        var shortcut = block.Shortcut.Count == 0 ? null : Branch(Layers(block.Shortcut, inner));
+        var shortcut = block.Shortcut.Count == 0 ? null : Branch(Layers(block.Shortcut, inner), beside: null);
+        var main = Branch(Layers(block.Main, inner), shortcut);
         if (shortcut is null)
             return new Residual(main);
         // Names that a residual block would give, or that both branches have.
@@ -76,5 +76,15 @@ internal static class LayerTree
 
     private static string NameOf(Layer layer, string otherwise) => layer.Name.Length > 0 ? layer.Name : otherwise;
 
-    private static Layer Branch(Layer[] layers) => layers is [var only] ? only : new Sequential(layers);
+    // The layers of a row are named within the block, as in other writers' files, unless the other branch has such a name.
+    private static Layer Branch(Layer[] layers, Layer? beside)
+    {
+        if (layers is [var only])
+            return only;
+        var row = new Sequential(layers);
+        var taken = (beside?.NamesOutside ?? []).Append("main").Append("shortcut");
+        return row.Layers.SelectMany(layer => layer.NamesOutside).Intersect(taken).Any()
+            ? row
+            : new Sequential(layers) { OmitsName = true };
+    }
 }

@@ -13,7 +13,7 @@ internal static class AtomicFile
     /// </summary>
     /// <param name="path">The target; its folder must exist.</param>
     /// <param name="content">Writes the new content; leaves the stream open.</param>
-    /// <exception cref="IOException">The file cannot be created or the target cannot be replaced.</exception>
+    /// <exception cref="IOException">The file cannot be created or written, or the target cannot be replaced.</exception>
     public static void Write(string path, Action<Stream> content)
     {
         var target = Path.GetFullPath(path);
@@ -29,10 +29,12 @@ internal static class AtomicFile
                 content(stream);
                 stream.Flush(flushToDisk: true);
             }
-            catch
+            catch (Exception fault)
             {
-                stream.Dispose();
+                Abandon(stream);
                 Discard(temporary);
+                if (fault is IOException or UnauthorizedAccessException)
+                    throw new IOException($"cannot write {path}: {fault.Message}", fault);
                 throw;
             }
         }
@@ -82,6 +84,18 @@ internal static class AtomicFile
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
             throw new IOException($"cannot write {path}: {fault.Message}", fault);
+        }
+    }
+
+    private static void Abandon(FileStream stream)
+    {
+        try
+        {
+            stream.Dispose();
+        }
+        catch (IOException)
+        {
+            // What it still held has no place to go, which is being reported.
         }
     }
 

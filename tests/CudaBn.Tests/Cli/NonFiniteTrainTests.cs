@@ -30,7 +30,13 @@ public class NonFiniteTrainTests
         Assert.That(train.Error, Does.StartWith("cudabn: training stopped: "));
         Assert.That(train.Error, Does.Match(@"step [12] \(epoch 1, step [12] of it\)"));
         Assert.That(train.Error, Does.Match(@"of (Conv2d|BatchNorm|Linear) '(conv|bn|fc)[12]'"));
-        Assert.That(train.Error, Does.Contain("Kept in run: metrics.csv; whole epochs: 0. Try an --lr below 1E+30"));
+        Assert.That(train.Error, Does.Contain(
+            "Kept in run: checkpoints, history.json, metrics.csv, report.html, run.json; whole epochs: 0. "
+            + "Try an --lr below 1E+30"));
+        // That from before the first step, none after it.
+        Assert.That(
+            Directory.GetFiles(_folder["run/checkpoints"]).Select(Path.GetFileName),
+            Is.EqualTo(new[] { "checkpoint-0.safetensors" }));
         Assert.That(train.Error.Contains("--detect-anomaly", StringComparison.Ordinal), Is.EqualTo(options.Length == 0));
         Assert.That(
             Directory.GetFiles(_folder["run"]).Select(Path.GetFileName), Does.Not.Contain("model.safetensors"));

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.RegularExpressions;
 using CudaBn.Tests.Serialization;
 using NUnit.Framework;
 
@@ -32,37 +33,51 @@ public class RunStorageTests
     }
 
     [Test]
-    public void DiskThatIsFullForAWhile_CostsNothing()
+    public void DiskTooSmallForACheckpoint_EndsTheRunBeforeItTrains()
     {
         using var train = CudabnProcess.StartWithMounts(
-            _folder[""], "mount -t tmpfs -o size=4m small disk",
-            "train", "--limit", "100", "--epochs", "100000", "--out", "disk/run");
-        train.WaitForLine("epoch 1/");
-        InMountsOf(train, "head -c 8000000 /dev/zero > disk/full 2> /dev/null || true");
-        train.WaitForError("warning: ");
+            _folder[""], "mount -t tmpfs -o size=64k small disk", "train", "--limit", "100", "--out", "disk/run");
+        train.Wait();
+
+        Assert.That(train.ExitCode, Is.EqualTo(1), train.Output);
+        Assert.That(train.Error, Does.Match(@"\Acudabn: .*checkpoint.*No space left on device.*\n\z"));
+        Assert.That(train.Output, Does.Not.Contain("epoch 1/"));
+    }
+
+    [Test]
+    public void DiskThatIsFullForAWhile_CostsNothing()
+    {
+        using var train = StartOnSmallDisk();
+        FillDiskOf(train);
         var seen = train.Lines.Length;
         while (train.Lines.Length < seen + 3 && !train.HasExited)
             Thread.Sleep(10);
-        InMountsOf(train, "rm disk/full");
-        train.WaitForError("can be written again");
+        InMountsOf(train, "rm disk/full*");
+        train.WaitForError("the checkpoint can be written again");
         train.Signal("TERM");
         train.Wait();
 
         Assert.That(train.ExitCode, Is.EqualTo(130), train.Error);
         var errors = train.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        Assert.That(errors, Has.Length.EqualTo(2));
-        Assert.That(errors[0], Does.StartWith("cudabn: warning: disk/run: metrics.csv cannot be written: ")
-            .And.Contain("No space left on device").And.EndWith(". Training goes on, and this is tried again."));
-        Assert.That(errors[1], Is.EqualTo("cudabn: warning: disk/run: metrics.csv can be written again."));
+        var failed = Names(errors, @"\Acudabn: warning: disk/run: (.*) cannot be written: .*No space left on device.*"
+            + @"\. Training goes on, and this is tried again\.\z");
+        var mended = Names(errors, @"\Acudabn: warning: disk/run: (.*) can be written again\.\z");
+        // Others fit where a checkpoint does not.
+        Assert.That(failed, Is.Unique.And.Contains("the checkpoint"));
+        Assert.That(mended, Is.EquivalentTo(failed));
+        Assert.That(errors, Has.Length.EqualTo(failed.Length + mended.Length));
         Assert.That(train.Lines[^1], Does.Contain("metrics.csv").And.Contain("model.safetensors"));
+
+        static string[] Names(string[] lines, string pattern) =>
+            [.. lines.Select(line => Regex.Match(line, pattern)).Where(match => match.Success).Select(match => match.Groups[1].Value)];
     }
 
     [Test]
-    public void DiskTooSmallForTheWeights_PutsThemElsewhere()
+    public void DiskThatIsFullAtTheEnd_PutsWeightsElsewhere()
     {
-        using var train = CudabnProcess.StartWithMounts(
-            _folder[""], "mount -t tmpfs -o size=64k small disk",
-            "train", "--limit", "100", "--epochs", "2", "--init", "default", "--out", "disk/run");
+        using var train = StartOnSmallDisk();
+        FillDiskOf(train);
+        train.Signal("TERM");
         train.Wait();
 
         AssertRescued(train, "No space left on device");
@@ -126,6 +141,26 @@ public class RunStorageTests
         Assert.That(File.ReadAllLines(Path.Combine(rescued, "metrics.csv")), Has.Length.GreaterThan(1));
         using var eval = CudabnProcess.Run(_folder[""], "eval", rescued, "--limit", "10");
         Assert.That(eval.ExitCode, Is.Zero, eval.Error);
+    }
+
+    // Room for a few checkpoints of 0.7 MB.
+    private CudabnProcess StartOnSmallDisk()
+    {
+        var train = CudabnProcess.StartWithMounts(
+            _folder[""], "mount -t tmpfs -o size=4m small disk",
+            "train", "--limit", "100", "--epochs", "100000", "--init", "default", "--out", "disk/run");
+        train.WaitForLine("epoch 1/");
+        return train;
+    }
+
+    // Again and again: while the disk fills, the run removes checkpoints.
+    private void FillDiskOf(CudabnProcess train)
+    {
+        for (var i = 0; !train.Error.Contains("the checkpoint cannot be written", StringComparison.Ordinal); i++)
+        {
+            Assert.That(train.HasExited, Is.False, train.Error);
+            InMountsOf(train, $"head -c 8000000 /dev/zero > disk/full{i} 2> /dev/null || true");
+        }
     }
 
     private void InMountsOf(CudabnProcess process, string command)
