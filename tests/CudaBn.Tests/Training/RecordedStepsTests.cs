@@ -158,7 +158,7 @@ public class RecordedStepsTests(TestBackend backend, DType dtype) : BackendFixtu
     [Test]
     public void Steps_OnceTheyRepeat_AllocateNothing([Values] bool withDropoutAndAdam)
     {
-        var run = Own(withDropoutAndAdam ? Run.WithDropoutAndAdam(Device) : new Run(Device, momentum: 0.9));
+        var run = Own(withDropoutAndAdam ? Run.WithDropoutAndAdam(Device) : new Run(Device, momentum: 0.9, learningRate: 0.02));
         Steps(4);
         var before = GC.GetAllocatedBytesForCurrentThread();
         Steps(8);
@@ -192,8 +192,8 @@ public class RecordedStepsTests(TestBackend backend, DType dtype) : BackendFixtu
         private readonly LearningRateSchedule? _schedule;
         private int _stepsByHand;
 
-        public Run(Device device, double momentum = 0)
-            : this(device, dropout: null, parameters => new Sgd(parameters, 0.1, momentum), schedule: null)
+        public Run(Device device, double momentum = 0, double learningRate = 0.1)
+            : this(device, dropout: null, parameters => new Sgd(parameters, learningRate, momentum), schedule: null)
         {
         }
 
