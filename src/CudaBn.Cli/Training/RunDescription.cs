@@ -1,4 +1,4 @@
-using System.Reflection;
+using CudaBn.Serialization;
 
 namespace CudaBn.Cli;
 
@@ -42,9 +42,7 @@ internal sealed record RunDescription
     public required string Folder { get; init; }
 
     /// <summary>The version of the library.</summary>
-    public static string Version { get; } =
-        typeof(Tensor).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion
-            .Split('+')[0];
+    public static string Version => SavedState.WriterVersion;
 
     public static RunDescription Of(
         TrainSettings settings, ChosenDevice chosen, ImageDataSplits data, Layer model, RunFolder folder) => new()

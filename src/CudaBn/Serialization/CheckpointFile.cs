@@ -56,7 +56,7 @@ internal sealed class CheckpointFile
             throw new ArgumentException(
                 $"Checkpoint: the key '{taken}' is the checkpoint's own: expected one that does not start with "
                 + $"'{TrainingDescription.Prefix}'.");
-        texts.TryAdd(SavedState.VersionKey, SavedState.LibraryVersion);
+        texts.TryAdd(SavedState.VersionKey, SavedState.WriterVersion);
         texts.Add(VersionKey, Version);
         CheckpointPosition.Of(trainer, train).AddTo(texts);
         foreach (var (key, text) in TrainingDescription.Of(trainer, train))

@@ -13,7 +13,7 @@ internal static class SavedState
     public static void Save(Layer model, string path, IReadOnlyDictionary<string, string>? metadata)
     {
         var texts = new Dictionary<string, string>(metadata ?? ImmutableDictionary<string, string>.Empty);
-        texts.TryAdd(VersionKey, LibraryVersion);
+        texts.TryAdd(VersionKey, WriterVersion);
         TensorFile.Write(
             path,
             model.State.Select(state => new TensorSource(
@@ -43,7 +43,7 @@ internal static class SavedState
     }
 
     /// <summary>This library's version, as files note it.</summary>
-    public static string LibraryVersion => typeof(SavedState).Assembly
+    public static string WriterVersion => typeof(SavedState).Assembly
         .GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
 
     /// <summary>What files call an element type.</summary>
