@@ -67,17 +67,17 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
 
     private IEnumerable<string> Remedies(NonFiniteException fault, RunFolder folder)
     {
+        if (!settings.Normalizes)
+            yield return "A new run with --normalize may not come to this.";
+        if (!settings.DetectsAnomalies)
+            yield return "--detect-anomaly looks at every layer in every step.";
         var rate = settings.Recipe.LearningRateAfter(fault.Step - 1);
-        // Images that are not finite are so at any rate.
+        // Images that are not finite are so at any rate. Last, without a point: to be copied.
         if (rate > 0 && fault.Origin != NonFiniteOrigin.Input
             && new CheckpointFolder(folder.Checkpoints).Files is [var newest, ..])
             yield return
                 $"To go on from {Path.GetFileName(newest)} at a tenth of the learning rate: "
                 + Text.Of($"cudabn train --resume {Quoted(folder.FolderPath)} --lr {rate / 10:G3}");
-        if (!settings.Normalizes)
-            yield return "A new run with --normalize may not come to this.";
-        if (!settings.DetectsAnomalies)
-            yield return "--detect-anomaly looks at every layer in every step.";
     }
 
     private static Augmentation AugmentationFor(ImageDataset images) =>

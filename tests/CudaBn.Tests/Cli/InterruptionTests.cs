@@ -157,7 +157,7 @@ public class InterruptionTests
     [TestCase("TERM", "b.safetensors")]
     public void Signal_WhileAFileIsConverted_LeavesNothingBesideTheOldOne(string signal, string target)
     {
-        WriteLargeFile();
+        WriteLargeFile(values: 100_000_000);
         File.WriteAllText(_folder[target], "old");
         using var convert = CudabnProcess.Start(_folder[""], "convert", "a.safetensors", target, "--force");
         convert.WaitUntil(() => Directory.GetFiles(_folder[""], ".cudabn-*.tmp").Length > 0);
@@ -173,7 +173,7 @@ public class InterruptionTests
     [Test]
     public void Signal_WhileAFileIsInspected_EndsIt()
     {
-        WriteLargeFile();
+        WriteLargeFile(values: 1_000_000_000);
         using var inspect = CudabnProcess.Start(_folder[""], "inspect", "a.safetensors", "--plot", "a.png");
         // Reading takes seconds, starting less than one.
         Thread.Sleep(700);
@@ -186,9 +186,8 @@ public class InterruptionTests
     }
 
     // Nothing but holes on the disk, and seconds of work.
-    private void WriteLargeFile()
+    private void WriteLargeFile(long values)
     {
-        const long values = 100_000_000;
         var header = Encoding.UTF8.GetBytes(
             $"{{\"w\":{{\"dtype\":\"F32\",\"shape\":[{values}],\"data_offsets\":[0,{4 * values}]}}}}");
         using var file = new BinaryWriter(File.Create(_folder["a.safetensors"]));
