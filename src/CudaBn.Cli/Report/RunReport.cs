@@ -8,7 +8,6 @@ namespace CudaBn.Cli;
 /// once more, with the costs of its layers, when training is over.</summary>
 internal sealed class RunReport : IRunObserver
 {
-    private readonly RunDescription _run;
     private readonly Sequential _model;
     private readonly DataLoader _train;
     private readonly ImageDataset _test;
@@ -18,6 +17,7 @@ internal sealed class RunReport : IRunObserver
     private readonly RunHistory _history;
     private readonly double _secondsBefore;
     private readonly Stopwatch _clock = Stopwatch.StartNew();
+    private RunDescription _run;
     private TestOutcome? _outcome;
 
     /// <param name="run">What the report says of the run.</param>
@@ -34,7 +34,11 @@ internal sealed class RunReport : IRunObserver
         _logits = new TestLogits(_test.Count, _test.ClassNames.Count, model.Device, model.DType);
     }
 
-    public void Begin(Trainer trainer, SoftmaxCrossEntropy loss, Optimizer optimizer) => _logits.Watch(trainer);
+    public void Begin(Recipe recipe, Trainer trainer, SoftmaxCrossEntropy loss, Optimizer optimizer)
+    {
+        _run = _run with { Recipe = recipe };
+        _logits.Watch(trainer);
+    }
 
     public void StepEnded(TrainingProgress progress)
     {

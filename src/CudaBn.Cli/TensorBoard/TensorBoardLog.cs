@@ -21,7 +21,7 @@ internal sealed class TensorBoardLog : IRunObserver
         _losses = new StepLosses(train.BatchCount, model.Device, model.DType);
     }
 
-    public void Begin(Trainer trainer, SoftmaxCrossEntropy loss, Optimizer optimizer) =>
+    public void Begin(Recipe recipe, Trainer trainer, SoftmaxCrossEntropy loss, Optimizer optimizer) =>
         (_trainer, _loss, _optimizer) = (trainer, loss, optimizer);
 
     public void StepEnded(TrainingProgress progress) => _losses.Add(_trainer!.StepsDone, _loss!.LastLoss!);

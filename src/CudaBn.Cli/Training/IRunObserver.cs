@@ -5,7 +5,11 @@ namespace CudaBn.Cli;
 internal interface IRunObserver : IDisposable
 {
     /// <summary>Training begins, or goes on.</summary>
-    void Begin(Trainer trainer, SoftmaxCrossEntropy loss, Optimizer optimizer);
+    /// <param name="recipe">How it trains.</param>
+    /// <param name="trainer">What trains.</param>
+    /// <param name="loss">Its loss.</param>
+    /// <param name="optimizer">Its optimizer.</param>
+    void Begin(Recipe recipe, Trainer trainer, SoftmaxCrossEntropy loss, Optimizer optimizer);
 
     /// <summary>A step was queued on the device, which is not to be waited for.</summary>
     void StepEnded(TrainingProgress progress);

@@ -3,8 +3,8 @@ namespace CudaBn.Cli;
 /// <summary>All that watch a training run, in a row.</summary>
 internal sealed class RunObservers(params IRunObserver[] observers) : IRunObserver
 {
-    public void Begin(Trainer trainer, SoftmaxCrossEntropy loss, Optimizer optimizer) =>
-        Array.ForEach(observers, observer => observer.Begin(trainer, loss, optimizer));
+    public void Begin(Recipe recipe, Trainer trainer, SoftmaxCrossEntropy loss, Optimizer optimizer) =>
+        Array.ForEach(observers, observer => observer.Begin(recipe, trainer, loss, optimizer));
 
     public void StepEnded(TrainingProgress progress)
     {

@@ -7,6 +7,10 @@ internal static class AtomicFile
     private const string TemporaryStem = ".cudabn-";
     private const string TemporaryExtension = ".tmp";
 
+    // Held for good once this process is about to end.
+    private static readonly Lock _gate = new();
+    private static readonly HashSet<string> _unfinished = [];
+
     /// <summary>
     /// Writes beside <paramref name="path"/>, flushes to the disk and renames over it. Whatever fails, the target stays
     /// as it was and nothing is left beside it.
@@ -41,13 +45,26 @@ internal static class AtomicFile
 
         try
         {
-            File.Move(temporary, target, overwrite: true);
+            lock (_gate)
+            {
+                File.Move(temporary, target, overwrite: true);
+                _unfinished.Remove(temporary);
+            }
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
             Discard(temporary);
             throw new IOException($"cannot write {path}: {fault.Message}", fault);
         }
+    }
+
+    /// <summary>Removes what is half written in this process, which is about to end: whoever begins a file, or is done with one,
+    /// waits for that.</summary>
+    public static void AbandonAll()
+    {
+        _gate.Enter();
+        foreach (var temporary in _unfinished)
+            Delete(temporary);
     }
 
     /// <summary>Removes what writers left in a folder that were killed. A file that is being written is left alone.</summary>
@@ -79,7 +96,12 @@ internal static class AtomicFile
     {
         try
         {
-            return new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, BufferSize);
+            lock (_gate)
+            {
+                var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, BufferSize);
+                _unfinished.Add(temporary);
+                return stream;
+            }
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
@@ -100,6 +122,15 @@ internal static class AtomicFile
     }
 
     private static void Discard(string temporary)
+    {
+        lock (_gate)
+        {
+            Delete(temporary);
+            _unfinished.Remove(temporary);
+        }
+    }
+
+    private static void Delete(string temporary)
     {
         try
         {

@@ -52,7 +52,7 @@ internal static class SampleRun
             File.WriteAllText(run.History, history);
         var report = new RunReport(Description(dataSet, trainImages, testImages, epochs, folder), run, model, train, test);
         using var observers = another is null ? new RunObservers(report) : new RunObservers(report, another(run, model, train));
-        observers.Begin(trainer, loss, optimizer);
+        observers.Begin(Recipe, trainer, loss, optimizer);
         var rows = new List<EpochRow>(resumed ?? []);
         foreach (var epoch in trainer.Fit(train, test, epochs, observers.Beside(new Progress<TrainingProgress>())))
         {
