@@ -17,7 +17,7 @@ public class BenchProcessTests
     {
         using var folder = new TemporaryFolder();
         var (code, output) = Run(
-            folder, "--quick", "--device", "cpu", "--out", folder["out"], "--filter", "*Sgd*", "*ReLUBenchmarks.Forward*");
+            folder, "--quick", "--device", "cpu", "--out", folder["out"], "--filter", "*Sgd*", "*.ReLUBenchmarks.Forward*");
         Assert.That(code, Is.EqualTo(BenchCommand.Done), output);
 
         var results = SuiteResults.ReadJson(Path.Combine(folder["out"], "results.json"));
