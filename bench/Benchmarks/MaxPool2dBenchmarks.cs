@@ -5,7 +5,8 @@ namespace CudaBn.Bench;
 
 public partial class MaxPool2dBenchmarks : OperatorBenchmarks<MaxPool2dShape>
 {
-    public override IEnumerable<MaxPool2dShape> Shapes => Suite.IsQuick ? MaxPool2dShape.Quick : MaxPool2dShape.All;
+    public override IEnumerable<MaxPool2dShape> Shapes =>
+        Suite.Choose(MaxPool2dShape.Quick, MaxPool2dShape.Usual, MaxPool2dShape.All);
 
     public override Work WorkOf(string benchmark) => benchmark == nameof(Backward) ? Shape.Backward : Shape.Forward;
 

@@ -4,16 +4,16 @@ namespace CudaBn.Bench;
 /// <param name="Adds">Whether there is an addition.</param>
 public sealed record BatchNormTailShape(int Batch, int Channels, int Size, bool Adds = false)
 {
-    /// <summary>One of ResNet-20's.</summary>
-    public static IReadOnlyList<BatchNormTailShape> Quick { get; } = [new(128, 16, 28)];
+    /// <summary>ResNet-20's largest.</summary>
+    public static IReadOnlyList<BatchNormTailShape> Usual { get; } = [new(128, 16, 28)];
 
-    /// <summary>ResNet-20's, and one of ResNet-50's.</summary>
-    public static IReadOnlyList<BatchNormTailShape> Usual { get; } =
-        [.. Quick, new(128, 32, 14), new(128, 64, 7), new(32, 64, 56)];
-
-    /// <summary>Those and more of ResNet-50's: the first, the widest, and the smallest.</summary>
+    /// <summary>All of ResNet-20's, and of ResNet-50's the first, that of its first stage, the largest, and the
+    /// smallest.</summary>
     public static IReadOnlyList<BatchNormTailShape> All { get; } =
-        [.. Usual, new(32, 64, 112), new(32, 256, 56), new(32, 2048, 7)];
+    [
+        .. Usual, new(128, 32, 14), new(128, 64, 7), new(32, 64, 112), new(32, 64, 56), new(32, 256, 56),
+        new(32, 2048, 7),
+    ];
 
     public BatchNormShape BatchNorm => new(Batch, Channels, Size, Size);
 

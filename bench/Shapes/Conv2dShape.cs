@@ -8,8 +8,8 @@ public sealed record Conv2dShape(
     int Groups = 1)
 {
     /// <summary>The seed network's two, those of ResNet-50 v1.5 that differ in kind, and one of them at a batch that
-    /// fills a large GPU; two of MobileNet that take every channel by itself, ResNeXt-50's in groups, and DeepLab's, whose
-    /// kernel has gaps.</summary>
+    /// fills a large GPU; MobileNet's first that takes every channel by itself, and ResNeXt-50's in
+    /// groups.</summary>
     public static IReadOnlyList<Conv2dShape> Usual { get; } =
     [
         new(256, 1, 20, 28, 5),
@@ -24,16 +24,17 @@ public sealed record Conv2dShape(
         new(32, 512, 512, 7, 3, Padding: 1),
         new(256, 64, 64, 56, 3, Padding: 1),
         new(8, 32, 32, 112, 3, Padding: 1, Groups: 32),
-        new(8, 512, 512, 14, 3, Padding: 1, Groups: 512),
         new(8, 256, 256, 28, 3, Padding: 1, Groups: 32),
-        new(8, 256, 256, 28, 3, Padding: 2, Dilation: 2),
     ];
 
-    /// <summary>Those, a depthwise convolution that halves the image, and ConvNeXt's of 7 x 7.</summary>
+    /// <summary>Those, DeepLab's, whose kernel has gaps, and more that take every channel by itself: MobileNet's that halves
+    /// the image, its most frequent, and ConvNeXt's of 7 x 7.</summary>
     public static IReadOnlyList<Conv2dShape> All { get; } =
     [
         .. Usual,
+        new(8, 256, 256, 28, 3, Padding: 2, Dilation: 2),
         new(8, 64, 64, 112, 3, Stride: 2, Padding: 1, Groups: 64),
+        new(8, 512, 512, 14, 3, Padding: 1, Groups: 512),
         new(8, 384, 384, 14, 7, Padding: 3, Groups: 384),
     ];
 

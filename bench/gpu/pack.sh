@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Packs tests, command line and benchmarks for a GPU machine that has neither a .NET SDK nor a network: one folder with the
-# .NET runtime in it, as a .tar.xz of at most 40 MB.
+# .NET runtime in it, as a .tar.xz of at most 40 MiB.
 # Usage: bench/gpu/pack.sh [PACKAGE.tar.xz]    (default: artifacts/cudabn-gpu.tar.xz)
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -27,11 +27,14 @@ publish bench
 rm -rf "$work"/cudabn-gpu/bin/Microsoft.CodeCoverage "$work"/cudabn-gpu/bin/*.xml
 # Nor for the peer that runs on the processor, or for a disassembler.
 rm -f "$work"/cudabn-gpu/bin/{libonnxruntime*,onnxruntime*,libcapstone*}
+# Nor for debuggers, core dumps, event tracing and other collectors of the runtime, or for native parts of another system.
+rm -rf "$work"/cudabn-gpu/bin/{libmscordaccore.so,libmscordbi.so,createdump,libcoreclrtraceptprovider.so,libclrgc*.so,amd64}
 cp "$root/bench/gpu/run.sh" "$root/bench/gpu/README.md" "$root/bench/peers/pytorch_seed.py" "$work/cudabn-gpu/"
 git -C "$root" describe --always --dirty > "$work/cudabn-gpu/commit.txt"
 
 mkdir -p "$(dirname "$package")"
-tar -C "$work" -cf - cudabn-gpu | xz -6 -T0 > "$package.part"
+# One block, so that every file is packed by what all before it hold; files of a kind stand together by their names.
+tar -C "$work" --sort=name -cf - cudabn-gpu | xz -9 -T1 > "$package.part"
 size=$(stat -c %s "$package.part")
 if [ "$size" -gt "$most" ]; then
     rm "$package.part"
