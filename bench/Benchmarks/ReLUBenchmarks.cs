@@ -26,7 +26,8 @@ public class ReLUBenchmarks : OperatorBenchmarks<ElementwiseShape>
     public void SetUpBackward() => Prepare(nameof(Backward), () =>
     {
         // Half of the numbers are positive, as half of an output of ReLU are.
-        Tensor output = Normal(Shape.TensorShape), gradOutput = Normal(Shape.TensorShape), gradInput = Empty(Shape.TensorShape);
+        Tensor output = Normal(Shape.TensorShape), gradOutput = Normal(Shape.TensorShape);
+        var gradInput = Empty(Shape.TensorShape);
         return new(
             () => Backend.ReLUBackward(new ReLUBackwardArgs(output, gradOutput, gradInput)),
             () => ReLUCheck.Backward(output, gradOutput, gradInput));

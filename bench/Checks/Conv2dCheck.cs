@@ -8,8 +8,8 @@ public static class Conv2dCheck
     // A sum over batch and places takes as long as many others.
     private const int WeightSamples = 24;
 
-    /// <summary>output[n, o, y, x] = sum of input[n, c, y*s + i*d - p, x*s + j*d - p] * weight[o, c, i, j], where c runs over
-    /// the channels of o's group, and counts from their first in the weight.</summary>
+    /// <summary>output[n, o, y, x] = sum of input[n, c, y*s + i*d - p, x*s + j*d - p] * weight[o, c, i, j], where c runs
+    /// over the channels of o's group, and counts from their first in the weight.</summary>
     public static void Forward(ConvGeometry g, Tensor input, Tensor weight, Tensor output)
     {
         using HostValues x = new(input), w = new(weight), y = new(output);
