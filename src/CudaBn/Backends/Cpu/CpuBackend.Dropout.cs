@@ -50,19 +50,20 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             // A chunk starts with a block of the generator, and a batch of them ends with one.
             var (i, end) = ElementRange(chunk, elements);
             var words = stackalloc uint[PhiloxBlocks.Words];
-            var factors = stackalloc T[PhiloxBlocks.Words];
+            var masks = stackalloc T[PhiloxBlocks.Words];
+            var factor = TSimd.Create(scale);
             for (; i < end; i += PhiloxBlocks.Words)
             {
                 PhiloxBlocks.Fill(words, seed, (ulong)i / 4, stream, step);
-                for (var k = 0; k < PhiloxBlocks.Words; k++)
-                    factors[k] = words[k] >= threshold ? scale : T.Zero;
+                PhiloxBlocks.ToMasks(words, threshold, masks);
                 var count = Math.Min(PhiloxBlocks.Words, end - i);
                 var at = 0L;
                 for (; at + TSimd.Count <= count; at += TSimd.Count)
                     TSimd.Store(
-                        TSimd.Multiply(TSimd.Load(source + i + at), TSimd.Load(factors + at)), destination + i + at);
+                        TSimd.Multiply(TSimd.Load(source + i + at), TSimd.And(TSimd.Load(masks + at), factor)),
+                        destination + i + at);
                 for (; at < count; at++)
-                    destination[i + at] = source[i + at] * factors[at];
+                    destination[i + at] = source[i + at] * (words[at] >= threshold ? scale : T.Zero);
             }
         }
     }

@@ -27,4 +27,28 @@ public class PhiloxBlocksTests
             Assert.That((words[i], oneByOne[i]), Is.EqualTo((expected, expected)), $"word {i}");
         }
     }
+
+    [TestCase(0ul)]
+    [TestCase(5ul)]
+    [TestCase(0x8000_0000ul)]
+    [TestCase(0xFFFF_FFFFul)]
+    [TestCase(0x1_0000_0000ul)]
+    public unsafe void ToMasks_AreSetWhereWordsReachTheThreshold(ulong threshold)
+    {
+        uint* words = stackalloc uint[PhiloxBlocks.Words];
+        uint* narrow = stackalloc uint[PhiloxBlocks.Words];
+        ulong* wide = stackalloc ulong[PhiloxBlocks.Words];
+        uint[] interesting = [0, 4, 5, 6, 0x7FFF_FFFF, 0x8000_0000, 0x8000_0001, 0xFFFF_FFFE, 0xFFFF_FFFF];
+        for (var i = 0; i < PhiloxBlocks.Words; i++)
+            words[i] = interesting[i * 5 % interesting.Length];
+
+        PhiloxBlocks.ToMasks(words, threshold, (float*)narrow);
+        PhiloxBlocks.ToMasks(words, threshold, (double*)wide);
+
+        for (var i = 0; i < PhiloxBlocks.Words; i++)
+        {
+            var isSet = words[i] >= threshold;
+            Assert.That((narrow[i], wide[i]), Is.EqualTo(isSet ? (uint.MaxValue, ulong.MaxValue) : (0u, 0ul)), $"word {i}");
+        }
+    }
 }
