@@ -8,8 +8,8 @@ internal static class AtomicFile
     private const string TemporaryExtension = ".tmp";
 
     /// <summary>
-    /// Writes beside <paramref name="path"/>, flushes to the disk and renames over it. Whatever fails, the target stays
-    /// as it was and nothing is left beside it.
+    /// Writes beside <paramref name="path"/>, flushes to the disk and renames over it, which is flushed to the disk, too.
+    /// Whatever fails before that, the target stays as it was and nothing is left beside it.
     /// </summary>
     /// <param name="path">The target; its folder must exist.</param>
     /// <param name="content">Writes the new content; leaves the stream open.</param>
@@ -48,20 +48,36 @@ internal static class AtomicFile
             Discard(temporary);
             throw new IOException($"cannot write {path}: {fault.Message}", fault);
         }
+
+        FolderFlush.Flush(Path.GetDirectoryName(target) ?? target);
     }
 
-    /// <summary>Removes what writers left in a folder that were killed. A file that is being written is left alone.</summary>
-    /// <exception cref="IOException">The folder cannot be read, or a file not removed.</exception>
+    /// <summary>Deletes a file that nobody needs any more; if it cannot be deleted, it stays.</summary>
+    public static void TryDelete(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            // It harms nobody but for the room that it takes.
+        }
+    }
+
+    /// <summary>Removes what writers left in a folder that were killed. A file that is being written, or that cannot be removed,
+    /// is left alone.</summary>
+    /// <exception cref="IOException">The folder cannot be read.</exception>
     public static void RemoveLeftovers(string folder)
     {
         foreach (var temporary in Directory.GetFiles(folder, $"{TemporaryStem}*{TemporaryExtension}"))
         {
             if (!IsBeingWritten(temporary))
-                File.Delete(temporary);
+                TryDelete(temporary);
         }
     }
 
-    // A writer has its file for itself alone.
+    // A writer has its file for itself alone. One that may not be opened is another user's.
     private static bool IsBeingWritten(string temporary)
     {
         try
@@ -69,7 +85,7 @@ internal static class AtomicFile
             using var stream = new FileStream(temporary, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
             return false;
         }
-        catch (IOException)
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
             return true;
         }
