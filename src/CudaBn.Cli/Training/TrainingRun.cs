@@ -34,13 +34,13 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
         var record = RunRecord.Of(settings.Model, settings.Data, data.Train, normalization) with
         {
             Training = TrainingRecord.Of(settings, chosen.Device),
+            TestImages = data.Test.Sha256,
         };
         using var observers = Observers(RunDescription.Of(settings, chosen, data, model, folder), folder, model, train, test);
         try
         {
             var wasInterrupted = !Train(model, train, test, data, folder, record, observers, interruption.Token);
-            WriteResults(model, data, folder, record);
-            folder.Write(() => observers.End(_rows, wasInterrupted));
+            WriteResults(model, data, folder, record, observers, wasInterrupted);
             Report(data, folder, wasInterrupted);
             return interruption.Token.IsCancellationRequested ? ExitCodes.Interrupted : ExitCodes.Done;
         }
@@ -58,8 +58,15 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
             folder.TryWrite(
                 Path.GetFileName(folder.Curves), () => CurvesPicture.Write(folder.Curves, data.Label(), _rows),
                 Console.Error.WriteLine);
-        folder.TryWrite(
-            Path.GetFileName(folder.Report), () => observers.End(_rows, wasInterrupted: true), Console.Error.WriteLine);
+        try
+        {
+            observers.End(_rows, RunEnding.Stopped(fault));
+        }
+        catch (IOException obstacle)
+        {
+            Console.Error.WriteLine($"cudabn: warning: {folder.FolderPath}: {obstacle.Message}");
+        }
+
         var kept = string.Join(", ", folder.Names());
         var anomalies = settings.DetectsAnomalies ? "" : ", or --detect-anomaly, which looks at every layer in every step";
         Console.Error.WriteLine(
@@ -77,8 +84,8 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
     {
         var report = new RunReport(run, folder, model, train, test);
         return settings.TensorBoard
-            ? new RunObservers(report, new TensorBoardLog(folder, model, train))
-            : new RunObservers(report);
+            ? new RunObservers(folder, report, new TensorBoardLog(folder, model, train))
+            : new RunObservers(folder, report);
     }
 
     private void WriteHeading(ChosenDevice chosen, ImageDataSplits data, Sequential model, RunFolder folder)
@@ -112,9 +119,9 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
         {
             DetectAnomalies = settings.DetectsAnomalies,
         };
-        var checkpoints = new RunCheckpoints(folder, settings.Keep, trainer, train, _rows);
-        Begin(checkpoints, trainer, train, folder, record);
-        observers.Begin(trainer, loss, optimizer);
+        var checkpoints = new RunCheckpoints(folder, settings.Keep, trainer, train, _rows, record);
+        Begin(checkpoints, trainer, train, test.Dataset, folder, record);
+        observers.Begin(trainer, loss, optimizer, _rows);
         var notebook = new NotebookStatistics(model);
         var metrics = MetricsAt(folder.Metrics, data);
         folder.Write(() => metrics.Write(_rows));
@@ -138,9 +145,10 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
                     var row = new EpochRow(
                         epoch, settings.NotebookBug ? notebook.Evaluate(() => trainer.Evaluate(test)) : null);
                     _rows.Add(row);
+                    // Before the checkpoint: what is done then is not done again by a run that goes on from it.
+                    observers.EpochEnded(_rows, display.Warn);
                     Save();
                     folder.TryWrite("metrics.csv", () => metrics.Write(_rows), display.Warn);
-                    folder.TryWrite("report.html", () => observers.EpochEnded(_rows), display.Warn);
                     display.Add(row);
                 }
             });
@@ -153,22 +161,26 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
             return false;
         }
 
-        void Save() => folder.TryWrite(
-            "the checkpoint",
-            () =>
-            {
-                // Without it, a folder that was made again would not be one to go on with.
-                if (!File.Exists(folder.Record))
-                    record.Write(folder.Record);
-                checkpoints.Save();
-            },
-            display.Warn);
+        void Save()
+        {
+            observers.Saving(display.Warn);
+            folder.TryWrite(
+                "the checkpoint",
+                () =>
+                {
+                    // Without it, a folder that was made again would not be one to go on with.
+                    if (!File.Exists(folder.Record))
+                        record.Write(folder.Record);
+                    checkpoints.Save();
+                },
+                display.Warn);
+        }
     }
 
     /// <summary>Leaves a checkpoint and a record in the folder, from which the run can be gone on with, before it
     /// trains.</summary>
     private void Begin(
-        RunCheckpoints checkpoints, Trainer trainer, DataLoader train, RunFolder folder, RunRecord record)
+        RunCheckpoints checkpoints, Trainer trainer, DataLoader train, ImageDataset test, RunFolder folder, RunRecord record)
     {
         if (resumed is null)
         {
@@ -178,6 +190,7 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
         }
 
         var name = checkpoints.Restore();
+        resumed.RequireTestImages(test);
         Terminal.WriteField(
             "resumed",
             Text.Of($"{name}: {trainer.EpochsDone} epochs are done, and {trainer.StepsInEpoch} of ")
@@ -185,10 +198,15 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
         var (before, now) = (resumed.Settings.Device, trainer.Model.Device.ToString());
         if (before != now)
             Terminal.WriteField("note", $"the run was on {before}: on {now}, the last bits of its numbers become others");
+        if (resumed.Settings.DetectsAnomalies != settings.DetectsAnomalies)
+            Terminal.WriteField(
+                "note",
+                $"the run was {Looking(resumed.Settings)}: {Looking(settings)}, the last bits of its numbers become others");
         folder.Write(() => record.Write(folder.Record));
     }
 
-    private void WriteResults(Sequential model, ImageDataSplits data, RunFolder folder, RunRecord record)
+    private void WriteResults(
+        Sequential model, ImageDataSplits data, RunFolder folder, RunRecord record, RunObservers observers, bool wasInterrupted)
     {
         try
         {
@@ -199,6 +217,7 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
                 MetricsAt(folder.Metrics, data).Write(_rows);
                 if (_rows.Count > 0)
                     WritePictures(model, data, folder, record.Normalization);
+                observers.End(_rows, wasInterrupted ? RunEnding.Interrupted : RunEnding.Finished);
                 // Last: weights of so many epochs say that all else is there, too.
                 SaveWeights(model, data, record, folder.Weights);
             });
@@ -263,6 +282,9 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
         }.Where(Path.Exists).Select(Path.GetFileName);
         Terminal.WriteField("written", $"{folder.FolderPath}: {string.Join(", ", names)}");
     }
+
+    private static string Looking(TrainSettings settings) =>
+        settings.DetectsAnomalies ? "with --detect-anomaly" : "without --detect-anomaly";
 
     // As a shell takes it.
     private static string Quoted(string path) => path.Contains(' ') ? $"\"{path}\"" : path;

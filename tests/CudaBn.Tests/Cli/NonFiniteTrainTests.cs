@@ -1,3 +1,5 @@
+using System.Net;
+using System.Text.RegularExpressions;
 using CudaBn.Tests.Serialization;
 using NUnit.Framework;
 
@@ -29,10 +31,14 @@ public class NonFiniteTrainTests
         Assert.That(train.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries), Has.Length.EqualTo(1));
         Assert.That(train.Error, Does.StartWith("cudabn: training stopped: "));
         Assert.That(train.Error, Does.Match(@"step [12] \(epoch 1, step [12] of it\)"));
-        Assert.That(train.Error, Does.Match(@"of (Conv2d|BatchNorm|Linear) '(conv|bn|fc)[12]'"));
         Assert.That(train.Error, Does.Contain(
             "Kept in run: checkpoints, history.json, metrics.csv, report.html, run.json; whole epochs: 0. "
             + "Try an --lr below 1E+30"));
+        var layer = Regex.Match(train.Error, @"of (Conv2d|BatchNorm|Linear) '((conv|bn|fc)[12])'");
+        Assert.That(layer.Success, Is.True, train.Error);
+        var report = WebUtility.HtmlDecode(File.ReadAllText(_folder["run/report.html"]));
+        Assert.That(report, Does.Contain("Stopped by a value that is not finite, after 0 of 5 epochs"));
+        Assert.That(report, Does.Match($"<p class=\"reason\">.*{Regex.Escape(layer.Value)}.*</p>"));
         // That from before the first step, none after it.
         Assert.That(
             Directory.GetFiles(_folder["run/checkpoints"]).Select(Path.GetFileName),
