@@ -9,8 +9,8 @@ internal sealed record NpzArray(TensorEntry Entry, ZipMember Member, NpyHeader H
     private const int PieceLength = 4096;
 
     // A block of rows has at most so many times the bytes of the member in the archive: numbers that were learnt are
-    // compressed less, and take one block. Deflate gains a thousandfold at most, which makes 33.
-    private const long BlockRatio = 32;
+    // compressed less, and take one block. Deflate gains a thousandfold at most, which makes 65.
+    private const long BlockRatio = 16;
     private const long LeastBlock = 1 << 16;
 
     private int ElementSize => SafeTensorsDType.Size(SafeTensorsDType.Rank(Header.DType));
