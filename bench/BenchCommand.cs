@@ -55,7 +55,8 @@ public static class BenchCommand
         var command = new RootCommand(
             "Measures every operator of CudaBn, the training step, the epoch and the start-up, beside the limits of the "
             + "machine and ONNX Runtime. All other options are BenchmarkDotNet's, among them --filter '*Conv2d*' and "
-            + "--list flat.")
+            + "--list flat. What a filter lets through is measured at every shape, everything with --filter '*'; without a "
+            + "filter, a selection is that takes some minutes.")
         {
             device, quick, output, compare, threshold, from, inProcess, verbose,
         };
@@ -88,12 +89,14 @@ public static class BenchCommand
     {
         string[] arguments = [.. parsed.UnmatchedTokens];
         var onlyTells = arguments.Any(argument => argument is "--list" or "--info" or "--version");
-        if (!onlyTells && !arguments.Any(argument => argument is "--filter" or "-f" or "--allCategories" or "--anyCategories"))
+        var chooses = arguments.Any(argument => argument is "--filter" or "-f" or "--allCategories" or "--anyCategories");
+        if (!onlyTells && !chooses)
             arguments = [.. arguments, "--filter", "*"];
         var settings = new SuiteSettings
         {
             Devices = ChosenDevices(parsed.GetValue(device)!),
-            Quick = parsed.GetValue(quick),
+            Shapes = parsed.GetValue(quick) ? ShapeChoice.Quick
+                : chooses || onlyTells ? ShapeChoice.All : ShapeChoice.Usual,
             // Processes of their own cost half a minute of compiling, and half a second per benchmark.
             InProcess = parsed.GetValue(inProcess) || parsed.GetValue(quick) || !Sdk.CanCompile,
             Verbose = parsed.GetValue(verbose) || onlyTells,

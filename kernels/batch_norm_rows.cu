@@ -1,68 +1,10 @@
-#include "batch_norm.cuh"
-#include "elements.cuh"
+#include "batch_norm_rows.cuh"
 
 // Batch normalization of matrices x[rows, channels], and so of images whose channels come last. Neighbouring threads take
 // neighbouring channels of a row, PACK each, so that a warp reads whole lines of memory; blocks share the rows out. PACK, set
 // by the compile options, is 16 bytes where every row is a multiple of that, else one element.
 // ptx-constants: PACK=1
 // ptx-constants: PACK=2
-
-// As the C# structure of that name: a block takes threads_across neighbouring threads' channels, in one of slices parts of the
-// rows. threads_across is a power of two, at most 32; the block's other threads take further rows of the same channels.
-struct ChannelRows
-{
-    int64 rows;
-    int64 rows_per_slice;
-    int channels;
-    int slices;
-    int threads_across;
-};
-
-// The rows that a thread visits, of its PACK channels.
-struct RowVisits
-{
-    int channel; // the first of them
-    int64 slice;
-    int64 row;
-    int64 end;
-    int64 row_step;
-
-    __device__ bool is_any() const { return row < end; }
-
-    __device__ int64 offset(const ChannelRows& g) const { return row * g.channels + channel; }
-
-    __device__ void advance() { row += row_step; }
-};
-
-__device__ inline RowVisits row_visits_of_thread(const ChannelRows& g)
-{
-    const int64 tiles = ceil_div(g.channels / PACK, g.threads_across);
-    const int64 slice = blockIdx.x / tiles;
-    const int64 pack = (blockIdx.x - slice * tiles) * g.threads_across + threadIdx.x % g.threads_across;
-    const int64 first = slice * g.rows_per_slice, rest = g.rows - first;
-    const int64 end = first + (rest < g.rows_per_slice ? rest : g.rows_per_slice);
-    RowVisits visits;
-    // A thread past the last channel has no rows, and channel 0 to read the constants of.
-    const bool is_inside = pack * PACK < g.channels;
-    visits.channel = is_inside ? (int)(pack * PACK) : 0;
-    visits.slice = slice;
-    visits.row = first + threadIdx.x / g.threads_across;
-    visits.end = is_inside ? end : 0;
-    visits.row_step = blockDim.x / g.threads_across;
-    return visits;
-}
-
-// Leaves what the block's threads have of every channel at parts[channel, slice]. All threads of the block come here.
-template <typename Sums>
-__device__ void leave_parts(const ChannelRows& g, const RowVisits& visits, const Sums* of_channels, Sums* parts)
-{
-    for (int i = 0; i < PACK; i++)
-    {
-        const Sums sums = merge_in_block(of_channels[i], g.threads_across);
-        if (threadIdx.x < g.threads_across && visits.end > 0)
-            parts[(visits.channel + i) * (int64)g.slices + visits.slice] = sums;
-    }
-}
 
 // Merges the moments of the next rows, at most limit, into those of the channels. Sums are taken around the first of the rows,
 // which is never farther from their mean than they are from each other.
@@ -155,31 +97,11 @@ extern "C" __global__ void __launch_bounds__(128) batch_norm_rows_backward_reduc
     ChannelRows rows, BatchNormStatistics statistics, const real* __restrict__ x, const real* __restrict__ grad_y,
     GradientSums* __restrict__ parts)
 {
-    const RowVisits all = row_visits_of_thread(rows);
-    real high[PACK];
-    double rest[PACK];
-#pragma unroll
-    for (int i = 0; i < PACK; i++)
-    {
-        const double mean = statistics.mean_of(all.channel + i);
-        high[i] = (real)mean;
-        rest[i] = mean - high[i];
-    }
-
-    GradientSum sums[PACK];
-    for (RowVisits visits = all; visits.is_any(); visits.advance())
-    {
-        const Elements values = load(x + visits.offset(rows)), gradients = load(grad_y + visits.offset(rows));
-#pragma unroll
-        for (int i = 0; i < PACK; i++)
-            sums[i].add(gradients.values[i], values.values[i] - high[i]);
-    }
-
-    GradientSums finished[PACK];
-#pragma unroll
-    for (int i = 0; i < PACK; i++)
-        finished[i] = sums[i].finish(rest[i]);
-    leave_parts(rows, all, finished, parts);
+    RowVisits visits = row_visits_of_thread(rows);
+    RowGradientSums sums(statistics, visits);
+    for (; visits.is_any(); visits.advance())
+        sums.add(load(grad_y + visits.offset(rows)), load(x + visits.offset(rows)));
+    sums.leave(rows, visits, parts);
 }
 
 // batch_norm_rows_backward_input: blockDim.x 128; blocks as for batch_norm_rows_stats.

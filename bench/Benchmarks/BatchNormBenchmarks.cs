@@ -7,7 +7,8 @@ public partial class BatchNormBenchmarks : OperatorBenchmarks<BatchNormShape>
 {
     private const double Epsilon = 1e-5;
 
-    public override IEnumerable<BatchNormShape> Shapes => Suite.IsQuick ? BatchNormShape.Quick : BatchNormShape.All;
+    public override IEnumerable<BatchNormShape> Shapes =>
+        Suite.Choose(BatchNormShape.Quick, BatchNormShape.Usual, BatchNormShape.All);
 
     public override Work WorkOf(string benchmark) => benchmark switch
     {

@@ -5,11 +5,12 @@ namespace CudaBn.Bench;
 
 public partial class Conv2dBenchmarks : OperatorBenchmarks<Conv2dShape>
 {
-    public override IEnumerable<Conv2dShape> Shapes => Suite.IsQuick ? Conv2dShape.Quick : Conv2dShape.All;
+    public override IEnumerable<Conv2dShape> Shapes =>
+        Suite.Choose(Conv2dShape.Quick, Conv2dShape.Usual, Conv2dShape.All);
 
     private Shape InputShape => [Shape.Batch, Shape.InChannels, Shape.Size, Shape.Size];
 
-    private Shape WeightShape => [Shape.OutChannels, Shape.InChannels, Shape.Kernel, Shape.Kernel];
+    private Shape WeightShape => [Shape.OutChannels, Shape.GroupInChannels, Shape.Kernel, Shape.Kernel];
 
     private Shape OutputShape => [Shape.Batch, Shape.OutChannels, Shape.OutSize, Shape.OutSize];
 

@@ -7,10 +7,6 @@ public partial class MaxPool2dBenchmarks : OperatorBenchmarks<MaxPool2dShape>
 {
     public override IEnumerable<MaxPool2dShape> Shapes => Suite.IsQuick ? MaxPool2dShape.Quick : MaxPool2dShape.All;
 
-    private Shape InputShape => [Shape.Batch, Shape.Channels, Shape.Size, Shape.Size];
-
-    private Shape OutputShape => [Shape.Batch, Shape.Channels, Shape.OutSize, Shape.OutSize];
-
     public override Work WorkOf(string benchmark) => benchmark == nameof(Backward) ? Shape.Backward : Shape.Forward;
 
     [GlobalSetup(Target = nameof(Forward))]
@@ -32,7 +28,8 @@ public partial class MaxPool2dBenchmarks : OperatorBenchmarks<MaxPool2dShape>
         // The places of the maxima, which training needs and this peer does not compute.
         Backend.MaxPoolForward(new MaxPoolForwardArgs(Shape.Geometry, input, output, argMax));
         Backend.Clear(output);
-        var session = Own(new OnnxRuntimeSession(OnnxModel.MaxPool2d(Shape), input, output));
+        var layer = Own(new MaxPool2d(Shape.Window, Shape.Stride, Shape.Padding));
+        var session = Own(OnnxRuntimeSession.Of(layer, input, output));
         return new(
             session.Run, () => MaxPool2dCheck.Forward(Shape.Geometry, input, output, argMax));
     });
@@ -47,7 +44,7 @@ public partial class MaxPool2dBenchmarks : OperatorBenchmarks<MaxPool2dShape>
         var (input, output, argMax) = Buffers();
         Backend.MaxPoolForward(new MaxPoolForwardArgs(Shape.Geometry, input, output, argMax));
         // Backward writes over the input, which it does not read.
-        Tensor gradOutput = Normal(OutputShape), gradInput = input;
+        Tensor gradOutput = Normal(Shape.Output), gradInput = input;
         return new(
             () => Backend.MaxPoolBackward(new MaxPoolBackwardArgs(Shape.Geometry, argMax, gradOutput, gradInput)),
             () => MaxPool2dCheck.Backward(Shape.Geometry, argMax, gradOutput, gradInput));
@@ -57,5 +54,5 @@ public partial class MaxPool2dBenchmarks : OperatorBenchmarks<MaxPool2dShape>
     public void Backward() => Run();
 
     private (Tensor Input, Tensor Output, Tensor ArgMax) Buffers() =>
-        (Normal(InputShape), Empty(OutputShape), Empty(OutputShape, Shape.Geometry.ArgMaxType));
+        (Normal(Shape.Input), Empty(Shape.Output), Empty(Shape.Output, Shape.Geometry.ArgMaxType));
 }

@@ -8,14 +8,12 @@ public class ReLUBenchmarks : OperatorBenchmarks<ElementwiseShape>
     public override IEnumerable<ElementwiseShape> Shapes =>
         Suite.IsQuick ? ElementwiseShape.Quick : ElementwiseShape.All;
 
-    private Shape TensorShape => [Shape.Batch, Shape.Channels, Shape.Size, Shape.Size];
-
     public override Work WorkOf(string benchmark) => benchmark == nameof(Backward) ? Shape.Backward : Shape.Forward;
 
     [GlobalSetup(Target = nameof(Forward))]
     public void SetUpForward() => Prepare(nameof(Forward), () =>
     {
-        Tensor input = Normal(TensorShape), output = Empty(TensorShape);
+        Tensor input = Normal(Shape.TensorShape), output = Empty(Shape.TensorShape);
         return new(
             () => Backend.ReLUForward(new ReLUForwardArgs(input, output)),
             () => ReLUCheck.Forward(input, output));
@@ -28,7 +26,7 @@ public class ReLUBenchmarks : OperatorBenchmarks<ElementwiseShape>
     public void SetUpBackward() => Prepare(nameof(Backward), () =>
     {
         // Half of the numbers are positive, as half of an output of ReLU are.
-        Tensor output = Normal(TensorShape), gradOutput = Normal(TensorShape), gradInput = Empty(TensorShape);
+        Tensor output = Normal(Shape.TensorShape), gradOutput = Normal(Shape.TensorShape), gradInput = Empty(Shape.TensorShape);
         return new(
             () => Backend.ReLUBackward(new ReLUBackwardArgs(output, gradOutput, gradInput)),
             () => ReLUCheck.Backward(output, gradOutput, gradInput));

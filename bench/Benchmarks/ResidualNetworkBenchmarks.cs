@@ -7,7 +7,6 @@ namespace CudaBn.Bench;
 /// batch normalization, ReLU, additions, the loss and the update cost.</summary>
 public class ResidualNetworkBenchmarks : OperatorBenchmarks<ResidualNetworkShape>
 {
-    private const int Classes = 10;
     private const int CheckedSteps = 12;
 
     public override IEnumerable<ResidualNetworkShape> Shapes => [ResidualNetworkShape.Step];
@@ -23,12 +22,12 @@ public class ResidualNetworkBenchmarks : OperatorBenchmarks<ResidualNetworkShape
     [GlobalSetup(Target = nameof(Step))]
     public void SetUpStep() => PrepareNetwork(nameof(Step), () =>
     {
-        var model = Own(ResNet20.Create(inChannels: 1, Classes));
+        var model = Own(ResNet20.Create(inChannels: 1, ResidualNetworkShape.Classes));
         model.Initialize(Device, seed: 1);
         var loss = Own(new SoftmaxCrossEntropy());
         var sgd = Own(new Sgd(model.Parameters, learningRate: 0.05, momentum: 0.9));
         var trainer = Own(new Trainer(model, loss, sgd));
-        var labels = Enumerable.Range(0, Shape.Batch).Select(i => i * 7 % Classes).ToArray();
+        var labels = Enumerable.Range(0, Shape.Batch).Select(i => i * 7 % ResidualNetworkShape.Classes).ToArray();
         var batch = new Batch(Normal([Shape.Batch, 1, 28, 28]), Own(Tensor.From(labels, [Shape.Batch], Device)));
         return new(() => trainer.Step(batch), () =>
         {

@@ -11,18 +11,11 @@ public static class OnnxModel
         ArgumentNullException.ThrowIfNull(shape);
         ArgumentNullException.ThrowIfNull(weight);
         using var conv = new Conv2d(
-            shape.InChannels, shape.OutChannels, shape.Kernel, shape.Stride, shape.Padding, bias: false);
+            shape.InChannels, shape.OutChannels, shape.Kernel, shape.Stride, shape.Padding, shape.Dilation, shape.Groups,
+            bias: false);
         conv.Initialize(Device.Cpu);
         Copy(weight, conv.Weight!.Value);
         return Of(conv, [shape.Batch, shape.InChannels, shape.Size, shape.Size]);
-    }
-
-    public static byte[] MaxPool2d(MaxPool2dShape shape)
-    {
-        ArgumentNullException.ThrowIfNull(shape);
-        using var pool = new MaxPool2d(shape.Window, shape.Stride, shape.Padding);
-        pool.Initialize(Device.Cpu);
-        return Of(pool, [shape.Batch, shape.Channels, shape.Size, shape.Size]);
     }
 
     public static byte[] BatchNorm(

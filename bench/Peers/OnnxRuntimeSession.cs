@@ -33,6 +33,18 @@ public sealed class OnnxRuntimeSession : IDisposable
         (_input, _output) = (ValueOf(input), ValueOf(output));
     }
 
+    /// <summary>A layer without parameters in ONNX Runtime.</summary>
+    /// <param name="layer">Which; it is initialized.</param>
+    /// <param name="input">On the CPU; read by every run.</param>
+    /// <param name="output">On the CPU; written by every run.</param>
+    public static OnnxRuntimeSession Of(Layer layer, Tensor input, Tensor output)
+    {
+        ArgumentNullException.ThrowIfNull(layer);
+        ArgumentNullException.ThrowIfNull(input);
+        layer.Initialize(Device.Cpu);
+        return new OnnxRuntimeSession(OnnxModel.Of(layer, input.Shape), input, output);
+    }
+
     public void Run() => _session.Run(_options, _inputNames, [_input], _outputNames, [_output]);
 
     public void Dispose()

@@ -7,7 +7,8 @@ namespace CudaBn.Bench;
 /// <summary>What BenchmarkDotNet's cases and reports are to this suite.</summary>
 public static class MeasuredCase
 {
-    private const string ClassSuffix = "Benchmarks";
+    /// <summary>How the names of classes of benchmarks end; an operator's name is what stands before.</summary>
+    public const string ClassSuffix = "Benchmarks";
 
     /// <summary>The class of a case, with its shape and device set.</summary>
     public static IOperatorBenchmarks Benchmarks(BenchmarkCase benchmark)

@@ -19,9 +19,12 @@ public sealed class SuiteRun(SuiteSettings settings, params IReadOnlyList<Type> 
     /// <summary>All classes of the suite.</summary>
     public static IReadOnlyList<Type> AllClasses { get; } =
     [
-        typeof(Conv2dBenchmarks), typeof(BatchNormBenchmarks), typeof(BatchNormReLUMaxPoolBenchmarks),
-        typeof(MaxPool2dBenchmarks), typeof(ReLUBenchmarks), typeof(LinearBenchmarks),
-        typeof(SoftmaxCrossEntropyBenchmarks), typeof(SgdBenchmarks), typeof(TrainingBenchmarks),
+        typeof(Conv2dBenchmarks), typeof(BatchNormBenchmarks), typeof(VirtualBatchNormBenchmarks),
+        typeof(BatchNormReLUBenchmarks), typeof(BatchNormAddReLUBenchmarks), typeof(BatchNormReLUMaxPoolBenchmarks),
+        typeof(MaxPool2dBenchmarks), typeof(AvgPool2dBenchmarks), typeof(GlobalAvgPoolBenchmarks), typeof(ReLUBenchmarks),
+        typeof(ActivationBenchmarks), typeof(DropoutBenchmarks), typeof(LinearBenchmarks),
+        typeof(SoftmaxCrossEntropyBenchmarks), typeof(MeanSquaredErrorBenchmarks), typeof(SgdBenchmarks),
+        typeof(AdamBenchmarks), typeof(TrainingBenchmarks),
         typeof(ResidualNetworkBenchmarks), typeof(InferenceBenchmarks), typeof(EpochBenchmarks), typeof(StartUpBenchmarks),
     ];
 
@@ -33,7 +36,7 @@ public sealed class SuiteRun(SuiteSettings settings, params IReadOnlyList<Type> 
         var workingFolder = Environment.CurrentDirectory;
         try
         {
-            Suite.Configure([.. settings.Devices.Select(device => device.ToString())], settings.Quick, records.FullName);
+            Suite.Configure([.. settings.Devices.Select(device => device.ToString())], settings.Shapes, records.FullName);
             var progress = new SuiteProgress(settings, records.FullName);
             // BenchmarkDotNet looks for the project from here upwards.
             if (!settings.InProcess)
@@ -56,7 +59,7 @@ public sealed class SuiteRun(SuiteSettings settings, params IReadOnlyList<Type> 
             .WithEvaluateOverhead(false)
             .WithWarmupCount(1)
             .WithIterationCount(5)
-            .WithIterationTime(TimeInterval.FromMilliseconds(settings.Quick ? 40 : 80));
+            .WithIterationTime(TimeInterval.FromMilliseconds(settings.Shapes == ShapeChoice.Quick ? 40 : 80));
         if (settings.InProcess)
             job = job.WithToolchain(InProcessEmitToolchain.Instance);
         var config = ManualConfig.CreateEmpty()

@@ -5,8 +5,8 @@ public sealed record SuiteSettings
 {
     public required IReadOnlyList<Device> Devices { get; init; }
 
-    /// <summary>The seed network's shapes only, and shorter iterations.</summary>
-    public required bool Quick { get; init; }
+    /// <summary>Which shapes; the iterations of a quick run are shorter, too.</summary>
+    public required ShapeChoice Shapes { get; init; }
 
     /// <summary>Benchmarks run in this process, not in one of their own each.</summary>
     public required bool InProcess { get; init; }

@@ -5,9 +5,12 @@ namespace CudaBn.Bench;
 /// <summary>Batch, channels and values per channel and image.</summary>
 public sealed record BatchNormShape(int Batch, int Channels, params IReadOnlyList<int> Sizes)
 {
+    private string? _text;
+
     /// <summary>The seed network's two, ResNet-50's at two batch sizes, and those on which other libraries fall far
-    /// behind: few channels of many values, one channel, more than a gigabyte, and next to nothing.</summary>
-    public static IReadOnlyList<BatchNormShape> All { get; } =
+    /// behind: few channels of many values, one channel, more than a gigabyte, and next to nothing; a dense layer's, and the
+    /// seed network's first with channels last.</summary>
+    public static IReadOnlyList<BatchNormShape> Usual { get; } =
     [
         new(256, 20, 24, 24),
         new(256, 50, 10, 10),
@@ -18,10 +21,16 @@ public sealed record BatchNormShape(int Batch, int Channels, params IReadOnlyLis
         new(2_000_000, 1, 3),
         new(4, 128, 1024, 1024),
         new(8, 64, 32, 32),
+        new(4096, 1024),
+        ChannelsLast(256, 20, 24, 24),
     ];
 
+    /// <summary>Those, a small dense layer's, and one of ResNet-50's with channels last.</summary>
+    public static IReadOnlyList<BatchNormShape> All { get; } =
+        [.. Usual, new(256, 128), ChannelsLast(32, 64, 56, 56)];
+
     /// <summary>The seed network's.</summary>
-    public static IReadOnlyList<BatchNormShape> Quick { get; } = [.. All.Take(2)];
+    public static IReadOnlyList<BatchNormShape> Quick { get; } = [.. Usual.Take(2)];
 
     // Computed once: what a benchmark runs must not allocate.
     public long Spatial { get; } = Sizes.Aggregate(1L, (product, size) => product * size);
@@ -48,5 +57,12 @@ public sealed record BatchNormShape(int Batch, int Channels, params IReadOnlyLis
 
     public override int GetHashCode() => ToString().GetHashCode(StringComparison.Ordinal);
 
-    public override string ToString() => $"{Batch}x{Channels}x{string.Join('x', Sizes)}";
+    public override string ToString() => _text ?? string.Join('x', [Batch, Channels, .. Sizes]);
+
+    /// <summary>Images [N, ..., C], which batch norm sees as a matrix [N * ..., C].</summary>
+    private static BatchNormShape ChannelsLast(int batch, int channels, params IReadOnlyList<int> sizes) =>
+        new(sizes.Aggregate(batch, (product, size) => product * size), channels)
+        {
+            _text = $"{string.Join('x', [batch, .. sizes, channels])}, channels last",
+        };
 }

@@ -4,11 +4,13 @@ namespace CudaBn.Bench;
 
 /// <summary>A convolution of square images with a square kernel, without bias.</summary>
 public sealed record Conv2dShape(
-    int Batch, int InChannels, int OutChannels, int Size, int Kernel, int Stride = 1, int Padding = 0)
+    int Batch, int InChannels, int OutChannels, int Size, int Kernel, int Stride = 1, int Padding = 0, int Dilation = 1,
+    int Groups = 1)
 {
     /// <summary>The seed network's two, those of ResNet-50 v1.5 that differ in kind, and one of them at a batch that
-    /// fills a large GPU.</summary>
-    public static IReadOnlyList<Conv2dShape> All { get; } =
+    /// fills a large GPU; two of MobileNet that take every channel by itself, ResNeXt-50's in groups, and DeepLab's, whose
+    /// kernel has gaps.</summary>
+    public static IReadOnlyList<Conv2dShape> Usual { get; } =
     [
         new(256, 1, 20, 28, 5),
         new(256, 20, 50, 12, 3),
@@ -21,29 +23,46 @@ public sealed record Conv2dShape(
         new(32, 256, 256, 14, 3, Padding: 1),
         new(32, 512, 512, 7, 3, Padding: 1),
         new(256, 64, 64, 56, 3, Padding: 1),
+        new(8, 32, 32, 112, 3, Padding: 1, Groups: 32),
+        new(8, 512, 512, 14, 3, Padding: 1, Groups: 512),
+        new(8, 256, 256, 28, 3, Padding: 1, Groups: 32),
+        new(8, 256, 256, 28, 3, Padding: 2, Dilation: 2),
+    ];
+
+    /// <summary>Those, a depthwise convolution that halves the image, and ConvNeXt's of 7 x 7.</summary>
+    public static IReadOnlyList<Conv2dShape> All { get; } =
+    [
+        .. Usual,
+        new(8, 64, 64, 112, 3, Stride: 2, Padding: 1, Groups: 64),
+        new(8, 384, 384, 14, 7, Padding: 3, Groups: 384),
     ];
 
     /// <summary>The seed network's.</summary>
-    public static IReadOnlyList<Conv2dShape> Quick { get; } = [.. All.Take(2)];
+    public static IReadOnlyList<Conv2dShape> Quick { get; } = [.. Usual.Take(2)];
 
-    public int OutSize => (Size + 2 * Padding - Kernel) / Stride + 1;
+    public int OutSize => (Size + 2 * Padding - Dilation * (Kernel - 1) - 1) / Stride + 1;
+
+    /// <summary>The channels of the input that an output sees.</summary>
+    public int GroupInChannels => InChannels / Groups;
 
     public long InputElements => (long)Batch * InChannels * Size * Size;
 
     public long OutputElements => (long)Batch * OutChannels * OutSize * OutSize;
 
-    public long WeightElements => (long)OutChannels * InChannels * Kernel * Kernel;
+    public long WeightElements => (long)OutChannels * GroupInChannels * Kernel * Kernel;
 
     /// <summary>Forward, and each of the two gradients: the same products, and three tensors of which one is the
     /// result.</summary>
     public Work Work => new(
-        2 * OutputElements * InChannels * Kernel * Kernel,
+        2 * OutputElements * GroupInChannels * Kernel * Kernel,
         sizeof(float) * (InputElements + WeightElements + OutputElements));
 
     public ConvGeometry Geometry => new(
-        Batch, InChannels, Size, Size, OutChannels, OutSize, OutSize, Kernel, Kernel, Stride, Stride, Padding, Padding);
+        Batch, InChannels, Size, Size, OutChannels, OutSize, OutSize, Kernel, Kernel, Stride, Stride, Padding, Padding,
+        Dilation, Dilation, Groups);
 
     public override string ToString() =>
         $"{Batch}, {InChannels}->{OutChannels}, {Size}x{Size}, k{Kernel}"
-        + (Stride == 1 ? "" : $" s{Stride}") + (Padding == 0 ? "" : $" p{Padding}");
+        + (Stride == 1 ? "" : $" s{Stride}") + (Padding == 0 ? "" : $" p{Padding}")
+        + (Dilation == 1 ? "" : $" d{Dilation}") + (Groups == 1 ? "" : $" g{Groups}");
 }

@@ -1,9 +1,8 @@
-using CudaBn.Backends.OpArgs;
-
 namespace CudaBn.Bench;
 
 /// <summary>Max-pooling of square images with square windows.</summary>
 public sealed record MaxPool2dShape(int Batch, int Channels, int Size, int Window, int Stride, int Padding = 0)
+    : Pool2dShape(Batch, Channels, Size, Window, Stride, Padding)
 {
     /// <summary>The seed network's two, and ResNet-50's, whose windows overlap, at two batch sizes.</summary>
     public static IReadOnlyList<MaxPool2dShape> All { get; } =
@@ -17,14 +16,6 @@ public sealed record MaxPool2dShape(int Batch, int Channels, int Size, int Windo
     /// <summary>The seed network's.</summary>
     public static IReadOnlyList<MaxPool2dShape> Quick { get; } = [.. All.Take(2)];
 
-    public int OutSize => (Size + 2 * Padding - Window) / Stride + 1;
-
-    public long Planes => (long)Batch * Channels;
-
-    public long InputElements => Planes * Size * Size;
-
-    public long OutputElements => Planes * OutSize * OutSize;
-
     /// <summary>A comparison for every value of a window but the first; the input read, the output and the places of the
     /// maxima, a byte each, written.</summary>
     public Work Forward => new(
@@ -32,10 +23,4 @@ public sealed record MaxPool2dShape(int Batch, int Channels, int Size, int Windo
 
     /// <summary>An addition for every output; its gradient and its place read, the input's gradient written.</summary>
     public Work Backward => new(OutputElements, Forward.Bytes);
-
-    public PoolGeometry Geometry => new(
-        Planes, (1, Size, Size), (1, OutSize, OutSize), (1, Window, Window), (1, Stride, Stride), (0, Padding, Padding));
-
-    public override string ToString() =>
-        $"{Batch}x{Channels}x{Size}x{Size}, k{Window} s{Stride}" + (Padding == 0 ? "" : $" p{Padding}");
 }

@@ -38,7 +38,7 @@ public sealed record NetworkShape(int Images, int Batch)
                 Forward.Flops + first.Work.Flops + 2 * second.Work.Flops + hidden.Backward.Flops + last.Backward.Flops,
                 Forward.Bytes + first.Work.Bytes + FirstBlock(Images).Backward.Bytes + 2 * second.Work.Bytes
                 + SecondBlock(Images).Backward.Bytes + hidden.Backward.Bytes + last.Backward.Bytes + loss.Forward.Bytes
-                + loss.Backward.Bytes + Math.Max(1, Images / Batch) * SgdShape.All[0].Step.Bytes);
+                + loss.Backward.Bytes + Math.Max(1, Images / Batch) * SgdShape.Usual[0].Step.Bytes);
         }
     }
 

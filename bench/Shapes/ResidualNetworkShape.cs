@@ -3,6 +3,8 @@ namespace CudaBn.Bench;
 /// <summary>ResNet-20 on grey images of 28 x 28, in one batch.</summary>
 public sealed record ResidualNetworkShape(int Batch)
 {
+    public const int Classes = 10;
+
     /// <summary>A step as it is usually trained.</summary>
     public static ResidualNetworkShape Step { get; } = new(128);
 
@@ -14,6 +16,15 @@ public sealed record ResidualNetworkShape(int Batch)
         .. Stage(16, 16, 28, stride: 1),
         .. Stage(16, 32, 28, stride: 2),
         .. Stage(32, 64, 14, stride: 2),
+    ];
+
+    /// <summary>The elements of every parameter: each convolution's weight, the scale and shift of the normalization behind
+    /// it, and the dense layer's weight and bias.</summary>
+    public IReadOnlyList<int> Parameters =>
+    [
+        .. Convolutions.SelectMany<Conv2dShape, int>(
+            conv => [(int)conv.WeightElements, conv.OutChannels, conv.OutChannels]),
+        64 * Classes, Classes,
     ];
 
     /// <summary>Forward, the weight gradient and, but for the first, the input gradient of every convolution.</summary>

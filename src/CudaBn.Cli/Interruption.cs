@@ -1,20 +1,27 @@
 using System.Runtime.InteropServices;
+using CudaBn.Serialization;
 
 namespace CudaBn.Cli;
 
-/// <summary>Turns the first SIGINT (Ctrl-C) or SIGTERM into a cancellation; the second ends the process at
-/// once.</summary>
+/// <summary>Turns the first SIGINT (Ctrl-C) or SIGTERM into a cancellation; the second ends the process at once, and leaves no
+/// file half written.</summary>
 internal sealed class Interruption : IDisposable
 {
     private readonly CancellationTokenSource _source = new();
     private readonly PosixSignalRegistration[] _registrations;
+    private readonly bool _endsAtOnce;
 
-    public Interruption() =>
+    /// <param name="endsAtOnce">Whether the first signal already does what the second does: for what has nothing to
+    /// save.</param>
+    public Interruption(bool endsAtOnce = false)
+    {
+        _endsAtOnce = endsAtOnce;
         _registrations =
         [
             PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal),
             PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal),
         ];
+    }
 
     public CancellationToken Token => _source.Token;
 
@@ -28,7 +35,7 @@ internal sealed class Interruption : IDisposable
     private void OnSignal(PosixSignalContext context)
     {
         context.Cancel = true;
-        if (!_source.IsCancellationRequested)
+        if (!_endsAtOnce && !_source.IsCancellationRequested)
         {
             _source.Cancel();
             return;
@@ -37,6 +44,7 @@ internal sealed class Interruption : IDisposable
         // A live table hides the cursor, and nothing else is left to bring it back.
         if (Terminal.IsInteractive)
             Console.Write("\u001b[?25h");
+        AtomicFile.AbandonAll();
         Environment.Exit(ExitCodes.Interrupted);
     }
 }

@@ -34,6 +34,9 @@ internal static class DTypes
 
     public static bool IsReal(this DType dtype) => dtype is DType.Float32 or DType.Float64;
 
+    /// <summary>What a number becomes as an element of a real type: it may overflow to infinity, or vanish to 0.</summary>
+    public static double Round(this DType dtype, double value) => dtype == DType.Float32 ? (float)value : value;
+
     /// <summary>The element type that holds a <typeparamref name="T"/>.</summary>
     /// <exception cref="ArgumentException">No tensor holds <typeparamref name="T"/>.</exception>
     public static DType Of<T>()

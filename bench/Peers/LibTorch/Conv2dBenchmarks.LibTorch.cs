@@ -65,5 +65,6 @@ public partial class Conv2dBenchmarks
     public void LibTorchWeightGradient() => Run();
 
     private torch.Tensor Convolution(torch.Tensor input, torch.Tensor weight) => torch.nn.functional.conv2d(
-        input, weight, strides: [Shape.Stride, Shape.Stride], padding: [Shape.Padding, Shape.Padding]);
+        input, weight, strides: [Shape.Stride, Shape.Stride], padding: [Shape.Padding, Shape.Padding],
+        dilation: [Shape.Dilation, Shape.Dilation], groups: Shape.Groups);
 }

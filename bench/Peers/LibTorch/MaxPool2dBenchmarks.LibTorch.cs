@@ -33,7 +33,7 @@ public partial class MaxPool2dBenchmarks
     {
         var (input, output, argMax) = Buffers();
         Backend.MaxPoolForward(new MaxPoolForwardArgs(Shape.Geometry, input, output, argMax));
-        var gradOutput = Normal(OutputShape);
+        var gradOutput = Normal(Shape.Output);
         var x = Own(LibTorch.Of(input).requires_grad_());
         torch.Tensor y = Own(Pooling(x)), dy = Own(LibTorch.Of(gradOutput));
         var operation = Own(new LibTorchOperation(() => LibTorch.Gradients(y, dy, x)));

@@ -34,6 +34,7 @@ internal static class ConvertCommand
                 $"{target}: expected a name that ends in {SafeTensorsExtension} or {TensorFile.NpzExtension}.");
         }
 
+        using var interruption = new Interruption(endsAtOnce: true);
         using var file = TensorFormats.Open(source);
         if (!isForced && (File.Exists(target) || Directory.Exists(target)))
             throw new IOException($"{target}: exists already; --force replaces a file.");

@@ -33,6 +33,7 @@ internal static class ExportCommand
             throw new UsageException("MODEL.onnx: expected a file, got a blank.");
         if (File.Exists(target) && !force)
             throw new UsageException($"{target}: exists; --force replaces it.");
+        using var interruption = new Interruption(endsAtOnce: true);
         var shape = trained.Shape;
         using var model = trained.Load(Device.Cpu, shape, out _);
         var signature = OnnxExport.Save(

@@ -36,6 +36,7 @@ internal static class InspectCommand
         if (plot is not null && !Path.GetExtension(plot).Equals(PictureExtension, StringComparison.OrdinalIgnoreCase))
             throw new UsageException($"--plot {plot}: expected a name that ends in {PictureExtension}.");
 
+        using var interruption = new Interruption(endsAtOnce: true);
         using var file = TensorFormats.Open(TrainedModel.WeightsAt(path));
         var tensors = file.Tensors
             .Select(entry => new InspectedTensor(entry, TensorStatistics.Of(file, entry))).ToList();

@@ -54,7 +54,8 @@ internal static class TrainCommand
         {
             Description = "Go on with a run as if it had never ended, from its newest checkpoint: with all that it was asked "
                 + "for. Beside it, --data, --device, --threads, --save-every, --keep, --tensorboard and --detect-anomaly may be "
-                + "given anew, and more --epochs where the schedule is constant; all else must be as it was",
+                + "given anew, --lr for another learning rate from there on, and more --epochs where the schedule is constant; "
+                + "all else must be as it was",
             HelpName = "RUN",
         };
         var saveEvery = Options.WholeOrNone(
@@ -120,9 +121,13 @@ internal static class TrainCommand
     private static int Resume(RunToResume run, GivenOptions given)
     {
         var settings = run.SettingsWith(given);
-        if (!run.IsFinishedAfter(settings.Epochs))
-            return new TrainingRun(settings, run).Execute();
-        Terminal.WriteField("finished", Text.Of($"{run.FolderPath}: all of its {settings.Epochs} epochs are done"));
-        return ExitCodes.Done;
+        if (run.IsFinishedAfter(settings.Epochs))
+        {
+            Terminal.WriteField("finished", Text.Of($"{run.FolderPath}: all of its {settings.Epochs} epochs are done"));
+            return ExitCodes.Done;
+        }
+
+        var learningRate = given.TryGet("--lr", out var rate) ? (double?)rate : null;
+        return new TrainingRun(settings, run, learningRate).Execute();
     }
 }

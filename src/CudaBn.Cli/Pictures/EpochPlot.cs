@@ -24,20 +24,10 @@ internal sealed class EpochPlot
 
     public EpochPlot(string title, string valueName, int epochs)
     {
-        Typefaces.UseInPlots();
-        Plot = new Plot();
-        Plot.HideLegend();
-        // Plots share a canvas.
-        Plot.RenderManager.ClearCanvasBeforeEachRender = false;
+        Plot = PicturePlot.Create(labelSize: 14);
         Plot.Title(title, 19);
         Plot.XLabel("epoch", 16);
         Plot.YLabel(valueName, 16);
-        Plot.Axes.Color(Color.FromHex(Palette.Ink));
-        Plot.Grid.MajorLineColor = Color.FromHex(Palette.Grid);
-        Plot.Axes.Bottom.TickLabelStyle.FontSize = 14;
-        Plot.Axes.Left.TickLabelStyle.FontSize = 14;
-        Plot.Axes.Top.FrameLineStyle.Width = 0;
-        Plot.Axes.Right.FrameLineStyle.Width = 0;
         Plot.Axes.Bottom.TickGenerator = new NumericManual(WholeEpochs(epochs));
         Plot.Axes.SetLimitsX(0.5, epochs + 0.5);
     }

@@ -37,7 +37,6 @@ internal static class HistogramsPicture
         var canvas = surface.Canvas;
         canvas.Clear(SKColors.White);
         DrawHead(canvas, file, tensors, drawn.Count, columns);
-        Typefaces.UseInPlots();
         for (var i = 0; i < drawn.Count; i++)
         {
             canvas.Save();
@@ -105,16 +104,7 @@ internal static class HistogramsPicture
 
     private static Plot PlotOf(Histogram histogram)
     {
-        var plot = new Plot();
-        plot.HideLegend();
-        // Panels share a canvas.
-        plot.RenderManager.ClearCanvasBeforeEachRender = false;
-        plot.Axes.Color(Color.FromHex(Palette.Ink));
-        plot.Grid.MajorLineColor = Color.FromHex(Palette.Grid);
-        plot.Axes.Top.FrameLineStyle.Width = 0;
-        plot.Axes.Right.FrameLineStyle.Width = 0;
-        plot.Axes.Bottom.TickLabelStyle.FontSize = 11;
-        plot.Axes.Left.TickLabelStyle.FontSize = 11;
+        var plot = PicturePlot.Create(labelSize: 11);
         // Counts are whole, and so are the values of intervals around integers.
         plot.Axes.Bottom.TickGenerator = Ticks(4, value => histogram.Width == 1 ? Whole(value) : Number(value));
         plot.Axes.Left.TickGenerator = Ticks(3, Whole);

@@ -8,7 +8,6 @@ namespace CudaBn.Cli;
 /// once more, with the costs of its layers, when training is over.</summary>
 internal sealed class RunReport : IRunObserver
 {
-    private readonly RunDescription _run;
     private readonly Sequential _model;
     private readonly DataLoader _train;
     private readonly DataLoader _testBatches;
@@ -19,6 +18,7 @@ internal sealed class RunReport : IRunObserver
     private readonly RunHistory _history;
     private readonly double _secondsBefore;
     private readonly Stopwatch _clock = Stopwatch.StartNew();
+    private RunDescription _run;
 
     /// <param name="run">What the report says of the run.</param>
     /// <param name="folder">Where the report is written, and where a run that is resumed finds its history.</param>
@@ -36,8 +36,10 @@ internal sealed class RunReport : IRunObserver
 
     public string Name => "report.html";
 
-    public void Begin(Trainer trainer, SoftmaxCrossEntropy loss, Optimizer optimizer, IReadOnlyList<EpochRow> rows)
+    public void Begin(
+        Recipe recipe, Trainer trainer, SoftmaxCrossEntropy loss, Optimizer optimizer, IReadOnlyList<EpochRow> rows)
     {
+        _run = _run with { Recipe = recipe };
         _logits.Watch(trainer);
         _history.GoBackTo(rows.Count);
         if (_history.Outcome?.Fits(_test.Count, _test.ClassNames.Count) != true)

@@ -29,7 +29,8 @@ internal sealed class TensorBoardLog : IRunObserver
 
     public string Name => Path.GetFileName(_folder);
 
-    public void Begin(Trainer trainer, SoftmaxCrossEntropy loss, Optimizer optimizer, IReadOnlyList<EpochRow> rows)
+    public void Begin(
+        Recipe recipe, Trainer trainer, SoftmaxCrossEntropy loss, Optimizer optimizer, IReadOnlyList<EpochRow> rows)
     {
         (_trainer, _loss, _optimizer) = (trainer, loss, optimizer);
         var logged = rows.Count == 0 ? [] : LoggedSteps.Of(_folder, LossOfEpoch);

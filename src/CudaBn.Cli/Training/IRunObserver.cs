@@ -8,11 +8,13 @@ internal interface IRunObserver : IDisposable
     string Name { get; }
 
     /// <summary>Training begins, or goes on.</summary>
+    /// <param name="recipe">How it trains.</param>
     /// <param name="trainer">The training, where it goes on from.</param>
     /// <param name="loss">Its loss.</param>
     /// <param name="optimizer">Its optimizer.</param>
     /// <param name="rows">The epochs that the run has behind it.</param>
-    void Begin(Trainer trainer, SoftmaxCrossEntropy loss, Optimizer optimizer, IReadOnlyList<EpochRow> rows);
+    void Begin(
+        Recipe recipe, Trainer trainer, SoftmaxCrossEntropy loss, Optimizer optimizer, IReadOnlyList<EpochRow> rows);
 
     /// <summary>A step was queued on the device, which is not to be waited for.</summary>
     void StepEnded(TrainingProgress progress);

@@ -17,17 +17,18 @@ internal sealed class RunCheckpoints(
     {
         [RowsKey] = JsonSerializer.Serialize(rows, EpochRowsJson.Default.ListEpochRow),
         // So that the weights within can be used, also where they are moved.
-        [RunRecord.MetadataKey] = (record with { Training = null }).ToJson(),
+        [RunRecord.MetadataKey] = record.ToJson(),
     });
 
     /// <summary>Puts training and epochs where the newest checkpoint was saved that is not damaged. Says which, and warns of
     /// those that are.</summary>
+    /// <param name="keepsLearningRate">Whether the learning rate is the trainer's, not the checkpoint's.</param>
     /// <returns>The checkpoint.</returns>
     /// <exception cref="IOException">There is none.</exception>
     /// <exception cref="InvalidDataException">All are damaged, or of another training.</exception>
-    public string Restore()
+    public string Restore(bool keepsLearningRate)
     {
-        var restored = _files.LoadNewest(trainer, train) ?? throw new FileNotFoundException(
+        var restored = _files.LoadNewest(trainer, train, keepsLearningRate) ?? throw new FileNotFoundException(
             $"--resume {folder.FolderPath}: holds no checkpoint: the run ended before its first was written. Start it anew.");
         var name = Path.GetFileName(restored.Path);
         foreach (var warning in restored.Warnings)

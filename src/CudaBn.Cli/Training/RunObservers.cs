@@ -5,8 +5,9 @@ namespace CudaBn.Cli;
 internal sealed class RunObservers(RunFolder folder, params IRunObserver[] observers) : IDisposable
 {
     /// <exception cref="IOException">One of them cannot write what it leaves.</exception>
-    public void Begin(Trainer trainer, SoftmaxCrossEntropy loss, Optimizer optimizer, IReadOnlyList<EpochRow> rows) =>
-        Array.ForEach(observers, observer => observer.Begin(trainer, loss, optimizer, rows));
+    public void Begin(
+        Recipe recipe, Trainer trainer, SoftmaxCrossEntropy loss, Optimizer optimizer, IReadOnlyList<EpochRow> rows) =>
+        Array.ForEach(observers, observer => observer.Begin(recipe, trainer, loss, optimizer, rows));
 
     /// <summary>Tells all that a checkpoint is about to be saved.</summary>
     /// <param name="warn">Shows a line.</param>

@@ -102,7 +102,6 @@ internal sealed record RunToResume(string FolderPath, TrainSettings Settings, st
         ("--color", Choices.Word(Settings.Data.Color)),
         ("--limit", Settings.Data.Limit),
         ("--batch-size", Settings.Recipe.BatchSize),
-        ("--lr", Settings.Recipe.LearningRate),
         ("--momentum", Settings.Recipe.Momentum),
         ("--weight-decay", Settings.Recipe.WeightDecay),
         ("--schedule", Choices.Word(Settings.Recipe.Schedule)),

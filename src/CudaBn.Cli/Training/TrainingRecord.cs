@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
 
 namespace CudaBn.Cli;
 
@@ -50,6 +51,10 @@ internal sealed record TrainingRecord(
     public const string DropLast = "drop";
     public const string KeepLast = "keep";
 
+    /// <summary>Where the run was gone on with at another learning rate, in the order of steps; null for nowhere.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<LearningRateChange>? LearningRateChanges { get; init; }
+
     public static TrainingRecord Of(TrainSettings settings, Device device) => new(
         settings.Epochs,
         settings.Recipe.BatchSize,
@@ -69,7 +74,10 @@ internal sealed record TrainingRecord(
         settings.Threads,
         settings.SaveEvery,
         settings.Keep,
-        settings.DetectsAnomalies);
+        settings.DetectsAnomalies)
+    {
+        LearningRateChanges = settings.Recipe.LearningRateChanges is { Count: > 0 } changes ? changes : null,
+    };
 
     public ScheduleChoice ScheduleChoice => Choices.Of<ScheduleChoice>(Schedule)!.Value;
 
@@ -79,7 +87,10 @@ internal sealed record TrainingRecord(
         run.ModelChoice,
         run.DataSettings with { Limit = Limit },
         Epochs,
-        new Recipe(BatchSize, LearningRate, Momentum, WeightDecay, ScheduleChoice),
+        new Recipe(BatchSize, LearningRate, Momentum, WeightDecay, ScheduleChoice)
+        {
+            LearningRateChanges = LearningRateChanges ?? [],
+        },
         Seed,
         NotebookInitialization: Init == NotebookInit,
         DropLastBatch: LastBatch == DropLast,
@@ -100,6 +111,7 @@ internal sealed record TrainingRecord(
         Require(Epochs >= 1, "epochs", "a number of at least 1", Epochs);
         Require(BatchSize >= 1, "batchSize", "a number of at least 1", BatchSize);
         Require(LearningRate >= 0 && double.IsFinite(LearningRate), "learningRate", "a number of at least 0", LearningRate);
+        CheckChanges(path);
         Require(Momentum is >= 0 and < 1, "momentum", "a number from 0 to below 1", Momentum);
         Require(WeightDecay >= 0 && double.IsFinite(WeightDecay), "weightDecay", "a number of at least 0", WeightDecay);
         Require(
@@ -118,6 +130,19 @@ internal sealed record TrainingRecord(
                 throw new InvalidDataException(
                     $"{path}: training.{name}: expected {expected}, found "
                     + $"'{Convert.ToString(found, CultureInfo.InvariantCulture)}'.");
+        }
+    }
+
+    private void CheckChanges(string path)
+    {
+        long last = -1;
+        foreach (var change in LearningRateChanges ?? [])
+        {
+            if (change is null || change.Step <= last || !(change.LearningRate >= 0) || double.IsInfinity(change.LearningRate))
+                throw new InvalidDataException(Text.Of(
+                    $"{path}: training.learningRateChanges: expected a step above {last} and a learning rate of at least 0, found ")
+                    + (change is null ? "null." : Text.Of($"{change.Step} and {change.LearningRate}.")));
+            last = change.Step;
         }
     }
 }

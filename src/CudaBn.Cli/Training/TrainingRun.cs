@@ -5,7 +5,8 @@ namespace CudaBn.Cli;
 /// <summary>One run of <c>cudabn train</c>: from the settings to a folder with metrics, pictures and weights.</summary>
 /// <param name="settings">What it is asked for.</param>
 /// <param name="resumed">The run that it goes on with; null for a new one.</param>
-internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed = null)
+/// <param name="resumedRate">The learning rate that it goes on at; null for its own.</param>
+internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed = null, double? resumedRate = null)
 {
     private readonly List<EpochRow> _rows = [];
     private int _stepsOfBrokenEpoch;
@@ -33,7 +34,6 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
         folder.Keep();
         var record = RunRecord.Of(settings.Model, settings.Data, data.Train, normalization) with
         {
-            Training = TrainingRecord.Of(settings, chosen.Device),
             TestImages = data.Test.Sha256,
         };
         using var observers = Observers(RunDescription.Of(settings, chosen, data, model, folder), folder, model, train, test);
@@ -68,12 +68,25 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
         }
 
         var kept = string.Join(", ", folder.Names());
-        var anomalies = settings.DetectsAnomalies ? "" : ", or --detect-anomaly, which looks at every layer in every step";
         Console.Error.WriteLine(
             $"cudabn: training stopped: {fault.Message} Kept in {folder.FolderPath}: {kept}; "
-            + Text.Of($"whole epochs: {_rows.Count}. Try an --lr below {settings.Recipe.LearningRate}, --normalize")
-            + $"{anomalies}.");
+            + Text.Of($"whole epochs: {_rows.Count}.{string.Concat(Remedies(fault, folder).Select(remedy => $" {remedy}"))}"));
         return ExitCodes.NotFinite;
+    }
+
+    private IEnumerable<string> Remedies(NonFiniteException fault, RunFolder folder)
+    {
+        if (!settings.Normalizes)
+            yield return "A new run with --normalize may not come to this.";
+        if (!settings.DetectsAnomalies)
+            yield return "--detect-anomaly looks at every layer in every step.";
+        var rate = settings.Recipe.LearningRateAfter(fault.Step - 1);
+        // Images that are not finite are so at any rate. Last, without a point: to be copied.
+        if (rate > 0 && fault.Origin != NonFiniteOrigin.Input
+            && new CheckpointFolder(folder.Checkpoints).Files is [var newest, ..])
+            yield return
+                $"To go on from {Path.GetFileName(newest)} at a tenth of the learning rate: "
+                + Text.Of($"cudabn train --resume {Quoted(folder.FolderPath)} --lr {rate / 10:G3}");
     }
 
     private static Augmentation AugmentationFor(ImageDataset images) =>
@@ -121,7 +134,7 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
         };
         var checkpoints = new RunCheckpoints(folder, settings.Keep, trainer, train, _rows, record);
         Begin(checkpoints, trainer, train, test.Dataset, folder, record);
-        observers.Begin(trainer, loss, optimizer, _rows);
+        observers.Begin(settings.Recipe, trainer, loss, optimizer, _rows);
         var notebook = new NotebookStatistics(model);
         var metrics = MetricsAt(folder.Metrics, data);
         folder.Write(() => metrics.Write(_rows));
@@ -170,7 +183,7 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
                 {
                     // Without it, a folder that was made again would not be one to go on with.
                     if (!File.Exists(folder.Record))
-                        record.Write(folder.Record);
+                        WriteRecord(record, folder, model.Device);
                     checkpoints.Save();
                 },
                 display.Warn);
@@ -184,12 +197,14 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
     {
         if (resumed is null)
         {
-            folder.Write(() => record.Write(folder.Record));
+            folder.Write(() => WriteRecord(record, folder, trainer.Model.Device));
             folder.Write(checkpoints.Save);
             return;
         }
 
-        var name = checkpoints.Restore();
+        // The record knows which learning rate is due at which step: the newest checkpoint may be of before the last change.
+        var name = checkpoints.Restore(
+            keepsLearningRate: resumedRate is not null || settings.Recipe.LearningRateChanges.Count > 0);
         resumed.RequireTestImages(test);
         Terminal.WriteField(
             "resumed",
@@ -202,8 +217,22 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
             Terminal.WriteField(
                 "note",
                 $"the run was {Looking(resumed.Settings)}: {Looking(settings)}, the last bits of its numbers become others");
-        folder.Write(() => record.Write(folder.Record));
+        if (resumedRate is { } rate && trainer.EpochsDone < settings.Epochs)
+            ChangeLearningRate(rate, trainer, train);
+        folder.Write(() => WriteRecord(record, folder, trainer.Model.Device));
     }
+
+    private void ChangeLearningRate(double rate, Trainer trainer, DataLoader train)
+    {
+        var before = settings.Recipe.LearningRateAfter(trainer.StepsDone);
+        settings = settings with { Recipe = settings.Recipe.ChangedAfter(trainer.StepsDone, rate) };
+        trainer.Schedule = settings.Recipe.ScheduleOf((long)settings.Epochs * train.BatchCount);
+        if (rate != before)
+            Terminal.WriteField("lr", Text.Of($"{rate} in place of {before} from step {trainer.StepsDone + 1} on"));
+    }
+
+    private void WriteRecord(RunRecord record, RunFolder folder, Device device) =>
+        (record with { Training = TrainingRecord.Of(settings, device) }).Write(folder.Record);
 
     private void WriteResults(
         Sequential model, ImageDataSplits data, RunFolder folder, RunRecord record, RunObservers observers, bool wasInterrupted)
@@ -212,7 +241,7 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
         {
             folder.Write(() =>
             {
-                record.Write(folder.Record);
+                WriteRecord(record, folder, model.Device);
                 // Once more, should the folder have been made again since the last epoch.
                 MetricsAt(folder.Metrics, data).Write(_rows);
                 if (_rows.Count > 0)
@@ -255,7 +284,7 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
             ["dataset"] = data.Label(),
             ["epochs"] = Text.Of($"{_rows.Count}"),
             // How they were trained does not change what they are.
-            [RunRecord.MetadataKey] = (record with { Training = null }).ToJson(),
+            [RunRecord.MetadataKey] = record.ToJson(),
         });
 
     private void WritePictures(Sequential model, ImageDataSplits data, RunFolder folder, Normalization? normalization)

@@ -1,6 +1,6 @@
 namespace CudaBn.Onnx.Format;
 
-/// <summary>A message of the ONNX format: messages and the numbers of their fields are those of onnx.proto3.</summary>
+/// <summary>A message in Protocol Buffers' encoding. Those here are of the ONNX format, with the numbers of onnx.proto3.</summary>
 internal interface IMessage
 {
     /// <summary>Writes every field that is set.</summary>

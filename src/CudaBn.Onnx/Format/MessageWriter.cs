@@ -44,6 +44,23 @@ internal sealed class MessageWriter
         _output?.WriteFloat(value);
     }
 
+    public void Write(int field, double value)
+    {
+        Begin(field, WireFormat.WireType.Fixed64, sizeof(double));
+        _output?.WriteDouble(value);
+    }
+
+    /// <summary>Writes a repeated field, packed.</summary>
+    public void Write(int field, double[] values)
+    {
+        var length = checked(values.Length * sizeof(double));
+        Begin(field, WireFormat.WireType.LengthDelimited, CodedOutputStream.ComputeLengthSize(length) + (long)length);
+        if (_output is null)
+            return;
+        _output.WriteLength(length);
+        Array.ForEach(values, _output.WriteDouble);
+    }
+
     public void Write(int field, string value)
     {
         Begin(field, WireFormat.WireType.LengthDelimited, CodedOutputStream.ComputeStringSize(value));

@@ -9,8 +9,10 @@ internal static class ActivationReading
         "LeakyRelu" => ReadLeaky(call),
         "Sigmoid" => call.Layer(() => new Sigmoid()),
         "Tanh" => call.Layer(() => new Tanh()),
-        "Gelu" => ReadGelu(call),
+        GraphNode.Gelu => ReadGelu(call),
         GraphNode.Swish => call.Layer(() => new SiLU()),
+        "Erf" or GraphNode.TwiceGelu => throw call.Fault(
+            "all of x * 0.5 * (1 + erf(x / sqrt(2))), which is GELU, found a part of it, which is not supported"),
         _ => throw call.Fault("no constant among its inputs here; with one it is not supported"),
     };
 

@@ -46,7 +46,7 @@ internal sealed class ChainTranslator(ModelGraph graph)
             "Identity" => null,
             "Transpose" => TransposeReading.Read(call, next, last, out taken),
             "BatchNormalization" => BatchNormReading.Read(call, channelsLast: false),
-            "Conv" => ConvReading.Read(call),
+            "Conv" => ConvReading.Read(call, next, out taken),
             "Gemm" => LinearReading.ReadGemm(call),
             "MatMul" when shape.Rank > 2 => AdaptiveAvgPoolReading.Read(call),
             "MatMul" => LinearReading.ReadMatMul(call, next, out taken),

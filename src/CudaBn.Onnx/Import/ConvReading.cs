@@ -3,7 +3,8 @@ namespace CudaBn.Onnx.Import;
 /// <summary>Convolutions out of nodes.</summary>
 internal static class ConvReading
 {
-    public static ImportedLayer Read(NodeCall call)
+    /// <summary>A convolution, and the sum behind it that is its bias.</summary>
+    public static ImportedLayer Read(NodeCall call, NodeCall? next, out int taken)
     {
         call.RequireComputedFirst();
         var weight = call.Reals(1);
@@ -24,8 +25,15 @@ internal static class ConvReading
 
         var hasBias = call.Node.Inputs is [_, _, { Length: > 0 }];
         List<(string, ReadOnlyMemory<byte>)> weights = [("weight", weight.Elements)];
+        var sum = hasBias || next is not { Operator: "Add" }
+            ? -1
+            : Array.FindIndex([0, 1], index => next.HasPerChannel(index, outChannels));
+        taken = sum < 0 ? 1 : 2;
         if (hasBias)
             weights.Add(("bias", call.Elements(2, outChannels)));
+        else if (sum >= 0)
+            weights.Add(("bias", next!.Reals(sum).Elements));
+        hasBias |= sum >= 0;
         return call.Layer(
             () => axes switch
             {
@@ -39,6 +47,6 @@ internal static class ConvReading
                     new Padding3d(begin[0], end[0], begin[1], end[1], begin[2], end[2]),
                     (dilations[0], dilations[1], dilations[2]), groups, hasBias),
             },
-            weights);
+            taken == 1 ? call.Node.Inputs : call.Node.Inputs.Concat(next!.Node.Inputs), weights);
     }
 }

@@ -45,7 +45,7 @@ internal static class FlattenReading
 
     private static long[] Reshaped(NodeCall call, long[] input)
     {
-        var asked = call.Constant(1).Integers();
+        var asked = AskedBy(call);
         var copiesZeros = call.Attributes.Int("allowzero", 0) == 0;
         if (asked.Length > 8 || asked.Count(size => size == -1) > 1 || asked.Any(size => size is < -1 or > int.MaxValue))
             throw call.Fault($"a shape of at most 8 sizes, one of them -1, found [{string.Join(", ", asked.Take(8))}]");
@@ -56,6 +56,11 @@ internal static class FlattenReading
             throw call.Fault($"a shape of {all} elements, found [{string.Join(", ", asked)}]");
         return [.. sizes.Select(size => size == -1 ? all / known : size)];
     }
+
+    private static long[] AskedBy(NodeCall call) =>
+        call.Node.Inputs is [var reshaped, var shape] && call.Graph.Shapes.Contains(shape)
+            ? new ShapeComputation(call.Graph, reshaped, call.Input).Of(call.Node, shape)
+            : call.Constant(1).Integers();
 
     // Of a hostile shape the product may wrap; then it is not the number of elements.
     private static long Product(IEnumerable<long> sizes) => sizes.Aggregate(1L, (product, size) => product * size);

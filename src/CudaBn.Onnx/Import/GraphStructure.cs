@@ -11,12 +11,12 @@ internal sealed class GraphStructure
     private const int DeepestBlock = 64;
 
     private readonly ModelGraph _graph;
-    private readonly Dictionary<string, Value> _values = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, GraphValue> _values = new(StringComparer.Ordinal);
 
     private GraphStructure(ModelGraph graph)
     {
         _graph = graph;
-        _values.Add(graph.Input, new Value());
+        _values.Add(graph.Input, new GraphValue());
         foreach (var node in graph.Nodes)
             Add(node);
     }
@@ -26,27 +26,29 @@ internal sealed class GraphStructure
 
     private void Add(NodeProto node)
     {
-        var inputs = node.Inputs.Where(name => name.Length > 0 && !_graph.IsConstant(name)).Select(name => ValueOf(node, name))
-            .ToArray();
+        var inputs = node.Inputs
+            .Where(name => name.Length > 0 && !_graph.IsConstant(name) && !_graph.Shapes.Contains(name))
+            .Select(name => ValueOf(node, name)).ToArray();
         var value = inputs switch
         {
-            [var input] => new Value(new GraphNode(node, node.OpType), node, input, 0),
+            [var input] => HalfOfTwiceGelu(node, input) ?? new GraphValue(new GraphNode(node, node.OpType), node, input, 0),
             [var left, var right] when node.OpType == "Add" => Join(node, left, right),
             [var left, var right] when node.OpType == "Mul" => Gate(node, left, right),
             [] => throw _graph.Fault(node, "an input that is computed from the model's"),
             _ => throw _graph.Fault(
                 node, "one input that is computed, for only the two branches of a residual block are joined, by Add, and x with "
-                + $"sigmoid(x), by Mul; found {inputs.Length}"),
+                + $"sigmoid(x), or with the erf of GELU, by Mul; found {inputs.Length}"),
         };
-        if (_graph.IsConstant(node.Outputs[0]) || !_values.TryAdd(node.Outputs[0], value))
+        if (_graph.IsConstant(node.Outputs[0]) || _graph.Shapes.Contains(node.Outputs[0])
+            || !_values.TryAdd(node.Outputs[0], value))
             throw _graph.Fault(node, $"a new name for its output, found {FileText.Quoted(node.Outputs[0])}, which exists");
     }
 
-    private Value ValueOf(NodeProto node, string name) => _values.TryGetValue(name, out var value)
+    private GraphValue ValueOf(NodeProto node, string name) => _values.TryGetValue(name, out var value)
         ? value
         : throw _graph.Fault(node, $"an input of a node before it, found {FileText.Quoted(name)}, which none makes");
 
-    private Value Join(NodeProto node, Value left, Value right)
+    private GraphValue Join(NodeProto node, GraphValue left, GraphValue right)
     {
         if (left == right)
             throw _graph.Fault(node, "two branches to add up, found one value twice");
@@ -68,20 +70,41 @@ internal sealed class GraphStructure
             throw _graph.Fault(node, $"at most {DeepestBlock} residual blocks within each other");
         main.Reverse();
         shortcut.Reverse();
-        return new Value(
+        return new GraphValue(
             main.Count == 0 ? new GraphBlock(node, shortcut, main) : new GraphBlock(node, main, shortcut), node, left, depth + 1);
     }
 
-    private Value Gate(NodeProto node, Value left, Value right)
+    private GraphValue Gate(NodeProto node, GraphValue left, GraphValue right)
     {
         var (x, gate) = left.Depth < right.Depth ? (left, right) : (right, left);
-        if (gate.Item is not GraphNode { Operator: "Sigmoid" } || gate.Before != x)
-            throw _graph.Fault(node, "x and sigmoid(x) to multiply, found two other values");
-        Claim(gate, node);
-        return new Value(new GraphNode(node, GraphNode.Swish), node, x, 0);
+        if (gate.Item is GraphNode { Operator: "Sigmoid" } && gate.Before == x)
+        {
+            Claim(gate, node);
+            return new GraphValue(new GraphNode(node, GraphNode.Swish), node, x, 0);
+        }
+
+        if (GeluProduct.Of(_graph, x, gate) is not { } gelu)
+            throw _graph.Fault(
+                node, "x and sigmoid(x) to multiply, or the factors of GELU, x * 0.5 * (1 + erf(x / sqrt(2))), found two other "
+                + "values");
+        foreach (var value in gelu.Within)
+            Claim(value, node);
+        return new GraphValue(
+            new GraphNode(node, gelu.Factor == 1 ? GraphNode.TwiceGelu : GraphNode.Gelu), node, gelu.X, 0);
     }
 
-    private void Claim(Value value, NodeProto by)
+    private GraphValue? HalfOfTwiceGelu(NodeProto node, GraphValue input)
+    {
+        if (input.Item is not GraphNode { Operator: GraphNode.TwiceGelu })
+            return null;
+        var half = new GraphValue(new GraphNode(node, node.OpType), node, input, 0);
+        if (GeluProduct.FactorOf(_graph, half) != 0.5)
+            return null;
+        Claim(input, node);
+        return new GraphValue(new GraphNode(node, GraphNode.Gelu), node, input.Before!, 0);
+    }
+
+    private void Claim(GraphValue value, NodeProto by)
     {
         if (value.IsClaimed)
             throw _graph.Fault(
@@ -103,24 +126,5 @@ internal sealed class GraphStructure
 
         chain.Reverse();
         return chain;
-    }
-
-    /// <summary>The model's input, or the output of a node or block.</summary>
-    private sealed class Value(GraphItem? item = null, NodeProto? node = null, Value? before = null, int blockDepth = 0)
-    {
-        public GraphItem? Item => item;
-
-        public NodeProto? Node => node;
-
-        public Value? Before => before;
-
-        /// <summary>How many items lead here from the input.</summary>
-        public int Depth { get; } = before is null ? 0 : before.Depth + 1;
-
-        /// <summary>How many blocks lie within each other in the item.</summary>
-        public int BlockDepth => blockDepth;
-
-        /// <summary>Whether the item is part of a chain or block.</summary>
-        public bool IsClaimed { get; set; }
     }
 }

@@ -13,7 +13,7 @@ internal sealed class ModelGraph
 
     private static readonly HashSet<string> _operators =
     [
-        "Add", "AveragePool", "BatchNormalization", "Constant", "Conv", "Div", "Dropout", "Flatten", "Gelu", "Gemm",
+        "Add", "AveragePool", "BatchNormalization", "Constant", "Conv", "Div", "Dropout", "Erf", "Flatten", "Gelu", "Gemm",
         "GlobalAveragePool", "Identity", "LeakyRelu", "MatMul", "MaxPool", "Mul", "ReduceMean", "Relu", "Reshape", "Sigmoid",
         "Squeeze", "Sub", "Tanh", "Transpose",
     ];
@@ -28,6 +28,7 @@ internal sealed class ModelGraph
         OperatorSet = OperatorSetOf(model);
         Options = LayerOptions.Of(model);
         IsExported = model.ProducerName == OnnxExport.Producer;
+        Shapes = new ShapeNodes(graph);
         RequireOperators(graph);
         AddConstants(graph);
         // Up to IR version 3, initializers were inputs, too.
@@ -44,6 +45,9 @@ internal sealed class ModelGraph
 
     /// <summary>The nodes that compute something, in an order in which they can run.</summary>
     public List<NodeProto> Nodes { get; } = [];
+
+    /// <summary>Those that compute shapes.</summary>
+    public ShapeNodes Shapes { get; }
 
     public string Input => _input.Name;
 
@@ -64,6 +68,9 @@ internal sealed class ModelGraph
     public static ModelGraph Of(ModelProto model, string path) => model.Graph is { } graph
         ? new ModelGraph(model, graph, path)
         : throw new InvalidDataException($"{path}: byte 0: expected an ONNX model with a graph, found none.");
+
+    /// <summary>Whether a domain is that of ONNX's own operators.</summary>
+    public static bool IsOnnx(string domain) => domain is "" or "ai.onnx";
 
     public bool IsConstant(string value) => _constants.ContainsKey(value);
 
@@ -130,7 +137,8 @@ internal sealed class ModelGraph
             throw Fault($"at most {MostNodes} nodes, found {graph.Nodes.Count}");
         if (graph.SparseInitializers > 0)
             throw Fault($"no sparse initializers, found {graph.SparseInitializers}");
-        var unknown = graph.Nodes.Where(node => !IsOnnx(node.Domain) || !_operators.Contains(node.OpType)).ToArray();
+        var unknown = graph.Nodes
+            .Where(node => !Shapes.Contains(node) && (!IsOnnx(node.Domain) || !_operators.Contains(node.OpType))).ToArray();
         if (unknown.Length == 0)
             return;
         var texts = unknown
@@ -146,8 +154,6 @@ internal sealed class ModelGraph
         return string.Join(", ", all.Take(NamesShown)) + (all.Length > NamesShown ? $" and {all.Length - NamesShown} more" : "");
     }
 
-    private static bool IsOnnx(string domain) => domain is "" or "ai.onnx";
-
     private void AddConstants(GraphProto graph)
     {
         foreach (var tensor in graph.Initializers)
@@ -162,7 +168,7 @@ internal sealed class ModelGraph
                 AddConstant(node, ValueOf(node));
             else if (node is { OpType: "Identity", Inputs: [var of] } && _constants.TryGetValue(of, out var tensor))
                 AddConstant(node, tensor);
-            else
+            else if (!Shapes.Contains(node))
                 Nodes.Add(node);
         }
     }

@@ -49,6 +49,13 @@ internal sealed class NodeCall(ModelGraph graph, GraphNode item, Shape input)
                 + $"[{string.Join(", ", constant.Sizes)}]");
     }
 
+    /// <summary>Whether an input is a constant with a number for each channel of images: [C, 1, ...] or [1, C, 1, ...], as many
+    /// axes of size 1 behind the channels as there are of space.</summary>
+    public bool HasPerChannel(int index, int channels) =>
+        HasConstant(index) && Constant(index) is var constant && constant.DataType == graph.ElementType
+        && constant.Count == channels && constant.Sizes.Length > Axes && constant.Sizes.Length <= input.Rank
+        && constant.Sizes[^(Axes + 1)] == channels;
+
     /// <summary>Requires that the computed input is the first.</summary>
     public void RequireComputedFirst()
     {

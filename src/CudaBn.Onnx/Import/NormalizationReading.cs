@@ -27,10 +27,7 @@ internal static class NormalizationReading
     {
         call.RequireComputedFirst();
         var (constant, channels) = (call.Reals(1), call.Input[1]);
-        // [C, 1, ...] or [1, C, 1, ...]: as many axes of size 1 behind the channels as there are of space.
-        var isFit = constant.Count == channels && constant.Sizes.Length > call.Axes
-            && constant.Sizes[^(call.Axes + 1)] == channels;
-        return isFit
+        return call.HasPerChannel(1, channels)
             ? constant.Doubles()
             : throw call.Fault($"a constant for {channels} channels, found [{string.Join(", ", constant.Sizes)}]");
     }

@@ -2,8 +2,8 @@ using CudaBn.Backends.OpArgs;
 
 namespace CudaBn;
 
-/// <summary>A function applied to every element of an input of any shape. NaN stays NaN, in the output and in the
-/// gradient.</summary>
+/// <summary>A function applied to every element of an input of any shape. NaN stays NaN in the output; the gradient there is
+/// NaN, too, but for <see cref="LeakyReLU"/>, which passes it on.</summary>
 public abstract class Activation : Layer
 {
     private readonly ActivationKind _function;

@@ -144,9 +144,9 @@ public sealed class BatchNorm : Layer
     /// <inheritdoc/>
     protected internal override string Kind => "bn";
 
-    /// <summary>Whether what runs batch normalization together with its neighbours knows how: images with channels first,
-    /// normalized as one batch, with running statistics.</summary>
-    internal bool IsPlain => !ChannelsLast && VirtualBatchSize is null && TracksRunningStatistics && _population is null;
+    /// <summary>Whether what runs batch normalization together with its neighbours knows how: not by virtual batches, and
+    /// not while the statistics are computed anew.</summary>
+    internal bool FusesWithNeighbours => VirtualBatchSize is null && _population is null;
 
     /// <summary>What scales; null for 1.</summary>
     internal Tensor? GammaValue => FixesGamma ? null : Gamma?.Value;
@@ -186,7 +186,8 @@ public sealed class BatchNorm : Layer
     /// <summary>Computes the running statistics of every batch normalization in a model anew, as mean and variance over
     /// all given batches, which fit the model's present weights better than moving averages do.</summary>
     /// <remarks>Wu and Johnson, "Rethinking 'Batch' in BatchNorm", 2021, section 3: precise batch normalization. Variances
-    /// are merged with the means they belong to, not averaged. Parameters, modes and momentum stay as they are;
+    /// are merged with the means they belong to, not averaged. Parameters, modes, momentum and the masks that a
+    /// <see cref="Dropout"/> takes next stay as they are;
     /// <see cref="BatchesTracked"/> becomes the number of batches. Layers with frozen statistics, or without any, are left
     /// alone. If the call fails, all statistics are as before.</remarks>
     /// <param name="model">An initialized model.</param>
@@ -200,6 +201,8 @@ public sealed class BatchNorm : Layer
         ArgumentNullException.ThrowIfNull(batches);
         var layers = model.SelfAndInnerLayers().ToArray();
         var modes = Array.ConvertAll(layers, layer => layer.IsTraining);
+        (Tensor Tensor, long[] Value)[] randomState =
+            model.IsInitialized ? [.. model.RandomState.Select(state => (state.Tensor, state.Tensor.ToArray<long>()))] : [];
         var norms = layers.OfType<BatchNorm>().Where(norm => norm is { TracksRunningStatistics: true, FreezeStatistics: false })
             .ToArray();
         if (norms.Length == 0)
@@ -228,6 +231,8 @@ public sealed class BatchNorm : Layer
             // A model hands its mode down to the layers inside: those come after it.
             for (var i = 0; i < layers.Length; i++)
                 layers[i].IsTraining = modes[i];
+            foreach (var (tensor, value) in randomState)
+                tensor.CopyFrom<long>(value);
             model.ForgetForward();
         }
     }
@@ -258,6 +263,7 @@ public sealed class BatchNorm : Layer
         RequireEpsilon(epsilon);
         if (!x.DType.IsReal())
             throw new ArgumentException($"BatchNorm.Normalize takes Float32 or Float64; x is a {x}.", nameof(x));
+        RequireEpsilon(epsilon, x.DType, "BatchNorm.Normalize");
         if (x.Shape.Rank < 2)
             throw new ArgumentException(
                 $"BatchNorm.Normalize takes {(channelsLast ? "[N, ..., C]" : "[N, C, ...]")}; x is {x.Shape}.", nameof(x));
@@ -293,6 +299,8 @@ public sealed class BatchNorm : Layer
     };
 
     internal override ulong AddMode(ulong hash) => Mix(base.AddMode(hash), FreezeStatistics);
+
+    private protected override void RequireRepresentable(DType dtype) => RequireEpsilon(Epsilon, dtype, Label);
 
     private protected override void InitializeCore(ulong seed, ref uint stream)
     {
@@ -382,9 +390,6 @@ public sealed class BatchNorm : Layer
     /// <summary>Whether forward normalizes with the running statistics.</summary>
     internal bool UsesRunningStatistics => NormalizationNow() == Normalization.ByRunningStatistics;
 
-    /// <summary>Whether an input is a matrix, which backends normalize in a way of its own.</summary>
-    internal bool IsOfRows(Tensor input) => Geometry(input.Shape, ChannelsLast).IsRows;
-
     /// <summary>What normalizes with the statistics of the batch, for an input that fits.</summary>
     internal BatchNormForwardArgs ForwardArgs(Tensor input, Tensor output)
     {
@@ -463,6 +468,13 @@ public sealed class BatchNorm : Layer
     {
         if (!(epsilon > 0) || double.IsInfinity(epsilon))
             throw new ArgumentException($"{name}: epsilon {epsilon} must be positive and finite.");
+    }
+
+    // Where all values are equal, 1 / sqrt(epsilon) multiplies 0.
+    private static void RequireEpsilon(double epsilon, DType dtype, string name)
+    {
+        if (double.IsInfinity(dtype.Round(1 / Math.Sqrt(epsilon))))
+            throw new ArgumentException($"{name}: epsilon {epsilon} is too small: 1 / sqrt(epsilon) is no {dtype}.");
     }
 
     internal static void RequireMomentum(double? momentum, string name = nameof(BatchNorm))

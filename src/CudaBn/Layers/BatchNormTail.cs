@@ -4,11 +4,8 @@ using CudaBn.Backends.OpArgs;
 namespace CudaBn;
 
 /// <summary>A batch normalization and what stands behind it, an addition, a rectifier or both, in one sweep.</summary>
-/// <remarks>Matrices, which backends normalize in a way of their own, go through the chain of operators instead.</remarks>
 internal sealed class BatchNormTail(BatchNorm batchNorm) : IDisposable
 {
-    private readonly Workspace _normalized = new();
-    private readonly Workspace _sum = new();
     private readonly Workspace _output = new();
     private readonly Workspace _gradInput = new();
     private readonly Workspace _gradAddend = new();
@@ -24,9 +21,7 @@ internal sealed class BatchNormTail(BatchNorm batchNorm) : IDisposable
         batchNorm.RequireInput(input);
         var usesRunningStatistics = batchNorm.UsesRunningStatistics;
         var output = TensorLike(input, _output);
-        if (batchNorm.IsOfRows(input))
-            ForwardRows(input, usesRunningStatistics, addend, rectifies, output);
-        else if (usesRunningStatistics)
+        if (usesRunningStatistics)
             BackendOf(input).BatchNormFrozenAddReLUForward(new BatchNormFrozenAddReLUForwardArgs(
                 batchNorm.FrozenForwardArgs(input, output), addend, rectifies));
         else
@@ -49,12 +44,6 @@ internal sealed class BatchNormTail(BatchNorm batchNorm) : IDisposable
         {
             BackwardNorm(gradOutput, gradInput);
         }
-        else if (batchNorm.IsOfRows(_input!))
-        {
-            gradAddend = TensorLike(gradOutput, _gradAddend);
-            BackendOf(gradOutput).ReLUBackward(new ReLUBackwardArgs(_lastOutput!, gradOutput, gradAddend));
-            BackwardNorm(gradAddend, gradInput);
-        }
         else
         {
             RectifiedSum? sum = null;
@@ -72,8 +61,6 @@ internal sealed class BatchNormTail(BatchNorm batchNorm) : IDisposable
 
     public void Dispose()
     {
-        _normalized.Dispose();
-        _sum.Dispose();
         _output.Dispose();
         _gradInput.Dispose();
         _gradAddend.Dispose();
@@ -83,25 +70,6 @@ internal sealed class BatchNormTail(BatchNorm batchNorm) : IDisposable
 
     private static Tensor TensorLike(Tensor tensor, Workspace workspace) =>
         workspace.Get(tensor.Shape, tensor.DType, tensor.Device);
-
-    private void ForwardRows(Tensor input, bool usesRunningStatistics, Tensor? addend, bool rectifies, Tensor output)
-    {
-        var backend = BackendOf(input);
-        var last = TensorLike(input, _normalized);
-        if (usesRunningStatistics)
-            backend.BatchNormFrozenForward(batchNorm.FrozenForwardArgs(input, last));
-        else
-            backend.BatchNormForward(batchNorm.ForwardArgs(input, last));
-        if (addend is not null)
-        {
-            var sum = rectifies ? TensorLike(input, _sum) : output;
-            backend.Add(new AddArgs(last, addend, sum));
-            last = sum;
-        }
-
-        if (rectifies)
-            backend.ReLUForward(new ReLUForwardArgs(last, output));
-    }
 
     private void BackwardNorm(Tensor gradient, Tensor? gradInput)
     {

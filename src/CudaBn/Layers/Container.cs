@@ -11,12 +11,16 @@ public abstract class Container : Layer
     private protected Container(Layer[] layers)
     {
         var names = new HashSet<string>(StringComparer.Ordinal);
-        for (var i = 0; i < layers.Length; i++)
+        var all = new HashSet<Layer>();
+        foreach (var layer in layers)
         {
-            var layer = layers[i];
             ArgumentNullException.ThrowIfNull(layer, nameof(layers));
-            if (Array.IndexOf(layers, layer) < i)
-                throw new ArgumentException($"{layer.Label} stands twice in a {GetType().Name}.", nameof(layers));
+            foreach (var inner in layer.SelfAndInnerLayers())
+            {
+                if (!all.Add(inner))
+                    throw new ArgumentException($"{inner.Label} stands twice in a {GetType().Name}.", nameof(layers));
+            }
+
             foreach (var name in layer.NamesOutside)
             {
                 if (name.Length > 0 && !names.Add(name))
@@ -97,6 +101,7 @@ public abstract class Container : Layer
     }
 
     private protected abstract Container Create(Layer[] layers);
+
     internal override void ForgetForward()
     {
         base.ForgetForward();

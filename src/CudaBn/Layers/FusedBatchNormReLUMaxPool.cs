@@ -16,7 +16,7 @@ internal sealed class FusedBatchNormReLUMaxPool(BatchNorm batchNorm, ReLU relu, 
 
     /// <summary>Whether the three layers make up what the fused operator does to images of this shape.</summary>
     public override bool Takes(Tensor input) =>
-        batchNorm.IsPlain
+        batchNorm is { FusesWithNeighbours: true, ChannelsLast: false }
         && !(batchNorm.IsTraining && batchNorm.FreezeStatistics)
         && input.Shape.Rank == 4
         && input.Shape[2] % 2 == 0
@@ -31,7 +31,7 @@ internal sealed class FusedBatchNormReLUMaxPool(BatchNorm batchNorm, ReLU relu, 
         batchNorm.RequireInput(input);
         var output = _output.Get(pool.CachedOutputShape(input.Shape), input.DType, input.Device);
         var geometry = pool.Geometry(input.Shape, output.Shape);
-        if (batchNorm.IsTraining)
+        if (!batchNorm.UsesRunningStatistics)
         {
             batchNorm.RequireBatch(input);
             var argMax = _argMax.Get(output.Shape, DType.UInt8, input.Device);

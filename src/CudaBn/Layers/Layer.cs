@@ -70,10 +70,14 @@ public abstract class Layer : IStep, IDisposable
     /// <param name="dtype">Float32 or Float64.</param>
     /// <param name="seed">The values are a function of the seed and of each parameter's place in the model alone: the
     /// same on every device and for any number of threads.</param>
-    /// <exception cref="ArgumentException">The element type is an integer type.</exception>
+    /// <exception cref="ArgumentException">The element type is an integer type, or an option of a layer is beyond its
+    /// range.</exception>
     /// <exception cref="InvalidOperationException">The layer is initialized already.</exception>
     public void Initialize(Device device, DType dtype = DType.Float32, ulong seed = 0)
     {
+        // Before anything is made: a model is not left initialized in part.
+        foreach (var layer in SelfAndInnerLayers())
+            layer.RequireRepresentable(dtype);
         uint stream = 0;
         Initialize(PrefixWithin(""), device, dtype, seed, ref stream);
     }
@@ -203,6 +207,11 @@ public abstract class Layer : IStep, IDisposable
     /// <summary>Counters of random numbers, here and in the layers inside, by name: training changes them, but they are of no
     /// use to the model that it leads to, so that <see cref="State"/> leaves them out.</summary>
     internal IEnumerable<NamedTensor> RandomState => SelfAndInnerLayers().SelectMany(layer => layer.OwnRandomState);
+
+    /// <summary>Throws an ArgumentException that names an option whose value an element type does not hold.</summary>
+    private protected virtual void RequireRepresentable(DType dtype)
+    {
+    }
 
     /// <summary>What of <see cref="RandomState"/> is this layer's own.</summary>
     private protected virtual IEnumerable<NamedTensor> OwnRandomState => [];

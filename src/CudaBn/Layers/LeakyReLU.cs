@@ -16,6 +16,12 @@ public sealed class LeakyReLU : Activation
     /// <summary>The slope below 0.</summary>
     public double NegativeSlope { get; }
 
+    private protected override void RequireRepresentable(DType dtype)
+    {
+        if (double.IsInfinity(dtype.Round(NegativeSlope)))
+            throw new ArgumentException($"{Label}: negative slope {NegativeSlope} is no {dtype}.");
+    }
+
     /// <inheritdoc/>
     protected internal override string Kind => "leakyrelu";
 

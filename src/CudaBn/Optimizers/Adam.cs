@@ -11,7 +11,8 @@ public sealed class Adam : AdamOptimizer
     /// <param name="learningRate">The step size; finite, not negative.</param>
     /// <param name="beta1">The weight of the old first moment, in [0, 1).</param>
     /// <param name="beta2">The weight of the old second moment, in [0, 1).</param>
-    /// <param name="epsilon">Added to the root of the second moment; positive and finite.</param>
+    /// <param name="epsilon">Added to the root of the second moment; positive and finite, as a Float32,
+    /// too.</param>
     /// <param name="weightDecay">The weight of the value added to its gradient; finite, not negative.</param>
     /// <param name="maxGradientNorm">What the norm of all gradients is clipped to; positive and finite. Null for no
     /// bound.</param>
@@ -43,7 +44,8 @@ public sealed class Adam : AdamOptimizer
     /// <param name="learningRate">The step size; finite, not negative.</param>
     /// <param name="beta1">The weight of the old first moment, in [0, 1).</param>
     /// <param name="beta2">The weight of the old second moment, in [0, 1).</param>
-    /// <param name="epsilon">Added to the root of the second moment; positive and finite.</param>
+    /// <param name="epsilon">Added to the root of the second moment; positive and finite, as a Float32,
+    /// too.</param>
     /// <param name="weightDecay">The weight of the value added to its gradient, in groups that have none of their own; finite,
     /// not negative.</param>
     /// <param name="maxGradientNorm">What the norm of all gradients is clipped to; positive and finite. Null for no

@@ -69,8 +69,9 @@ public abstract class AdamOptimizer : Optimizer
     {
         RequireWeight(beta1, "beta1");
         RequireWeight(beta2, "beta2");
-        if (!(epsilon > 0) || double.IsInfinity(epsilon))
-            throw new ArgumentException($"{name}: epsilon {epsilon} must be positive and finite.");
+        // As a float it still has to keep 0 / 0 away.
+        if (!((float)epsilon > 0) || float.IsInfinity((float)epsilon))
+            throw new ArgumentException($"{name}: epsilon {epsilon} must be positive and finite, as a Float32, too.");
         RequireNotNegative(weightDecay, name, "weight decay");
         return ["exp_avg", "exp_avg_sq"];
 

@@ -23,9 +23,15 @@ public abstract class Optimizer : IDisposable
         IReadOnlyList<ParameterGroup> groups, double learningRate, double? maxGradientNorm, string[] stateNames)
     {
         ArgumentNullException.ThrowIfNull(groups);
+        for (var i = 0; i < groups.Count; i++)
+        {
+            if (groups[i] is null)
+                throw new ArgumentException($"{Name}: group {i} of the parameters is null.", nameof(groups));
+        }
+
         _parameters = [.. groups.SelectMany(group => group.Parameters)];
         RequireOneKind(_parameters);
-        RequireNotNegative(learningRate, "learning rate");
+        RequireLearningRate(learningRate);
         if (maxGradientNorm is { } bound && !(bound > 0 && double.IsFinite(bound)))
             throw new ArgumentException($"{Name}: maximum gradient norm {bound} must be positive and finite.");
         ParameterGroups = [.. groups];
@@ -57,7 +63,7 @@ public abstract class Optimizer : IDisposable
         get => _learningRate;
         set
         {
-            RequireNotNegative(value, "learning rate");
+            RequireLearningRate(value);
             if (value == _learningRate)
                 return;
             _learningRateOnDevice.CopyFrom<double>([value]);
@@ -108,6 +114,9 @@ public abstract class Optimizer : IDisposable
     private protected Device Device => _learningRateOnDevice.Device;
 
     private protected Backend Backend => Device.Backend;
+
+    /// <summary>The element type of the parameters.</summary>
+    private protected DType DType => _parameters[0].Value.DType;
 
     /// <summary>How many parameters there are, active or not.</summary>
     private protected int ParameterCount => _parameters.Length;
@@ -174,7 +183,12 @@ public abstract class Optimizer : IDisposable
             throw new ArgumentException($"{name}: {what} {value} must be finite and not negative.");
     }
 
-    private void RequireNotNegative(double value, string what) => RequireNotNegative(value, Name, what);
+    private void RequireLearningRate(double value)
+    {
+        RequireNotNegative(value, Name, "learning rate");
+        if (double.IsInfinity(DType.Round(value)))
+            throw new ArgumentException($"{Name}: learning rate {value} is no {DType}.");
+    }
 
     private void RequireOneKind(Parameter[] parameters)
     {

@@ -9,7 +9,7 @@ public sealed class ParameterGroup
     /// negative.</param>
     /// <param name="weightDecay">The weight decay of this group; finite, not negative. Null for the
     /// optimizer's.</param>
-    /// <exception cref="ArgumentException">A value is outside its range.</exception>
+    /// <exception cref="ArgumentException">A value is outside its range, or a parameter is null.</exception>
     public ParameterGroup(
         IReadOnlyList<Parameter> parameters, double learningRateFactor = 1, double? weightDecay = null)
     {
@@ -17,6 +17,12 @@ public sealed class ParameterGroup
         RequireNotNegative(learningRateFactor, "learning rate factor");
         if (weightDecay is { } decay)
             RequireNotNegative(decay, "weight decay");
+        for (var i = 0; i < parameters.Count; i++)
+        {
+            if (parameters[i] is null)
+                throw new ArgumentException($"ParameterGroup: parameter {i} is null.", nameof(parameters));
+        }
+
         Parameters = [.. parameters];
         LearningRateFactor = learningRateFactor;
         WeightDecay = weightDecay;

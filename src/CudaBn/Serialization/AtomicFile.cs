@@ -7,6 +7,10 @@ internal static class AtomicFile
     private const string TemporaryStem = ".cudabn-";
     private const string TemporaryExtension = ".tmp";
 
+    // Held for good once this process is about to end.
+    private static readonly Lock _gate = new();
+    private static readonly HashSet<string> _unfinished = [];
+
     /// <summary>
     /// Writes beside <paramref name="path"/>, flushes to the disk and renames over it, which is flushed to the disk, too.
     /// Whatever fails before that, the target stays as it was and nothing is left beside it.
@@ -41,7 +45,11 @@ internal static class AtomicFile
 
         try
         {
-            File.Move(temporary, target, overwrite: true);
+            lock (_gate)
+            {
+                File.Move(temporary, target, overwrite: true);
+                _unfinished.Remove(temporary);
+            }
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
@@ -63,6 +71,15 @@ internal static class AtomicFile
         {
             // It harms nobody but for the room that it takes.
         }
+    }
+
+    /// <summary>Removes what is half written in this process, which is about to end: whoever begins a file, or is done with one,
+    /// waits for that.</summary>
+    public static void AbandonAll()
+    {
+        _gate.Enter();
+        foreach (var temporary in _unfinished)
+            TryDelete(temporary);
     }
 
     /// <summary>Removes what writers left in a folder that were killed. A file that is being written, or that cannot be removed,
@@ -95,7 +112,12 @@ internal static class AtomicFile
     {
         try
         {
-            return new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, BufferSize);
+            lock (_gate)
+            {
+                var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, BufferSize);
+                _unfinished.Add(temporary);
+                return stream;
+            }
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
@@ -117,13 +139,10 @@ internal static class AtomicFile
 
     private static void Discard(string temporary)
     {
-        try
+        lock (_gate)
         {
-            File.Delete(temporary);
-        }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
-        {
-            // The caller is about to report why writing failed, which says more than why tidying up did too.
+            TryDelete(temporary);
+            _unfinished.Remove(temporary);
         }
     }
 }

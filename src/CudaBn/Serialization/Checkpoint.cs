@@ -75,24 +75,29 @@ public static class Checkpoint
     /// state is overwritten.</param>
     /// <param name="train">A loader set up like the one that was saved, of the same images.</param>
     /// <param name="path">The file.</param>
+    /// <param name="keepsLearningRate">Whether training goes on at the learning rate that the trainer's schedule, or without one
+    /// its optimizer, has, whatever that of the checkpoint was: with a lower one, say, after a loss that was not
+    /// finite.</param>
     /// <returns>The free-form texts kept in the file.</returns>
     /// <exception cref="InvalidDataException">The file is damaged, or is of another training: the message lists everything that
     /// is missing, unexpected or different.</exception>
     /// <exception cref="ArgumentException">The optimizer updates what is no parameter of the model.</exception>
     /// <exception cref="IOException">The file does not exist or cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be read, or is a folder.</exception>
-    public static IReadOnlyDictionary<string, string> Load(Trainer trainer, DataLoader train, string path)
+    public static IReadOnlyDictionary<string, string> Load(
+        Trainer trainer, DataLoader train, string path, bool keepsLearningRate = false)
     {
         ArgumentNullException.ThrowIfNull(trainer);
         ArgumentNullException.ThrowIfNull(train);
         ArgumentNullException.ThrowIfNull(path);
-        return Apply(CheckpointFile.Read(path), trainer, train);
+        return Apply(CheckpointFile.Read(path), trainer, train, keepsLearningRate);
     }
 
-    internal static IReadOnlyDictionary<string, string> Apply(CheckpointFile file, Trainer trainer, DataLoader train)
+    internal static IReadOnlyDictionary<string, string> Apply(
+        CheckpointFile file, Trainer trainer, DataLoader train, bool keepsLearningRate)
     {
         RequireParametersOfModel(trainer);
-        file.ApplyTo(trainer, train);
+        file.ApplyTo(trainer, train, keepsLearningRate);
         return file.CallersTexts;
     }
 

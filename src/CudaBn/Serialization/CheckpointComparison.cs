@@ -17,7 +17,8 @@ internal sealed class CheckpointComparison(
 
     private const string TensorsOfOptimizer = "optimizer.";
 
-    public List<string> Faults(Trainer trainer, DataLoader train, IReadOnlyList<CheckpointEntry> entries)
+    public List<string> Faults(
+        Trainer trainer, DataLoader train, IReadOnlyList<CheckpointEntry> entries, bool keepsLearningRate)
     {
         var expected = TrainingDescription.Of(trainer, train);
         if (trainer.Schedule is { } schedule && expected.ContainsKey(TrainingDescription.NextRate))
@@ -26,18 +27,19 @@ internal sealed class CheckpointComparison(
         List<string> faults = [];
         // Another optimizer keeps other things: naming each says nothing more.
         var isSameOptimizer = texts.GetValueOrDefault(TrainingDescription.Optimizer) == trainer.Optimizer.Name;
-        CompareTexts(expected, isSameOptimizer, faults);
+        CompareTexts(expected, isSameOptimizer, keepsLearningRate, faults);
         if (position.BatchesMade > train.BatchCount)
             faults.Add($"{position.BatchesMade} batches of the epoch were made, expected at most {train.BatchCount}");
         CompareTensors(entries, isSameOptimizer, faults);
         return faults;
     }
 
-    private void CompareTexts(Dictionary<string, string> expected, bool isSameOptimizer, List<string> faults)
+    private void CompareTexts(
+        Dictionary<string, string> expected, bool isSameOptimizer, bool keepsLearningRate, List<string> faults)
     {
         foreach (var (key, text) in expected)
         {
-            if (!isSameOptimizer && IsOfOptimizer(key))
+            if (!IsCompared(key))
                 continue;
             if (!texts.TryGetValue(key, out var other))
                 faults.Add($"{key} is missing");
@@ -50,8 +52,12 @@ internal sealed class CheckpointComparison(
         faults.AddRange(texts.Keys
             .Where(key => key.StartsWith(TrainingDescription.Prefix, StringComparison.Ordinal)
                 && !expected.ContainsKey(key) && !CheckpointPosition.IsKey(key) && key != CheckpointFile.VersionKey
-                && (isSameOptimizer || !IsOfOptimizer(key)))
+                && IsCompared(key))
             .Order(StringComparer.Ordinal).Select(key => $"{BrokenFile.Escape(key)} is unexpected"));
+
+        bool IsCompared(string key) =>
+            (isSameOptimizer || !IsOfOptimizer(key))
+            && !(keepsLearningRate && key is TrainingDescription.Schedule or TrainingDescription.NextRate);
     }
 
     private void CompareTensors(IReadOnlyList<CheckpointEntry> entries, bool isSameOptimizer, List<string> faults)

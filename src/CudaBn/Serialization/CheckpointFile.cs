@@ -81,17 +81,18 @@ internal sealed class CheckpointFile
 
     /// <summary>Puts a training where the checkpoint says, if it is of this training.</summary>
     /// <exception cref="InvalidDataException">It is of another; nothing has changed.</exception>
-    public void ApplyTo(Trainer trainer, DataLoader train)
+    public void ApplyTo(Trainer trainer, DataLoader train, bool keepsLearningRate)
     {
         var entries = CheckpointEntry.Of(trainer);
         var faults = new CheckpointComparison(_texts, Position, _tensors.Values.Select(tensor => tensor.Entry))
-            .Faults(trainer, train, entries);
+            .Faults(trainer, train, entries, keepsLearningRate);
         if (faults.Count > 0)
             throw new InvalidDataException($"{Path}: no checkpoint of this training: {string.Join("; ", faults)}.");
 
         foreach (var entry in entries)
             entry.Write(_tensors[entry.Name].Payload);
-        trainer.Optimizer.LearningRate = Position.LearningRate;
+        if (!keepsLearningRate)
+            trainer.Optimizer.LearningRate = Position.LearningRate;
         var started = train.Restore(Position.NextEpoch, Position.Epoch, Position.BatchesMade);
         trainer.Restore(
             Position.StepsDone, Position.EpochsDone, Position.IsFitting ? train : null, started, Position.EpochSeconds);

@@ -65,13 +65,16 @@ public sealed class CheckpointFolder
     /// damaged, the one before.</summary>
     /// <param name="trainer">A trainer set up like the one that was saved.</param>
     /// <param name="train">A loader set up like the one that was saved, of the same images.</param>
+    /// <param name="keepsLearningRate">Whether training goes on at the learning rate that the trainer's schedule, or without one
+    /// its optimizer, has, whatever that of the checkpoint was: with a lower one, say, after a loss that was not
+    /// finite.</param>
     /// <returns>Which checkpoint it was, with a warning for each that is damaged; null where there is none.</returns>
     /// <exception cref="InvalidDataException">All checkpoints are damaged; or the newest undamaged one is of another training:
     /// the message lists everything that is missing, unexpected or different. Nothing has changed.</exception>
     /// <exception cref="ArgumentException">The optimizer updates what is no parameter of the model.</exception>
     /// <exception cref="IOException">The folder cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">A checkpoint may not be read.</exception>
-    public RestoredCheckpoint? LoadNewest(Trainer trainer, DataLoader train)
+    public RestoredCheckpoint? LoadNewest(Trainer trainer, DataLoader train, bool keepsLearningRate = false)
     {
         ArgumentNullException.ThrowIfNull(trainer);
         ArgumentNullException.ThrowIfNull(train);
@@ -91,7 +94,7 @@ public sealed class CheckpointFolder
             }
 
             // If it is of another training, so are older ones: that is no damage.
-            return new RestoredCheckpoint(path, Checkpoint.Apply(file, trainer, train), warnings);
+            return new RestoredCheckpoint(path, Checkpoint.Apply(file, trainer, train, keepsLearningRate), warnings);
         }
 
         return warnings.Count == 0

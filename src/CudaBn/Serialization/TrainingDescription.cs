@@ -12,8 +12,11 @@ internal static class TrainingDescription
     /// <summary>The kind of the optimizer.</summary>
     public const string Optimizer = Prefix + "optimizer";
 
+    /// <summary>Whether there is a schedule, and what it counts.</summary>
+    public const string Schedule = Prefix + "schedule";
+
     /// <summary>The learning rate that a schedule gives next, which is compared as a number.</summary>
-    public const string NextRate = Prefix + "schedule.next_rate";
+    public const string NextRate = Schedule + ".next_rate";
 
     /// <summary>The SHA-256 of the images and labels.</summary>
     public const string DataHash = Prefix + "data.sha256";
@@ -50,7 +53,7 @@ internal static class TrainingDescription
     {
         texts.Add($"{Prefix}loss.reduction", trainer.Loss.Reduction.ToString());
         texts.Add($"{Prefix}loss.label_smoothing", Text(trainer.Loss.LabelSmoothing));
-        texts.Add($"{Prefix}schedule", trainer.Schedule is null ? "none" : $"by {trainer.Interval}");
+        texts.Add(Schedule, trainer.Schedule is null ? "none" : $"by {trainer.Interval}");
         if (trainer.Schedule is { } schedule)
             texts.Add(NextRate, Text(schedule.At(trainer.ScheduleNumber)));
     }

@@ -14,7 +14,6 @@ public sealed partial class Trainer : IDisposable
     private readonly Layer _model;
     private readonly SoftmaxCrossEntropy _loss;
     private readonly Optimizer _optimizer;
-    private readonly LearningRateSchedule? _schedule;
     private readonly ScheduleInterval _interval;
     private readonly RecordedSteps _steps = new();
     private readonly Action _train;
@@ -46,7 +45,7 @@ public sealed partial class Trainer : IDisposable
         ArgumentNullException.ThrowIfNull(optimizer);
         if (!Enum.IsDefined(interval))
             throw new ArgumentException($"Trainer: {interval} is no interval of a schedule.", nameof(interval));
-        (_model, _loss, _optimizer, _schedule, _interval) = (model, loss, optimizer, schedule, interval);
+        (_model, _loss, _optimizer, Schedule, _interval) = (model, loss, optimizer, schedule, interval);
         // Made once: a step allocates nothing.
         (_train, _evaluate) = (TrainOnBatch, EvaluateBatch);
     }
@@ -70,7 +69,7 @@ public sealed partial class Trainer : IDisposable
 
     internal Optimizer Optimizer => _optimizer;
 
-    internal LearningRateSchedule? Schedule => _schedule;
+    internal LearningRateSchedule? Schedule { get; set; }
 
     internal ScheduleInterval Interval => _interval;
 
@@ -290,8 +289,8 @@ public sealed partial class Trainer : IDisposable
 
     private void SetLearningRate(long number)
     {
-        if (_schedule is not null)
-            _optimizer.LearningRate = _schedule.At(number);
+        if (Schedule is not null)
+            _optimizer.LearningRate = Schedule.At(number);
     }
 
     private void Run(Action work, DataLoader? loader, Batch batch)

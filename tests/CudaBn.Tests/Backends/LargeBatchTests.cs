@@ -60,6 +60,69 @@ public class LargeBatchTests(TestBackend backend, DType dtype) : BackendFixture(
         ErrorBound.AssertWithin("beta gradient", Read(layer.Beta!.Gradient), expected.GradBeta, bounds.GradBeta);
     }
 
+    private static IEnumerable<TestCaseData> FusedNetworks() =>
+    [
+        Case("planes, ReLU", () => new Sequential(new BatchNorm(1), new ReLU()), ImageShape),
+        Case("planes, ReLU, MaxPool2d", () => new Sequential(new BatchNorm(1), new ReLU(), new MaxPool2d(2)), ImageShape),
+        Case("planes, addition, ReLU", () => new Sequential(new Residual(new BatchNorm(1)), new ReLU()), ImageShape),
+        Case("rows, ReLU", () => new Sequential(new BatchNorm(2), new ReLU()), [Batch, 2]),
+        Case("rows, addition, ReLU", () => new Sequential(new Residual(new BatchNorm(2)), new ReLU()), [Batch, 2]),
+    ];
+
+    [TestCaseSource(nameof(FusedNetworks))]
+    public void BatchNorm_Fused_ForwardAndBackward(Func<Sequential> create, Shape shape)
+    {
+        Sequential fused = OnDevice(create()), chain = OnDevice(create());
+        chain.FusesLayers = false;
+        var x = RandomVector.Integers(1, (int)shape.ElementCount, 3);
+        x[^1] = 3000;
+        var input = TensorOf(x, shape);
+
+        var y = fused.Forward(input);
+
+        ErrorBound.AssertExact("output", Read(y), Read(chain.Forward(input)));
+        // Integers add up without rounding.
+        var gradOutput = RandomVector.Integers(2, (int)y.ElementCount, 3);
+        gradOutput[^1] = 5000;
+        var gradient = TensorOf(gradOutput, y.Shape);
+        var (gradInput, expected) = (Read(fused.Backward(gradient)), Read(chain.Backward(gradient)));
+        Assert.That(Comparison.RelativeError(gradInput, expected), Is.LessThan(64 * UnitRoundoff));
+        // The last image's gradient is far above all others.
+        Assert.That(
+            Comparison.RelativeError(gradInput.AsSpan()[^4..].ToArray(), expected.AsSpan()[^4..].ToArray()), Is.LessThan(64 * UnitRoundoff));
+        ErrorBound.AssertEqual(
+            "beta gradient", Read(fused.Parameters[1].Gradient), Read(chain.Parameters[1].Gradient));
+    }
+
+    [Test]
+    public void LeakyReLU_ForwardAndBackward()
+    {
+        var layer = OnDevice(new LeakyReLU(0.5));
+        var x = RandomVector.Integers(1, 4 * Batch, 1000);
+        var gradOutput = RandomVector.Integers(2, 4 * Batch, 1000);
+
+        var y = Read(layer.Forward(TensorOf(x, ImageShape)));
+        var gradInput = Read(layer.Backward(TensorOf(gradOutput, ImageShape)));
+
+        ErrorBound.AssertEqual("output", y, Map(4 * Batch, i => x[i] > 0 ? x[i] : x[i] / 2));
+        ErrorBound.AssertEqual("input gradient", gradInput, Map(4 * Batch, i => x[i] > 0 ? gradOutput[i] : gradOutput[i] / 2));
+    }
+
+    [Test]
+    public void Dropout_ForwardAndBackward()
+    {
+        var layer = OnDevice(new Dropout(0.5));
+        var x = RandomVector.Integers(1, 4 * Batch, 1000);
+
+        var y = Read(layer.Forward(TensorOf(x, ImageShape)));
+        var gradInput = Read(layer.Backward(TensorOf(x, ImageShape)));
+
+        // Step 1 of the first stream of seed 0.
+        ErrorBound.AssertEqual(
+            "output", y, Map(4 * Batch, i => x[i] * ReferenceDropout.Factor(0.5, seed: 0, stream: 0, step: 1, i)));
+        ErrorBound.AssertEqual("input gradient", gradInput, y);
+    }
+
     [Test]
     public void ReLU_ForwardAndBackward()
     {
@@ -113,13 +176,18 @@ public class LargeBatchTests(TestBackend backend, DType dtype) : BackendFixture(
     public void GlobalAvgPool_ForwardAndBackward() => CheckMeans(new GlobalAvgPool());
 
     [Test]
-    public void Conv2d_ForwardAndBackward()
+    public void Conv2d_ForwardAndBackward() => Check(new ConvCase(Batch, 1, 2, 2, 2, 2, 1, 0, true));
+
+    [Test]
+    public void Conv2d_Depthwise_ForwardAndBackward() =>
+        Check(new ConvCase(Batch, 2, 2, 1, 2, (2, 1), 1, 0, true) { Groups = 2 });
+
+    // Integers so small that even the sums over the whole batch stay below 2^24.
+    private void Check(ConvCase c)
     {
-        // Integers so small that even the sums over the whole batch stay below 2^24.
-        var c = new ConvCase(Batch, 1, 2, 2, 2, 2, 1, 0, true);
         var layer = OnDevice(c.CreateLayer());
         var x = RandomVector.Integers(1, 4 * Batch, 2);
-        var weight = RandomVector.Integers(2, 8, 3);
+        var weight = RandomVector.Integers(2, (int)c.WeightShape.ElementCount, 3);
         double[] bias = [5, -7];
         var gradOutput = RandomVector.Integers(3, 2 * Batch, 2);
         Write(weight, layer.Weight!.Value);
@@ -146,6 +214,9 @@ public class LargeBatchTests(TestBackend backend, DType dtype) : BackendFixture(
             "output", y, Map(Batch, i => (x[4 * i] + x[4 * i + 1] + x[4 * i + 2] + x[4 * i + 3]) / 4));
         ErrorBound.AssertEqual("input gradient", gradInput, Map(4 * Batch, i => gradOutput[i / 4] / 4));
     }
+
+    private static TestCaseData Case(string name, Func<Sequential> create, Shape shape) =>
+        new TestCaseData(create, shape).SetArgDisplayNames(name, $"{shape}");
 
     private static double[] Map(int length, Func<int, double> value)
     {

@@ -43,7 +43,7 @@ public class BenchProcessTests
         var rows = SuiteResults.ReadJson(Path.Combine(folder["out"], "results.json")).Rows;
         Assert.That(
             rows.Where(row => row.IsPeer).Select(row => row.Operator).Distinct(),
-            Is.EquivalentTo(new[] { "Conv2d", "BatchNorm", "MaxPool2d", "Inference" }));
+            Is.EquivalentTo(new[] { "Conv2d", "BatchNorm", "MaxPool2d", "AvgPool2d", "GlobalAvgPool", "Activation", "Inference" }));
         Assert.That(output, Does.Contain("x (ONNX Runtime)"));
     }
 

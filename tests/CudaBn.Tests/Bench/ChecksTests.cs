@@ -1,3 +1,4 @@
+using CudaBn.Backends.OpArgs;
 using CudaBn.Bench;
 using CudaBn.Tests.Serialization;
 using NUnit.Framework;
@@ -8,6 +9,11 @@ namespace CudaBn.Tests.Bench;
 public class ChecksTests
 {
     private static readonly Conv2dShape _conv = new(2, 3, 4, 6, 3, Padding: 1);
+    private static readonly Conv2dShape _grouped = new(2, 6, 4, 9, 3, Padding: 2, Dilation: 2, Groups: 2);
+    private static readonly AvgPool2dShape _global = new(2, 3, 5, 5, 5);
+    private static readonly VirtualBatchNormShape _virtual = new(12, 3, 2, Size: 4);
+    private static readonly BatchNormTailShape _tail = new(4, 3, 5);
+    private static readonly BatchNormTailShape _added = _tail with { Adds = true };
     private static readonly MaxPool2dShape _pool = new(2, 3, 7, 3, 2, Padding: 1);
     private static readonly LinearShape _linear = new(3, 5, 4);
     private static readonly BatchNormShape _norm = new(4, 3, 5);
@@ -19,15 +25,46 @@ public class ChecksTests
         yield return Case("conv", new Conv2dBenchmarks { Shape = _conv }, b => b.SetUpForward());
         yield return Case("conv input", new Conv2dBenchmarks { Shape = _conv }, b => b.SetUpInputGradient());
         yield return Case("conv weight", new Conv2dBenchmarks { Shape = _conv with { Stride = 2 } }, b => b.SetUpWeightGradient());
+        yield return Case("grouped conv", new Conv2dBenchmarks { Shape = _grouped }, b => b.SetUpForward());
+        yield return Case("grouped conv input", new Conv2dBenchmarks { Shape = _grouped }, b => b.SetUpInputGradient());
+        yield return Case("grouped conv weight", new Conv2dBenchmarks { Shape = _grouped }, b => b.SetUpWeightGradient());
         yield return Case("pool", new MaxPool2dBenchmarks { Shape = _pool }, b => b.SetUpForward());
         yield return Case("pool backward", new MaxPool2dBenchmarks { Shape = _pool }, b => b.SetUpBackward());
+        foreach (var shape in new AvgPool2dShape[] { new(2, 3, 7, 3, 2, Padding: 1), new(2, 3, 6, 2, 2) })
+        {
+            yield return Case($"average pool {shape}", new AvgPool2dBenchmarks { Shape = shape }, b => b.SetUpForward());
+            yield return Case($"average pool backward {shape}", new AvgPool2dBenchmarks { Shape = shape }, b => b.SetUpBackward());
+        }
+
+        yield return Case("global pool", new GlobalAvgPoolBenchmarks { Shape = _global }, b => b.SetUpForward());
+        yield return Case("global pool backward", new GlobalAvgPoolBenchmarks { Shape = _global }, b => b.SetUpBackward());
         yield return Case("norm", new BatchNormBenchmarks { Shape = _norm }, b => b.SetUpForward());
         yield return Case("norm backward", new BatchNormBenchmarks { Shape = _norm }, b => b.SetUpBackward());
         yield return Case("norm evaluate", new BatchNormBenchmarks { Shape = _norm }, b => b.SetUpEvaluate());
+        yield return Case("norm of rows", new BatchNormBenchmarks { Shape = new(9, 5) }, b => b.SetUpForward());
+        yield return Case("norm of rows backward", new BatchNormBenchmarks { Shape = new(9, 5) }, b => b.SetUpBackward());
+        yield return Case("virtual batches", new VirtualBatchNormBenchmarks { Shape = _virtual }, b => b.SetUpForward());
+        yield return Case("virtual batches backward", new VirtualBatchNormBenchmarks { Shape = _virtual }, b => b.SetUpBackward());
+        yield return Case("norm, ReLU", new BatchNormReLUBenchmarks { Shape = _tail }, b => b.SetUpForward());
+        yield return Case("norm, ReLU backward", new BatchNormReLUBenchmarks { Shape = _tail }, b => b.SetUpBackward());
+        yield return Case("norm, add, ReLU", new BatchNormAddReLUBenchmarks { Shape = _added }, b => b.SetUpForward());
+        yield return Case("norm, add, ReLU backward", new BatchNormAddReLUBenchmarks { Shape = _added }, b => b.SetUpBackward());
         yield return Case("fused", new BatchNormReLUMaxPoolBenchmarks { Shape = _fused }, b => b.SetUpForward());
         yield return Case("fused backward", new BatchNormReLUMaxPoolBenchmarks { Shape = _fused }, b => b.SetUpBackward());
         yield return Case("ReLU", new ReLUBenchmarks { Shape = new(2, 3, 5) }, b => b.SetUpForward());
         yield return Case("ReLU backward", new ReLUBenchmarks { Shape = new(2, 3, 5) }, b => b.SetUpBackward());
+        foreach (var kind in Enum.GetValues<ActivationKind>())
+        {
+            yield return Case($"{kind}", new ActivationBenchmarks { Shape = new(kind, 20, 3, 5) }, b => b.SetUpForward());
+            yield return Case($"{kind} backward", new ActivationBenchmarks { Shape = new(kind, 20, 3, 5) }, b => b.SetUpBackward());
+        }
+
+        yield return Case("dropout", new DropoutBenchmarks { Shape = new(2, 3, 5) }, b => b.SetUpForward());
+        yield return Case("dropout backward", new DropoutBenchmarks { Shape = new(2, 3, 5) }, b => b.SetUpBackward());
+        yield return Case("squared error", new MeanSquaredErrorBenchmarks { Shape = new(2, 3, 5) }, b => b.SetUpForward());
+        yield return Case("squared error backward", new MeanSquaredErrorBenchmarks { Shape = new(2, 3, 5) }, b => b.SetUpBackward());
+        yield return Case("Adam", new AdamBenchmarks { Shape = new("Adam", 0, 50, 9) }, b => b.SetUp());
+        yield return Case("AdamW", new AdamBenchmarks { Shape = new("AdamW", 0.01, 50, 9) }, b => b.SetUp());
         yield return Case("linear", new LinearBenchmarks { Shape = _linear }, b => b.SetUpForward());
         yield return Case("linear backward", new LinearBenchmarks { Shape = _linear }, b => b.SetUpBackward());
         yield return Case("loss", new SoftmaxCrossEntropyBenchmarks { Shape = new(5, 7) }, b => b.SetUpForward());
@@ -117,7 +154,7 @@ public class ChecksTests
             new SuiteSettings
             {
                 Devices = [Device.Cpu],
-                Quick = true,
+                Shapes = ShapeChoice.Quick,
                 InProcess = true,
                 Verbose = false,
                 Output = folder["out"],

@@ -1,3 +1,4 @@
+using CudaBn.Backends.OpArgs;
 using CudaBn.Bench;
 using CudaBn.Tests.Reference;
 using NUnit.Framework;
@@ -16,18 +17,42 @@ public class WorkTests
             Is.EqualTo(new Work(2L * 256 * 20 * 576 * 25, 4L * (256 * 784 + 500 + 256 * 20 * 576))));
     }
 
-    [TestCase(2, 3, 4, 7, 3, 2, 1)]
-    [TestCase(1, 2, 5, 9, 4, 3, 0)]
-    [TestCase(3, 1, 1, 5, 1, 1, 2)]
+    [TestCase(2, 3, 4, 7, 3, 2, 1, 1)]
+    [TestCase(1, 2, 5, 9, 4, 3, 0, 1)]
+    [TestCase(3, 1, 1, 5, 1, 1, 2, 1)]
+    [TestCase(2, 3, 4, 11, 3, 2, 1, 3)]
     public void Conv2d_OutputSize_IsThatOfTheReference(
-        int batch, int inChannels, int outChannels, int size, int kernel, int stride, int padding)
+        int batch, int inChannels, int outChannels, int size, int kernel, int stride, int padding, int dilation)
     {
-        var shape = new Conv2dShape(batch, inChannels, outChannels, size, kernel, stride, padding);
-        var outSize = new ReferenceAxis(size, kernel, stride, padding, padding).OutputSize;
+        var shape = new Conv2dShape(batch, inChannels, outChannels, size, kernel, stride, padding, dilation);
+        var outSize = new ReferenceAxis(size, kernel, stride, padding, padding, dilation).OutputSize;
         Assert.That(shape.OutSize, Is.EqualTo(outSize));
         Assert.That(
             shape.Work.Flops,
             Is.EqualTo(2L * batch * outChannels * outSize * outSize * inChannels * kernel * kernel));
+    }
+
+    [Test]
+    public void Conv2d_InGroups_EveryOutputSeesItsOwn()
+    {
+        // Depthwise: 8 images of 32 x 112 x 112 sums of 9 products, and 9 weights per channel.
+        const long elements = 8 * 32 * 112 * 112;
+        Assert.That(
+            new Conv2dShape(8, 32, 32, 112, 3, Padding: 1, Groups: 32).Work,
+            Is.EqualTo(new Work(2 * elements * 9, 4 * (2 * elements + 32 * 9))));
+        // Two groups of 2 -> 3 channels: 1 x 6 x 4 x 4 sums of 2 products.
+        Assert.That(
+            new Conv2dShape(1, 4, 6, 4, 1, Groups: 2).Work,
+            Is.EqualTo(new Work(2 * 96 * 2, 4 * (4 * 16 + 6 * 2 + 96))));
+    }
+
+    [Test]
+    public void Conv2d_Name_TellsWhatIsUnusual()
+    {
+        Assert.That($"{new Conv2dShape(8, 4, 6, 9, 3)}", Is.EqualTo("8, 4->6, 9x9, k3"));
+        Assert.That(
+            $"{new Conv2dShape(8, 4, 6, 9, 3, Stride: 2, Padding: 1, Dilation: 3, Groups: 2)}",
+            Is.EqualTo("8, 4->6, 9x9, k3 s2 p1 d3 g2"));
     }
 
     [Test]
@@ -38,6 +63,38 @@ public class WorkTests
         Assert.That(shape.Forward, Is.EqualTo(new Work(7 * 120, 8 * 120)));
         Assert.That(shape.Backward, Is.EqualTo(new Work(10 * 120, 12 * 120)));
         Assert.That(shape.Evaluate, Is.EqualTo(new Work(3 * 120, 8 * 120)));
+    }
+
+    [Test]
+    public void BatchNorm_ChannelsLast_IsAMatrix()
+    {
+        var shape = BatchNormShape.Usual.Single(shape => $"{shape}" == "256x24x24x20, channels last");
+        Assert.That(shape.TensorShape, Is.EqualTo(new Shape([256 * 24 * 24, 20])));
+        Assert.That(shape.Forward, Is.EqualTo(new BatchNormShape(256, 20, 24, 24).Forward));
+        Assert.That($"{new BatchNormShape(4096, 1024)}", Is.EqualTo("4096x1024"));
+    }
+
+    [Test]
+    public void VirtualBatchNorm_HasTheWorkOfOneBatch()
+    {
+        var shape = new VirtualBatchNormShape(8, 3, 5, Size: 4);
+        Assert.That((shape.Whole.Elements, shape.Part.Elements), Is.EqualTo((600L, 300L)));
+        Assert.That(new VirtualBatchNormBenchmarks { Shape = shape }.WorkOf("Forward"), Is.EqualTo(new Work(7 * 600, 8 * 600)));
+        Assert.That(new VirtualBatchNormBenchmarks { Shape = shape }.WorkOf("Backward"), Is.EqualTo(new Work(10 * 600, 12 * 600)));
+        Assert.That($"{shape}", Is.EqualTo("8x3x5x5 by 4"));
+    }
+
+    [Test]
+    public void BatchNormTail_WritesNoTensorInBetween()
+    {
+        // 120 elements: input read, output written; backward reads input and gradient, and writes a gradient.
+        var rectified = new BatchNormTailShape(2, 15, 2);
+        Assert.That(rectified.Forward, Is.EqualTo(new Work(8 * 120, 8 * 120)));
+        Assert.That(rectified.Backward, Is.EqualTo(new Work(11 * 120, 12 * 120)));
+        // With an addition, the addend read; backward also reads the output and writes the addend's gradient.
+        var added = rectified with { Adds = true };
+        Assert.That(added.Forward, Is.EqualTo(new Work(9 * 120, 12 * 120)));
+        Assert.That(added.Backward, Is.EqualTo(new Work(11 * 120, 20 * 120)));
     }
 
     [Test]
@@ -52,6 +109,24 @@ public class WorkTests
         Assert.That(shape.Forward, Is.EqualTo(new Work(6 * 4 * 8, 4 * (6 * 25 + 6 * 4) + 6 * 4)));
         Assert.That(shape.Backward, Is.EqualTo(new Work(6 * 4, shape.Forward.Bytes)));
         Assert.That(new MaxPool2dShape(1, 1, 112, 3, 2, Padding: 1).OutSize, Is.EqualTo(56));
+    }
+
+    [Test]
+    public void AvgPool2d_OverlappingWindows_CountEveryAddition()
+    {
+        // 2 x 3 planes of 5 x 5, windows of 3 x 3 every 2: 2 x 2 of them, 8 additions and a product each; backward a product
+        // and 9 additions.
+        var shape = new AvgPool2dShape(2, 3, 5, 3, 2);
+        Assert.That(shape.Forward, Is.EqualTo(new Work(6 * 4 * 9, 4 * (6 * 25 + 6 * 4))));
+        Assert.That(shape.Backward, Is.EqualTo(new Work(6 * 4 * 10, 4 * (6 * 25 + 6 * 4))));
+    }
+
+    [Test]
+    public void GlobalAvgPool_HasAWindowPerPlane()
+    {
+        var shape = AvgPool2dShape.GlobalQuick[0];
+        Assert.That(shape.Forward, Is.EqualTo(new Work(128 * 64 * 49, 4 * (128 * 64 * 49 + 128 * 64))));
+        Assert.That($"{shape}", Is.EqualTo("128x64x7x7"));
     }
 
     [Test]
@@ -76,15 +151,53 @@ public class WorkTests
     {
         Assert.That(new ElementwiseShape(2, 3, 4).Forward, Is.EqualTo(new Work(96, 8 * 96)));
         Assert.That(new ElementwiseShape(2, 3, 4).Backward, Is.EqualTo(new Work(96, 12 * 96)));
+        Assert.That(new ElementwiseShape(2, 3, 4).Dropout, Is.EqualTo(new Work(96, 8 * 96)));
+        Assert.That(new ElementwiseShape(2, 3, 4).SquaredError, Is.EqualTo(new Work(3 * 96, 8 * 96)));
+        Assert.That(new ElementwiseShape(2, 3, 4).SquaredErrorGradient, Is.EqualTo(new Work(2 * 96, 12 * 96)));
         Assert.That(new ClassificationShape(4, 10).Forward, Is.EqualTo(new Work(200, 320)));
         Assert.That(new ClassificationShape(4, 10).Backward, Is.EqualTo(new Work(80, 320)));
+    }
+
+    // The definitions as written, an exponential, an error function and a hyperbolic tangent being one operation each.
+    [TestCase(ActivationKind.LeakyReLU, 2, 2)]
+    [TestCase(ActivationKind.Gelu, 5, 11)]
+    [TestCase(ActivationKind.GeluTanh, 8, 15)]
+    [TestCase(ActivationKind.Silu, 4, 8)]
+    [TestCase(ActivationKind.Sigmoid, 3, 6)]
+    [TestCase(ActivationKind.Tanh, 1, 4)]
+    public void Activation_CountsItsDefinition(ActivationKind kind, int forward, int backward)
+    {
+        var shape = new ActivationShape(kind, 2, 3, 4);
+        Assert.That(shape.Forward, Is.EqualTo(new Work(forward * 96, 8 * 96)));
+        Assert.That(shape.Backward, Is.EqualTo(new Work(backward * 96, 12 * 96)));
+    }
+
+    [Test]
+    public void Activation_EveryKind_IsMeasured() =>
+        Assert.That(
+            ActivationShape.All.Select(shape => shape.Kind).Distinct(), Is.EquivalentTo(Enum.GetValues<ActivationKind>()));
+
+    [Test]
+    public void Adam_MovesSevenTensors()
+    {
+        Assert.That(AdamShape.Usual[0].Step, Is.EqualTo(new Work(13 * 171_128, 28 * 171_128)));
+        Assert.That(new AdamShape("two", 0.01, 3, 4).Step, Is.EqualTo(new Work(14 * 7, 28 * 7)));
+    }
+
+    [Test]
+    public void Optimizers_ShapesAreToldApart_ByOperatorAndName()
+    {
+        OptimizerShape sgd = new SgdShape("a", 0.9, 3, 4), adam = new AdamShape("a", 0.9, 3, 4);
+        Assert.That(sgd, Is.EqualTo(new SgdShape("a", 0.9, 3, 4)));
+        Assert.That(sgd, Is.Not.EqualTo(new SgdShape("b", 0.9, 3, 4)));
+        Assert.That(sgd, Is.Not.EqualTo(adam));
     }
 
     [Test]
     public void Sgd_TheSeedNetwork_HasItsParameters()
     {
-        Assert.That(SgdShape.All[0].Elements, Is.EqualTo(171_128));
-        Assert.That(SgdShape.All[0].Step, Is.EqualTo(new Work(4 * 171_128, 12 * 171_128)));
+        Assert.That(SgdShape.Usual[0].Elements, Is.EqualTo(171_128));
+        Assert.That(SgdShape.Usual[0].Step, Is.EqualTo(new Work(4 * 171_128, 12 * 171_128)));
         Assert.That(new SgdShape("two", 0.9, 3, 4).Step, Is.EqualTo(new Work(7 * 7, 20 * 7)));
     }
 
@@ -122,7 +235,17 @@ public class WorkTests
         using var model = SeedNetwork.Create();
         model.Initialize(Device.Cpu);
         Assert.That(
-            SgdShape.All[0].Parameters.Order(),
+            OptimizerShape.SeedNetwork.Order(),
+            Is.EqualTo(model.Parameters.Select(parameter => (int)parameter.Value.ElementCount).Order()));
+    }
+
+    [Test]
+    public void ResidualNetwork_Parameters_AreThoseOfTheModel()
+    {
+        using var model = ResNet20.Create(inChannels: 1);
+        model.Initialize(Device.Cpu);
+        Assert.That(
+            ResidualNetworkShape.Step.Parameters.Order(),
             Is.EqualTo(model.Parameters.Select(parameter => (int)parameter.Value.ElementCount).Order()));
     }
 

@@ -65,12 +65,16 @@ internal sealed class CudabnProcess : IDisposable
 
     /// <summary>Runs the command to its end with some variables of the environment set, or removed where null.</summary>
     public static CudabnProcess RunWith(
+        string home, IReadOnlyDictionary<string, string?> environment, params string[] arguments) =>
+        StartWith(home, environment, arguments).Wait();
+
+    public static CudabnProcess StartWith(
         string home, IReadOnlyDictionary<string, string?> environment, params string[] arguments)
     {
         var start = Prepare(home, "dotnet", ["exec", CommandPath, .. arguments]);
         foreach (var (name, value) in environment)
             start.Environment[name] = value;
-        return new CudabnProcess(start).Wait();
+        return new CudabnProcess(start);
     }
 
     /// <summary>Runs the command to its end in a terminal, which is what script(1) makes.</summary>

@@ -1,3 +1,4 @@
+using System.Text;
 using CudaBn.Serialization;
 using CudaBn.Tests.Serialization;
 using NUnit.Framework;
@@ -135,7 +136,7 @@ public class InterruptionTests
     }
 
     [Test]
-    public void SecondSignal_WhileResultsAreWritten_LeavesNoHalfFileUnderItsName()
+    public void SecondSignal_WhileResultsAreWritten_LeavesNoHalfFile()
     {
         using var train = CudabnProcess.Start(
             _folder[""], "train", "--limit", "300", "--epochs", "100000", "--out", _folder["run"]);
@@ -148,7 +149,51 @@ public class InterruptionTests
 
         Assert.That(train.ExitCode, Is.EqualTo(130), train.Output);
         Assert.That(train.Error, Is.Empty);
-        AssertWholeFiles(_folder["run"]);
+        AssertWhole(_folder["run"]);
+    }
+
+    [TestCase("INT", "b.npz")]
+    [TestCase("TERM", "b.npz")]
+    [TestCase("TERM", "b.safetensors")]
+    public void Signal_WhileAFileIsConverted_LeavesNothingBesideTheOldOne(string signal, string target)
+    {
+        WriteLargeFile(values: 100_000_000);
+        File.WriteAllText(_folder[target], "old");
+        using var convert = CudabnProcess.Start(_folder[""], "convert", "a.safetensors", target, "--force");
+        convert.WaitUntil(() => Directory.GetFiles(_folder[""], ".cudabn-*.tmp").Length > 0);
+        convert.Signal(signal);
+        convert.Wait();
+
+        Assert.That(convert.ExitCode, Is.EqualTo(130), convert.Error);
+        Assert.That(convert.Output + convert.Error, Is.Empty);
+        Assert.That(_folder.FileNames(), Is.EquivalentTo(new[] { "a.safetensors", target }));
+        Assert.That(File.ReadAllText(_folder[target]), Is.EqualTo("old"));
+    }
+
+    [Test]
+    public void Signal_WhileAFileIsInspected_EndsIt()
+    {
+        WriteLargeFile(values: 1_000_000_000);
+        using var inspect = CudabnProcess.Start(_folder[""], "inspect", "a.safetensors", "--plot", "a.png");
+        // Reading takes seconds, starting less than one.
+        Thread.Sleep(700);
+        inspect.Signal("INT");
+        inspect.Wait();
+
+        Assert.That(inspect.ExitCode, Is.EqualTo(130), inspect.Output);
+        Assert.That(inspect.Error, Is.Empty);
+        Assert.That(_folder.FileNames(), Is.EqualTo(new[] { "a.safetensors" }));
+    }
+
+    // Nothing but holes on the disk, and seconds of work.
+    private void WriteLargeFile(long values)
+    {
+        var header = Encoding.UTF8.GetBytes(
+            $"{{\"w\":{{\"dtype\":\"F32\",\"shape\":[{values}],\"data_offsets\":[0,{4 * values}]}}}}");
+        using var file = new BinaryWriter(File.Create(_folder["a.safetensors"]));
+        file.Write((long)header.Length);
+        file.Write(header);
+        file.BaseStream.SetLength(file.BaseStream.Position + (4 * values));
     }
 
     // Nothing unfinished.

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using CudaBn.Cli;
 using CudaBn.Tests.Serialization;
 using CudaBn.Tests.TensorBoard;
 using NUnit.Framework;
@@ -59,6 +60,48 @@ public class ResumeTests
         Assert.That(resume.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries), Has.Length.EqualTo(1));
         Assert.That(Directory.GetFiles(_home["damaged/checkpoints"]), Has.Length.EqualTo(1));
         ResumableRuns.AssertSame(_home["damaged"], _home["whole"]);
+    }
+
+    [Test]
+    [Platform(Exclude = "Win", Reason = "Windows has no signals to send.")]
+    public void Resume_AtAnotherLearningRate_IsRememberedBySteps()
+    {
+        Interrupt("slower", "INT");
+        Copy("slower", "slower in two parts");
+        Copy("slower", "as before");
+        var step = ResumableRuns.NewestStep(_home["slower"]);
+
+        using (var slower = Resume("slower", "--lr", "0.004"))
+        {
+            Assert.That(slower.ExitCode, Is.Zero, slower.Error);
+            Assert.That(slower.Output, Does.Contain($"lr       0.004 in place of 0.02 from step {step + 1} on"));
+        }
+
+        var change = new LearningRateChange(step, 0.004);
+        Assert.That(RunToResume.Find(_home["slower"]).Settings.Recipe.LearningRateChanges, Is.EqualTo(new[] { change }));
+        Assert.That(File.ReadAllText(_home["slower/report.html"]), Does.Contain($"lr 0.02, 0.004 after step {step}"));
+        Assert.That(
+            File.ReadAllBytes(_home["slower/model.safetensors"]),
+            Is.Not.EqualTo(File.ReadAllBytes(_home["whole/model.safetensors"])));
+
+        // Killed before it has made a checkpoint of its own, and gone on with as it is.
+        using (var killed = CudabnProcess.Start(_home[""], "train", "--resume", "slower in two parts", "--lr", "0.004"))
+        {
+            killed.WaitUntil(() => File.ReadAllText(_home["slower in two parts/run.json"]).Contains("learningRateChanges"));
+            killed.Kill();
+        }
+
+        using (var rest = Resume("slower in two parts"))
+            Assert.That(rest.ExitCode, Is.Zero, rest.Error);
+        ResumableRuns.AssertSame(_home["slower in two parts"], _home["slower"]);
+
+        using (var same = Resume("as before", "--lr", "2e-2"))
+        {
+            Assert.That(same.ExitCode, Is.Zero, same.Error);
+            Assert.That(same.Output, Does.Not.Contain("in place of"));
+        }
+
+        ResumableRuns.AssertSame(_home["as before"], _home["whole"]);
     }
 
     [Test]

@@ -62,7 +62,8 @@ public class RunObserversTests
     {
         public string Name => name;
 
-        public void Begin(Trainer trainer, SoftmaxCrossEntropy loss, Optimizer optimizer, IReadOnlyList<EpochRow> rows)
+        public void Begin(
+            Recipe recipe, Trainer trainer, SoftmaxCrossEntropy loss, Optimizer optimizer, IReadOnlyList<EpochRow> rows)
         {
         }
 

@@ -98,6 +98,30 @@ public class RunStorageTests
         AssertRescued(train, "No space left on device");
     }
 
+    [Test]
+    public void DiskThatTurnsReadOnly_CostsNeitherWeightsNorTheLastCheckpoint()
+    {
+        using var train = StartOnSmallDisk();
+        // Over what is there, as a file system in trouble does; the files that are open stay so.
+        InMountsOf(train, "mount --bind disk disk && mount -o remount,bind,ro disk");
+        train.WaitForError("the checkpoint cannot be written");
+        train.WaitForError("metrics.csv cannot be written");
+        InMountsOf(train, "cp -r disk/run copy");
+        train.Signal("TERM");
+        train.Wait();
+
+        AssertRescued(train, "Read-only file system");
+        Assert.That(train.Error, Does.Match(
+            @"warning: disk/run: the checkpoint cannot be written: .*Read-only file system.*\. Training goes on"));
+        Assert.That(Directory.GetFiles(_folder["copy"], ".cudabn-*", SearchOption.AllDirectories), Is.Empty);
+        using var resume = CudabnProcess.Start(_folder[""], "train", "--resume", "copy");
+        resume.WaitForLine("epoch ");
+        resume.Signal("TERM");
+        resume.Wait();
+        Assert.That(resume.ExitCode, Is.EqualTo(130), resume.Error);
+        Assert.That(resume.Error, Is.Empty);
+    }
+
     [TestCase]
     [TestCase("--tensorboard")]
     public void FolderRemovedInMidRun_IsMadeAgain(params string[] options)

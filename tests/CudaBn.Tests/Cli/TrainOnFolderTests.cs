@@ -1,10 +1,11 @@
 using System.Globalization;
+using CudaBn.Tests.Data;
 using CudaBn.Tests.Serialization;
 using NUnit.Framework;
 
 namespace CudaBn.Tests.Cli;
 
-/// <summary>A run on a folder of images, and its evaluation without a word about it.</summary>
+/// <summary>Runs on images from files, and their evaluation without a word about them.</summary>
 public class TrainOnFolderTests
 {
     [Test]
@@ -40,5 +41,24 @@ public class TrainOnFolderTests
         using var other = CudabnProcess.Run(folder[""], "eval", "run", "--data-set", "fashion-mnist", "--limit", "20");
         Assert.That(other.ExitCode, Is.Zero, other.Error);
         Assert.That(other.Output, Does.Contain("these weights were trained on garments, drawn"));
+    }
+
+    [Test]
+    public void Train_ResNet18OnCifar10_WritesWhatEvalReads()
+    {
+        using var folder = new TemporaryFolder();
+        Directory.CreateDirectory(folder["cifar"]);
+        foreach (var (name, bytes) in Cifar10Bytes.Small())
+            File.WriteAllBytes(folder["cifar/" + name], bytes);
+
+        using var train = CudabnProcess.Run(
+            folder[""], "train", "--model", "resnet18", "--data-set", "cifar10", "--data", "cifar", "--epochs", "1",
+            "--batch-size", "5", "--augment", "--normalize", "--out", "run");
+
+        Assert.That(train.ExitCode, Is.Zero, train.Error);
+        Assert.That(train.Output, Does.Contain("15 to train on, 4 to test on").And.Contain("ResNet-18"));
+        using var eval = CudabnProcess.Run(folder[""], "eval", "run");
+        Assert.That(eval.ExitCode, Is.Zero, eval.Error);
+        Assert.That(eval.Output, Does.Contain("on 4 images of CIFAR-10").And.Contain("airplane"));
     }
 }

@@ -65,6 +65,38 @@ public class TrainingRecordTests
     }
 
     [Test]
+    public void LearningRateChanges_AreReadBack_AndWrittenOnlyWhereThereAreSome()
+    {
+        var changed = _settings with { Recipe = _settings.Recipe.ChangedAfter(120, 0.05).ChangedAfter(300, 0) };
+        var record = RunRecord.Parse($"{Run}null}}", "run.json");
+        var text = (record with { Training = TrainingRecord.Of(changed, Device.Cpu) }).ToJson();
+        Assert.That(text, Does.Contain(
+            "\"learningRateChanges\":[{\"step\":120,\"learningRate\":0.05},{\"step\":300,\"learningRate\":0}]"));
+        File.WriteAllText(_folder[RunRecord.FileName], text);
+        Assert.That(
+            RunToResume.Find(_folder[""]).Settings.Recipe.LearningRateChanges,
+            Is.EqualTo(changed.Recipe.LearningRateChanges));
+        Assert.That(
+            (record with { Training = TrainingRecord.Of(_settings, Device.Cpu) }).ToJson(),
+            Does.Not.Contain("learningRateChanges"));
+    }
+
+    [TestCase(
+        """[{"step":-1,"learningRate":0.1}]""", "expected a step above -1 and a learning rate of at least 0, found -1 and 0.1")]
+    [TestCase("""[{"step":7,"learningRate":-0.1}]""", "found 7 and -0.1")]
+    [TestCase("""[{"step":7,"learningRate":1},{"step":7,"learningRate":2}]""", "expected a step above 7")]
+    [TestCase("[null]", "found null")]
+    public void LearningRateChanges_Broken_AreNamed(string changes, string expected)
+    {
+        File.WriteAllText(
+            _folder[RunRecord.FileName],
+            Run + Training.Replace("\"keep\":2", $"\"keep\":2,\"learningRateChanges\":{changes}") + "}");
+        ErrorAssert.Throws<InvalidDataException>(
+            () => RunToResume.Find(_folder[""]), Path.Combine(_folder[""], RunRecord.FileName),
+            "training.learningRateChanges: ", expected);
+    }
+
+    [Test]
     public void ToJson_WithoutTraining_IsThatOfEarlierVersions() => Assert.That(
         RunRecord.Parse($"{Run}null}}", "run.json").ToJson(), Does.Not.Contain("training"));
 

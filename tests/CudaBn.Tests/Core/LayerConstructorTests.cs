@@ -156,6 +156,26 @@ public class LayerConstructorTests
     }
 
     [Test]
+    public void Initialize_OptionBeyondTheElementType_IsNamed()
+    {
+        foreach (var (layer, words) in new (Layer, string[])[]
+        {
+            (new BatchNorm(1, 1e-80), ["BatchNorm 'it'", "epsilon 1E-80 "]),
+            (new LeakyReLU(1e300), ["LeakyReLU 'it'", "negative slope 1E+300 "]),
+        })
+        {
+            layer.Name = "it";
+            using var model = new Sequential(new Linear(2, 2), layer);
+            ErrorAssert.Throws<ArgumentException>(() => model.Initialize(Device.Cpu), [.. words, "Float32"]);
+            Assert.That(model.Layers[0].IsInitialized, Is.False);
+            model.Initialize(Device.Cpu, DType.Float64);
+        }
+
+        using var x = Tensor.Zeros([2, 1], DType.Float32, Device.Cpu);
+        ErrorAssert.Throws<ArgumentException>(() => BatchNorm.Normalize(x, epsilon: 1e-80), "epsilon 1E-80 ");
+    }
+
+    [Test]
     public void BatchNorm_EndsOfItsRanges_AreAllowed()
     {
         foreach (double? momentum in new double?[] { 0, 1, null })

@@ -36,6 +36,11 @@ public class OptimizerArgumentTests(Device device)
 
         Refuses(() => new Adam(_model.Parameters, beta1: 1), "Adam", "beta1 1 ");
         Refuses(() => new Adam(_model.Parameters, epsilon: 0), "Adam", "epsilon 0 ");
+        Refuses(() => new AdamW(_model.Parameters, epsilon: 1e-46), "AdamW", "epsilon 1E-46 ", "Float32");
+        Refuses(() => new Sgd(_model.Parameters, 1e39), "Sgd", "learning rate 1E+39 ", "Float32");
+        Refuses(() => Adam.OfGroups([null!]), "Adam", "group 0 ");
+        ErrorAssert.Throws<ArgumentException>(
+            () => _ = new ParameterGroup([_model.Parameters[0], null!]), "ParameterGroup", "parameter 1 ");
         Refuses(() => new Sgd(_model.Parameters, 1, maxGradientNorm: 0), "Sgd", "maximum gradient norm 0 ");
         Refuses(() => new Adam([]), "Adam", "at least one parameter");
     }

@@ -26,6 +26,15 @@ public class ResNetTests
     }
 
     [Test]
+    public void Create_SizesThatAreNotPositive_AreNamed()
+    {
+        ErrorAssert.Throws<ArgumentException>(() => ResNet20.Create(inChannels: 0), "0");
+        ErrorAssert.Throws<ArgumentException>(() => ResNet20.Create(classes: 0), "0");
+        ErrorAssert.Throws<ArgumentException>(() => ResNet18.Create(inChannels: -1), "-1");
+        ErrorAssert.Throws<ArgumentException>(() => ResNet18.Create(classes: -2), "-2");
+    }
+
+    [Test]
     public void ResNet18_HasTheParametersOfTorchvision()
     {
         Assert.That(CountParameters(ResNet18.Create()), Is.EqualTo(11_689_512));

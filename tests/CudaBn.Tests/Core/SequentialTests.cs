@@ -37,6 +37,14 @@ public class SequentialTests(Device device)
     }
 
     [Test]
+    public void Layer_AtTwoDepths_IsNamed()
+    {
+        var layer = new ReLU { Name = "twice" };
+        ErrorAssert.Throws<ArgumentException>(
+            () => _ = new Sequential(layer, new Residual(new Sequential(layer))), "ReLU 'twice'", "Sequential");
+    }
+
+    [Test]
     public void State_HasThePyTorchNames()
     {
         using var model = new Sequential(new Conv2d(1, 2, 3), new BatchNorm(2), new BatchNorm(2, affine: false),

@@ -48,8 +48,8 @@ public class ActivationTests(TestBackend backend, DType dtype) : BackendFixture(
             var (value, slope) = (
                 ReferenceActivation.Of(kind, x[i], 0.25), ReferenceActivation.Derivative(kind, x[i], 0.25));
             if (double.IsNaN(x[i]))
-                Assert.That((y[i], kind == ActivationKind.LeakyReLU ? double.NaN : gradInput[i]),
-                    Is.EqualTo((double.NaN, double.NaN)));
+                Assert.That(
+                    (y[i], gradInput[i]), Is.EqualTo((double.NaN, kind == ActivationKind.LeakyReLU ? 1 : double.NaN)));
             else if (Math.Abs(x[i]) > 1000)
                 Assert.That((y[i], gradInput[i]), Is.EqualTo((Rounded([value])[0], slope)), $"{kind} of {x[i]}");
             if (x[i] == 0 && kind != ActivationKind.Sigmoid)

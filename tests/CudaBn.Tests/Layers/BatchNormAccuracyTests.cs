@@ -21,7 +21,7 @@ public class BatchNormAccuracyTests(TestBackend backend, DType dtype) : BackendF
 
     private static IEnumerable<TestCaseData> Constants() =>
     [
-        .. from constant in new[] { 0, 0.1, -0.1, 3.7, 1e-30, 1e4, 123456.789, -1e30 }
+        .. from constant in new[] { 0, 0.1, -0.1, 3.7, 1e-30, 1e4, 123456.789, -1e30, 1e38, -2.5e37 }
            from shape in ConstantShapes
            select new TestCaseData(constant, shape),
     ];

@@ -36,6 +36,12 @@ public sealed record BatchNormAddReLUCase(
 
         /// <summary>Normal numbers with NaN in the input, the addend and the gradient.</summary>
         NaN,
+
+        /// <summary>A mean of a million deviations, and a first value that is as far from all others.</summary>
+        FarMean,
+
+        /// <summary>Normal numbers times 1e30.</summary>
+        Huge,
     }
 
     public int Channels => Shape[1];

@@ -10,6 +10,17 @@ public enum BatchNormMode
     EvaluationWithoutStatistics,
 }
 
+/// <summary>What stands behind a batch normalization.</summary>
+public enum BatchNormTailKind
+{
+    Nothing,
+    ReLU,
+
+    /// <summary>Of the input.</summary>
+    Addition,
+    AdditionAndReLU,
+}
+
 /// <summary>One way of using the layer.</summary>
 /// <param name="Batch">Images.</param>
 /// <param name="Channels">C.</param>
@@ -24,6 +35,7 @@ public enum BatchNormMode
 /// <param name="Epsilon">Added to the variance.</param>
 /// <param name="Mean">Of the input.</param>
 /// <param name="Seed">Of the numbers.</param>
+/// <param name="Tail">What stands behind.</param>
 public sealed record BatchNormConfiguration(
     int Batch,
     int Channels,
@@ -37,7 +49,8 @@ public sealed record BatchNormConfiguration(
     int? VirtualBatchSize,
     double Epsilon,
     double Mean,
-    int Seed)
+    int Seed,
+    BatchNormTailKind Tail = BatchNormTailKind.Nothing)
 {
     public Shape Shape => ChannelsLast ? new([Batch, .. Spatial, Channels]) : new([Batch, Channels, .. Spatial]);
 
@@ -62,6 +75,10 @@ public sealed record BatchNormConfiguration(
     /// <summary>Values that a channel has in the smallest group.</summary>
     public int LeastValues => ((Batch - 1) % GroupSize + 1) * Positions;
 
+    public bool Adds => Tail is BatchNormTailKind.Addition or BatchNormTailKind.AdditionAndReLU;
+
+    public bool Rectifies => Tail is BatchNormTailKind.ReLU or BatchNormTailKind.AdditionAndReLU;
+
     private int Positions => Spatial.Aggregate(1, (product, size) => product * size);
 
     public BatchNorm CreateLayer() => new(
@@ -72,8 +89,17 @@ public sealed record BatchNormConfiguration(
         IsTraining = Mode is not (BatchNormMode.Evaluation or BatchNormMode.EvaluationWithoutStatistics),
     };
 
+    /// <summary>The layer with what stands behind.</summary>
+    public Layer WithTail(BatchNorm layer) => Tail switch
+    {
+        BatchNormTailKind.ReLU => new Sequential(layer, new ReLU()),
+        BatchNormTailKind.Addition => new Residual(layer),
+        BatchNormTailKind.AdditionAndReLU => new Sequential(new Residual(layer), new ReLU()),
+        _ => layer,
+    };
+
     public override string ToString() =>
         $"{Shape} {(ChannelsLast ? "channels last" : "channels first")} {Mode} affine {Affine} fixed {FixGamma} momentum "
         + $"{Momentum?.ToString() ?? "null"} unbiased {Unbiased} virtual {VirtualBatchSize?.ToString() ?? "no"} epsilon {Epsilon} "
-        + $"mean {Mean} seed {Seed}";
+        + $"mean {Mean} seed {Seed} tail {Tail}";
 }

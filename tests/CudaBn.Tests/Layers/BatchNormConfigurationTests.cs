@@ -6,8 +6,8 @@ using NUnit.Framework;
 
 namespace CudaBn.Tests.Layers;
 
-/// <summary>Batch normalization in all its options at once, against the reference: outputs, gradients and running
-/// statistics of two steps.</summary>
+/// <summary>Batch normalization in all its options at once, by itself and with an addition, a rectifier or both behind, against
+/// the reference: outputs, gradients and running statistics of two steps.</summary>
 [Parallelizable(ParallelScope.Self)]
 [TestFixtureSource(typeof(TestBackends), nameof(TestBackends.InEveryType))]
 public class BatchNormConfigurationTests(TestBackend backend, DType dtype) : BackendFixture(backend, dtype)
@@ -61,10 +61,28 @@ public class BatchNormConfigurationTests(TestBackend backend, DType dtype) : Bac
     [TestCaseSource(nameof(Chosen))]
     public void Chosen_AreWithinRounding(BatchNormConfiguration configuration) => Check(configuration);
 
-    [FsCheck.NUnit.Property(MaxTest = 260)]
-    public Property Random_AreWithinRounding() => Prop.ForAll(Configurations, Check);
+    [TestCaseSource(nameof(Chosen))]
+    public void Chosen_WithWhatStandsBehind_AreWithinRounding(BatchNormConfiguration configuration)
+    {
+        foreach (var tail in Tails)
+            Check(configuration with { Tail = tail });
+    }
 
-    private static Arbitrary<BatchNormConfiguration> Configurations => Arb.From(
+    [FsCheck.NUnit.Property(MaxTest = 260)]
+    public Property Random_AreWithinRounding() => Prop.ForAll(Arb.From(Configurations), Check);
+
+    [FsCheck.NUnit.Property(MaxTest = 520)]
+    public Property Random_WithWhatStandsBehind_AreWithinRounding() => Prop.ForAll(
+        Arb.From(
+            from configuration in Configurations
+            from tail in Gen.Elements(Tails)
+            select configuration with { Tail = tail }),
+        Check);
+
+    private static BatchNormTailKind[] Tails { get; } =
+        [BatchNormTailKind.ReLU, BatchNormTailKind.Addition, BatchNormTailKind.AdditionAndReLU];
+
+    private static Gen<BatchNormConfiguration> Configurations =>
         from batch in Gen.Choose(1, 24)
         from channels in Gen.Frequency((4, Gen.Choose(1, 20)), (1, Gen.Choose(21, 90)), (1, Gen.Choose(250, 530)))
         from rank in Gen.Choose(0, 3)
@@ -83,15 +101,16 @@ public class BatchNormConfigurationTests(TestBackend backend, DType dtype) : Bac
             batch, channels, spatial, channelsLast, mode, affine, fixGamma && affine, momentum, unbiased, virtualBatchSize,
             epsilon, mean, seed)
         where configuration.UsesRunningStatistics || configuration.LeastValues > 1
-        select configuration);
+        select configuration;
 
     private void Check(BatchNormConfiguration configuration)
     {
         try
         {
-            var layer = OnDevice(configuration.CreateLayer());
+            var layer = configuration.CreateLayer();
+            var model = OnDevice(configuration.WithTail(layer));
             if (configuration.Mode is BatchNormMode.Training or BatchNormMode.TrainingWithoutStatistics)
-                PoisonBuffers(configuration, layer);
+                PoisonBuffers(configuration, model, layer);
             var gamma = configuration.Affine ? Numbers(21, configuration.Channels) : null;
             var beta = configuration.Affine ? Numbers(22, configuration.Channels) : null;
             if (layer is { Gamma: { } gammaParameter, Beta: { } betaParameter })
@@ -104,7 +123,7 @@ public class BatchNormConfigurationTests(TestBackend backend, DType dtype) : Bac
             // Fixed at 1, whatever stands there.
             var effectiveGamma = configuration.FixGamma ? null : gamma;
             for (var step = 0; step < 2; step++)
-                Step(configuration, layer, effectiveGamma, beta, running, step);
+                Step(configuration, model, layer, effectiveGamma, beta, running, step);
         }
         finally
         {
@@ -115,10 +134,10 @@ public class BatchNormConfigurationTests(TestBackend backend, DType dtype) : Bac
     }
 
     // In a layer of its own statistics, which the test then writes anew.
-    private void PoisonBuffers(BatchNormConfiguration configuration, BatchNorm layer)
+    private void PoisonBuffers(BatchNormConfiguration configuration, Layer model, BatchNorm layer)
     {
-        layer.Forward(Poison(configuration.Shape));
-        layer.Backward(Poison(configuration.Shape));
+        model.Forward(Poison(configuration.Shape));
+        model.Backward(Poison(configuration.Shape));
         if (layer is { FixesGamma: true, Gamma: { } gamma })
             ErrorBound.AssertEqual("gradient of a fixed gamma", Read(gamma.Gradient), new double[configuration.Channels]);
         if (layer.BatchesTracked is { } batches)
@@ -136,18 +155,27 @@ public class BatchNormConfigurationTests(TestBackend backend, DType dtype) : Bac
     }
 
     private void Step(
-        BatchNormConfiguration configuration, BatchNorm layer, double[]? gamma, double[]? beta, Running? running, int step)
+        BatchNormConfiguration configuration, Layer model, BatchNorm layer, double[]? gamma, double[]? beta,
+        Running? running, int step)
     {
         var shape = configuration.Shape;
         var x = Rounded(Array.ConvertAll(
             RandomVector.Normal(configuration.Seed + 2 * step, (int)shape.ElementCount), v => configuration.Mean + v));
         var gradOutput = Rounded(RandomVector.Normal(configuration.Seed + 2 * step + 1, x.Length));
-        var expected = configuration.UsesRunningStatistics
-            ? Expected.Frozen(configuration, x, gradOutput, gamma, beta, running!, UnitRoundoff)
-            : Expected.ByBatch(configuration, x, gradOutput, gamma, beta, running, UnitRoundoff);
 
-        var y = Read(layer.Forward(TensorOf(x, shape)));
-        var gradInput = Read(layer.Backward(TensorOf(gradOutput, shape)));
+        var y = Read(model.Forward(TensorOf(x, shape)));
+        var gradInput = Read(model.Backward(TensorOf(gradOutput, shape)));
+
+        // The bound of the output says whether what the rectifier let through may be another part than exactly; what it did let
+        // through is what gradients follow from.
+        var passed = configuration.Rectifies ? ReferenceReLU.Backward(gradOutput, y) : gradOutput;
+        var expected = configuration.UsesRunningStatistics
+            ? Expected.Frozen(configuration, x, passed, gamma, beta, running!, UnitRoundoff)
+            : Expected.ByBatch(configuration, x, passed, gamma, beta, running, UnitRoundoff);
+        if (configuration.Adds)
+            expected.Add(x, passed, UnitRoundoff);
+        if (configuration.Rectifies)
+            expected = expected with { Output = ReferenceReLU.Forward(expected.Output) };
 
         ErrorBound.AssertWithin("output", y, expected.Output, expected.OutputBound);
         ErrorBound.AssertWithin("input gradient", gradInput, expected.GradInput, expected.GradInputBound);
@@ -264,6 +292,19 @@ public class BatchNormConfigurationTests(TestBackend backend, DType dtype) : Bac
 
             return new Expected(
                 output, outputBound, gradInput, gradInputBound, gradGamma, gammaBound, gradBeta, betaBound);
+        }
+
+        /// <summary>Adds the input to the output, and so the gradient of the output to that of the input: a rounding of each
+        /// sum.</summary>
+        public void Add(double[] x, double[] gradOutput, double unitRoundoff)
+        {
+            for (var i = 0; i < x.Length; i++)
+            {
+                Output[i] += x[i];
+                OutputBound[i] += 2 * unitRoundoff * (OutputBound[i] + Math.Abs(Output[i]));
+                GradInput[i] += gradOutput[i];
+                GradInputBound[i] += 2 * unitRoundoff * (GradInputBound[i] + Math.Abs(GradInput[i]));
+            }
         }
 
         private static Expected Empty(int elements, int channels) => new(

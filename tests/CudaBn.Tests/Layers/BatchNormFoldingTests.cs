@@ -28,7 +28,7 @@ public class BatchNormFoldingTests(TestBackend backend, DType dtype) : BackendFi
         Assert.That(fused.IsTraining, Is.False);
     }
 
-    [FsCheck.NUnit.Property(MaxTest = 40)]
+    [FsCheck.NUnit.Property(MaxTest = 250)]
     public Property RandomNetworks_GiveTheSameOutputs() => Prop.ForAll(
         Arb.From(
             from seed in Gen.Choose(1, int.MaxValue)
@@ -57,6 +57,10 @@ public class BatchNormFoldingTests(TestBackend backend, DType dtype) : BackendFi
         Case("fixed gamma", new Sequential(Convolution(bias: true), new BatchNorm(4, fixGamma: true)), 0),
         Case("two in a row", new Sequential(Convolution(bias: true), new BatchNorm(4), new BatchNorm(4)), 0),
         Case("dense", new Sequential(new Flatten(), new Linear(120, 7), new BatchNorm(7), new ReLU()), 0),
+        Case("groups", new Sequential(new Conv2d(4, 6, 3, padding: 1, groups: 2), new BatchNorm(6)), 0),
+        Case("depthwise, dilated", new Sequential(
+            new Conv2d(4, 8, 3, padding: 2, dilation: 2, groups: 4, bias: false), new BatchNorm(8)), 0),
+        Case("strides", new Sequential(new Conv2d(4, 5, (3, 2), stride: (2, 3)), new BatchNorm(5)), 0),
         Case("first of all", new Sequential(new BatchNorm(4), Convolution(bias: true)), 1),
         Case("behind a rectifier", new Sequential(Convolution(bias: true), new ReLU(), new BatchNorm(4)), 1),
         Case("over the end of a sequence", new Sequential(new Sequential(Convolution(bias: true)), new BatchNorm(4)), 0),
@@ -80,6 +84,18 @@ public class BatchNormFoldingTests(TestBackend backend, DType dtype) : BackendFi
         var fused = AssertSame(model, [3, 4, 5, 6]);
 
         Assert.That(fused.SelfAndInnerLayers().OfType<BatchNorm>().Count(), Is.EqualTo(left));
+    }
+
+    [Test]
+    public void Fuse_SignalsAndVolumes_GivesTheSameOutputs()
+    {
+        var signals = OnDevice(new Sequential(new Conv1d(4, 6, 3, groups: 2), new BatchNorm(6), new ReLU()));
+        var volumes = OnDevice(new Sequential(new Conv3d(4, 3, 2, bias: false), new BatchNorm(3), new ReLU()));
+        foreach (var (model, shape) in new (Sequential, Shape)[] { (signals, [3, 4, 9]), (volumes, [2, 4, 3, 4, 5]) })
+        {
+            MakeStateRandom(model, 3);
+            Assert.That(AssertSame(model, shape).Layers, Has.Count.EqualTo(2));
+        }
     }
 
     [Test]
@@ -161,13 +177,14 @@ public class BatchNormFoldingTests(TestBackend backend, DType dtype) : BackendFi
     /// <summary>Layers that keep the shape, in any order, with blocks and sequences inside.</summary>
     private static Sequential RandomNetwork(Random random, int layers, int depth)
     {
-        Layer Next() => random.Next(depth > 0 ? 7 : 5) switch
+        Layer Next() => random.Next(depth > 0 ? 8 : 6) switch
         {
             0 => new ReLU(),
             1 => Convolution(bias: true),
             2 => Convolution(bias: false),
             3 or 4 => new BatchNorm(4, affine: random.Next(2) == 0),
-            5 => new Residual(
+            5 => new Conv2d(4, 4, 3, padding: 2, dilation: 2, groups: random.Next(2) == 0 ? 2 : 4),
+            6 => new Residual(
                 RandomNetwork(random, 3, depth - 1), random.Next(2) == 0 ? null : RandomNetwork(random, 2, depth - 1)),
             _ => RandomNetwork(random, 3, depth - 1),
         };

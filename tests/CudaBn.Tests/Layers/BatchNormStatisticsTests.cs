@@ -55,6 +55,38 @@ public class BatchNormStatisticsTests(TestBackend backend, DType dtype) : Backen
             Array.ConvertAll(variance, value => bound * (10 + value)));
     }
 
+    private static IEnumerable<TestCaseData> FusedNeighbours() =>
+    [
+        new TestCaseData((Func<BatchNorm, Layer>)(layer => new Sequential(layer, new ReLU()))).SetArgDisplayNames("ReLU"),
+        new TestCaseData((Func<BatchNorm, Layer>)(layer => new Sequential(layer, new ReLU(), new MaxPool2d(2))))
+            .SetArgDisplayNames("ReLU, MaxPool2d"),
+        new TestCaseData((Func<BatchNorm, Layer>)(layer => new Sequential(new Residual(layer), new ReLU())))
+            .SetArgDisplayNames("addition, ReLU"),
+    ];
+
+    [TestCaseSource(nameof(FusedNeighbours))]
+    public void CumulativeAverage_FusedInARecording_CountsAsByItself(Func<BatchNorm, Layer> withNeighbours)
+    {
+        Shape shape = [4, 3, 2, 4];
+        BatchNorm recorded = new(3, momentum: null), alone = OnDevice(new BatchNorm(3, momentum: null));
+        var model = OnDevice(withNeighbours(recorded));
+        var x = TensorOf(new double[96], shape);
+        model.Forward(x);
+        alone.Forward(x);
+        var repeat = Repeated(() => model.Forward(x));
+
+        for (var i = 0; i < 5; i++)
+        {
+            Write(Array.ConvertAll(RandomVector.Normal(i, 96), value => 3 * i + (1 + i) * value), x);
+            repeat();
+            alone.Forward(x);
+        }
+
+        Assert.That(recorded.BatchesTracked!.ToArray<long>(), Is.EqualTo(new long[] { 6 }));
+        ErrorBound.AssertExact("running mean", Read(recorded.RunningMean!), Read(alone.RunningMean!));
+        ErrorBound.AssertExact("running variance", Read(recorded.RunningVariance!), Read(alone.RunningVariance!));
+    }
+
     [Test]
     public void VirtualBatches_InARecording_GiveTheBitsOfTheCalls()
     {

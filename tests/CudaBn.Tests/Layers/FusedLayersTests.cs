@@ -1,5 +1,7 @@
 using CudaBn.Tests.Reference;
 using CudaBn.Tests.Support;
+using FsCheck;
+using FsCheck.Fluent;
 using NUnit.Framework;
 
 namespace CudaBn.Tests.Layers;
@@ -23,6 +25,12 @@ public class FusedLayersTests(TestBackend backend, DType dtype) : BackendFixture
 
         /// <summary>Normal numbers with NaN at places of every kind in the first plane.</summary>
         NaNInOnePlane,
+
+        /// <summary>A mean of a million deviations, and a first value that is as far from all others.</summary>
+        FarMean,
+
+        /// <summary>Normal numbers times 1e30.</summary>
+        Huge,
     }
 
     /// <summary>What gamma and beta are.</summary>
@@ -88,6 +96,34 @@ public class FusedLayersTests(TestBackend backend, DType dtype) : BackendFixture
     public void Evaluation_SpecialNumbers_GivesWhatTheLayersGive(Shape shape, Values values, Affine affine) =>
         CheckFrozen(shape, values, affine, Frozen.Evaluation);
 
+    // Three quarters in training, whose gradients the reference judges.
+    [FsCheck.NUnit.Property(MaxTest = 350)]
+    public Property RandomCases_GiveWhatTheLayersGive() => Prop.ForAll(
+        Arb.From(
+            from batch in Gen.Choose(1, 9)
+            from channels in Gen.Choose(1, 9)
+            from height in Gen.Choose(1, 10)
+            from width in Gen.Choose(1, 20)
+            from isOdd in Gen.Elements(false, false, false, true)
+            from values in Gen.Elements(Enum.GetValues<Values>())
+            from affine in Gen.Elements(Enum.GetValues<Affine>())
+            from mode in Gen.Elements<Frozen?>(null, null, null, null, null, null, Frozen.Evaluation, Frozen.InTraining)
+            select (Shape: new Shape(batch, channels, 2 * height + (isOdd ? 1 : 0), 2 * width), values, affine, mode)),
+        c =>
+        {
+            try
+            {
+                if (c.mode is { } frozen)
+                    CheckFrozen(c.Shape, c.values, c.affine, frozen);
+                else
+                    CheckTraining(c.Shape, c.values, c.affine);
+            }
+            finally
+            {
+                DisposeOwned();
+            }
+        });
+
     [TestCaseSource(nameof(SmallShapes))]
     public void FreezeStatistics_GivesWhatTheLayersGive(Shape shape) =>
         CheckFrozen(shape, Values.Normal, Affine.Mixed, Frozen.InTraining);
@@ -140,6 +176,43 @@ public class FusedLayersTests(TestBackend backend, DType dtype) : BackendFixture
                 return false;
             }
         }
+    }
+
+    private static IEnumerable<TestCaseData> NormalizationsOfRows() =>
+        from shape in (Shape[])[[9, 4], [2, 3, 5, 4], [130, 4]]
+        from statistics in new[] { true, false }
+        from training in new[] { true, false }
+        select new TestCaseData(shape, statistics, training);
+
+    [TestCaseSource(nameof(NormalizationsOfRows))]
+    public void ChannelsThatComeLast_GiveWhatTheLayersGive(Shape shape, bool tracksStatistics, bool training)
+    {
+        var x = TensorOf(RandomVector.Normal(1, (int)shape.ElementCount), shape);
+        var gradOutput = TensorOf(RandomVector.Normal(2, (int)shape.ElementCount), shape);
+        var results = new List<double[][]>();
+        foreach (var fuses in new[] { true, false })
+        {
+            var model = OnDevice(new Sequential(
+                new BatchNorm(4, channelsLast: true, trackRunningStatistics: tracksStatistics), new ReLU())
+            {
+                FusesLayers = fuses,
+                IsTraining = training,
+            });
+            var batchNorm = (BatchNorm)model.Layers[0];
+            Write([1.5, -0.5, 2, 0.25], batchNorm.Gamma!.Value);
+            Write([0.5, 1, -0.25, 2], batchNorm.Beta!.Value);
+            var y = Read(model.Forward(x));
+            results.Add([
+                y, Read(model.Backward(gradOutput)), Read(batchNorm.Gamma.Gradient), Read(batchNorm.Beta.Gradient),
+            ]);
+            Assert.That(
+                () => model.Layers[1].Backward(gradOutput),
+                fuses ? Throws.InvalidOperationException : Throws.Nothing, "whether the rectifier ran by itself");
+        }
+
+        string[] names = ["output", "input gradient", "gamma gradient", "beta gradient"];
+        for (var i = 0; i < names.Length; i++)
+            ErrorBound.AssertExact(names[i], results[0][i], results[1][i]);
     }
 
     private static IEnumerable<TestCaseData> OtherNormalizations() =>
@@ -395,6 +468,12 @@ public class FusedLayersTests(TestBackend backend, DType dtype) : BackendFixture
         if (values == Values.Ties)
             return RandomVector.Integers(1, length, 2);
         var x = Rounded(RandomVector.Normal(1, length));
+        if (values == Values.FarMean)
+            x = Rounded(Array.ConvertAll(x, v => 1e6 + v));
+        if (values == Values.FarMean)
+            x[0] = 0;
+        if (values == Values.Huge)
+            x = Rounded(Array.ConvertAll(x, v => 1e30 * v));
         // Every third: at each place of some window, and several in some.
         for (var i = 1; values == Values.NaNInOnePlane && i < shape[2] * shape[3]; i += 3)
             x[i] = double.NaN;

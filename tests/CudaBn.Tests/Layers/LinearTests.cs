@@ -41,7 +41,7 @@ public class LinearTests(TestBackend backend, DType dtype) : BackendFixture(back
         Run(c, x, weight, bias, gradOutput).AssertEqual(c.Reference(x, weight, bias, gradOutput));
     }
 
-    [FsCheck.NUnit.Property(MaxTest = 60)]
+    [FsCheck.NUnit.Property(MaxTest = 260)]
     public Property ForwardAndBackward_RandomSizes_AreWithinRounding() =>
         Prop.ForAll(RandomCases, c => CheckNormalNumbers(c, seed: 7));
 

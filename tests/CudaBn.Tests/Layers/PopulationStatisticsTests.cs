@@ -88,6 +88,24 @@ public class PopulationStatisticsTests(TestBackend backend, DType dtype) : Backe
     }
 
     [Test]
+    public void RecomputeStatistics_LeavesTheNextMasksOfDropout([Values] bool fails)
+    {
+        var model = OnDevice(new Sequential(new BatchNorm(2), new Dropout(0.5)));
+        var x = TensorOf(RandomVector.Normal(1, 40), [20, 2]);
+        Tensor[] batches = fails ? [x, TensorOf(RandomVector.Normal(2, 9), [3, 3])] : [x, x, x];
+        model.Forward(x);
+        var step = ((Dropout)model.Layers[1]).Step!.ToArray<long>();
+
+        if (fails)
+            Assert.That(() => BatchNorm.RecomputeStatistics(model, batches), Throws.ArgumentException);
+        else
+            BatchNorm.RecomputeStatistics(model, batches);
+
+        Assert.That(((Dropout)model.Layers[1]).Step!.ToArray<long>(), Is.EqualTo(step));
+        Assert.That(step[0], Is.EqualTo(1));
+    }
+
+    [Test]
     public void Failure_LeavesStatisticsAndModes()
     {
         var layer = OnDevice(new BatchNorm(2) { IsTraining = false });

@@ -1,5 +1,7 @@
 using CudaBn.Tests.Reference;
 using CudaBn.Tests.Support;
+using FsCheck;
+using FsCheck.Fluent;
 using NUnit.Framework;
 
 namespace CudaBn.Tests.Layers;
@@ -13,6 +15,21 @@ public class ReLUTests(TestBackend backend, DType dtype) : BackendFixture(backen
 
     private static IEnumerable<int> Lengths() =>
         [.. Enumerable.Range(1, 70), 16383, 16384, 16385, 16400, 32767, 32768, 32769, 50000];
+
+    [FsCheck.NUnit.Property(MaxTest = 260)]
+    public Property ForwardAndBackward_RandomLengths_AreExact() => Prop.ForAll(
+        Arb.From(Gen.Choose(1, 3000)),
+        length =>
+        {
+            try
+            {
+                ForwardAndBackward_AreExact(length);
+            }
+            finally
+            {
+                DisposeOwned();
+            }
+        });
 
     [TestCaseSource(nameof(Lengths))]
     public void ForwardAndBackward_AreExact(int length)

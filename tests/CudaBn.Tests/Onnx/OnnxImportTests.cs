@@ -70,11 +70,74 @@ public class OnnxImportTests
         Case("Reshape to what it is, and to [-1, 60]", [2, 3, 4, 5], file => file
             .Integers("same", -1, 3, 4, 5).Integers("flat", -1, 60).Node("a = Reshape(x, same)").Node("y = Reshape(a, flat)"),
             "Flatten flatten1"),
+        Case("Reshape by Shape and Gather", [2, 3, 4, 5], file => file
+            .Node("zero = Constant()", new AttributeProto { Name = "value_int", Type = AttributeType.Int })
+            .Integers("axis", 0).Integers("rest", -1)
+            .Node("s = Shape(x)").Node("g = Gather(s, zero)").Node("u = Unsqueeze(g, axis)")
+            .Node("c = Concat(u, rest)", AttributeProto.Of("axis", 0)).Node("y = Reshape(x, c)"),
+            "Flatten flatten1"),
+        Case("Reshape by Shape and Gather, opset 9", 9, [2, 3, 4, 5], file => file
+            .Node("i = Constant()", new AttributeProto
+            {
+                Name = "value", Type = AttributeType.Tensor,
+                Tensor = new TensorProto { DataType = TensorDataType.Int64, Dims = [], Elements = new byte[8] },
+            })
+            .Node("rest = Constant()", new AttributeProto
+            {
+                Name = "value", Type = AttributeType.Tensor, Tensor = OnnxFile.IntegerTensor("", -1),
+            })
+            .Node("s = Shape(x)").Node("g = Gather(s, i)").Node("u = Unsqueeze(g)", AttributeProto.Of("axes", [0]))
+            .Node("c = Concat(u, rest)", AttributeProto.Of("axis", 0)).Node("y = Reshape(x, c)"),
+            "Flatten flatten1"),
+        Case("Reshape by Shape and Slice", [2, 3, 4, 5], file => file
+            .Integers("zero", 0).Integers("first", 1).Integers("rest", -1)
+            .Node("a = Relu(x)").Node("s = Shape(a)").Node("n = Slice(s, zero, first, zero)")
+            .Node("c = Concat(n, rest)", AttributeProto.Of("axis", 0)).Node("y = Reshape(a, c)"),
+            "ReLU relu1", "Flatten flatten1"),
+        Case("Reshape by Shape and Slice, opset 9", 9, [2, 3, 4, 5], file => file
+            .Integers("rest", -1)
+            .Node("s = Shape(x)")
+            .Node("n = Slice(s)", AttributeProto.Of("axes", [0]), AttributeProto.Of("starts", [0]), AttributeProto.Of("ends", [1]))
+            .Node("i = Cast(n)", AttributeProto.Of("to", 7))
+            .Node("c = Concat(i, rest)", AttributeProto.Of("axis", 0)).Node("y = Reshape(x, c)"),
+            "Flatten flatten1"),
+        Case("Reshape by the N of an earlier value", [2, 1, 4, 5], file => file
+            .Floats("w", [3, 1, 2, 2], 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12).Integers("zero", 0).Integers("rest", 36)
+            .Node("s = Shape(x)").Node("g = Gather(s, zero)").Node("a = Conv(x, w)")
+            .Node("c = Concat(g, rest)", AttributeProto.Of("axis", 0)).Node("y = Reshape(a, c)"),
+            "Conv2d conv1", "Flatten flatten1"),
+        Case("Reshape to the input's own shape, in parts", [2, 3, 4, 5], file => file
+            .Integers("zero", 0).Integers("two", 2).Integers("end", long.MaxValue)
+            .Node("r = Relu(x)").Node("s = Shape(r)").Node("a = Slice(s, zero, two)").Node("b = Slice(s, two, end)")
+            .Node("c = Concat(a, b)", AttributeProto.Of("axis", 0)).Node("y = Reshape(r, c)"),
+            "ReLU relu1"),
+        Case("Conv and Add of [1, C, 1, 1]", [2, 2, 4, 4], file => file
+            .Floats("stem.conv.weight", [3, 2, 1, 1], 1, 2, 3, 4, 5, 6).Floats("b", [1, 3, 1, 1], 7, -8, 9)
+            .Node("a = Conv(x, stem.conv.weight)").Node("y = Add(b, a)"),
+            "Sequential stem", "Conv2d conv"),
+        Case("Conv and Add of [C, 1], and Relu", [2, 2, 4], file => file
+            .Floats("w", [3, 2, 1], 1, 2, 3, 4, 5, 6).Floats("b", [3, 1], 7, -8, 9)
+            .Node("a = Conv(x, w)").Node("c = Add(a, b)").Node("y = Relu(c)"),
+            "Conv1d conv1", "ReLU relu1"),
         Case("SiLU", [2, 3], file => file.Node("s = Sigmoid(x)").Node("y = Mul(s, x)"), "SiLU silu1"),
         Case("Activations", [2, 3], file => file
             .Node("a = LeakyRelu(x)", AttributeProto.Of("alpha", 0.25f)).Node("b = Tanh(a)").Node("c = Identity(b)").Node("y = Sigmoid(c)"),
             "LeakyReLU leakyrelu1", "Tanh tanh1", "Sigmoid sigmoid1"),
         Case("Gelu", 20, [2, 3], file => file.Node("y = Gelu(x)", AttributeProto.Of("approximate", "tanh")), "GELU gelu1"),
+        Case("Gelu, exact", 20, [2, 3], file => file.Node("y = Gelu(x)"), "GELU gelu1"),
+        Case("GELU, 0.5 last", [2, 3], file => GeluConstants(file)
+            .Node("a = Div(x, root)").Node("b = Erf(a)").Node("c = Add(b, one)").Node("d = Mul(x, c)").Node("y = Mul(d, half)"),
+            "GELU gelu1"),
+        Case("GELU, 0.5 with the erf", [2, 3], file => GeluConstants(file)
+            .Node("a = Div(x, root)").Node("b = Erf(a)").Node("c = Add(b, one)").Node("d = Mul(half, c)").Node("y = Mul(x, d)"),
+            "GELU gelu1"),
+        Case("GELU, 0.5 with x", [2, 3], file => GeluConstants(file)
+            .Node("h = Mul(half, x)").Node("a = Mul(x, inverse)").Node("b = Erf(a)").Node("c = Add(one, b)").Node("y = Mul(h, c)"),
+            "GELU gelu1"),
+        Case("GELU, divided by 2, in a block", [2, 3], file => GeluConstants(file)
+            .Node("r = Tanh(x)").Node("a = Div(r, root)").Node("b = Erf(a)").Node("c = Add(b, one)").Node("d = Mul(c, r)")
+            .Node("g = Div(d, two)").Node("y = Add(g, x)"),
+            "Residual residual1", "Sequential main", "Tanh tanh1", "GELU gelu1"),
         Case("Dropout, opset 7", 7, [2, 3], file => file.Node("y = Dropout(x)", AttributeProto.Of("ratio", 0.25f)), "Dropout dropout1"),
         Case("BatchNormalization, opset 8", 8, [2, 3, 4], file => Normalization(file, AttributeProto.Of("spatial", 1)), "BatchNorm bn1"),
         Case("Block of torchvision", [2, 2, 4, 4], file => file
@@ -162,11 +225,55 @@ public class OnnxImportTests
         Assert.That(model.Forward(x).Shape, Is.EqualTo(new Shape(2, 1, 2, 2)));
     }
 
+    [Test]
+    public void Load_ComputedShape_StandsForAnyNumberOfImages()
+    {
+        var file = new OnnxFile(sizes: [-1, 3, 4, 5])
+            .Integers("zero", 0).Integers("rest", -1).Node("s = Shape(x)").Node("g = Gather(s, zero)")
+            .Node("c = Concat(g, rest)", AttributeProto.Of("axis", 0)).Node("y = Reshape(x, c)");
+        Write(file);
+        using var model = OnnxImport.Load(File);
+        using var x = Tensor.Zeros([7, 3, 4, 5]);
+        Assert.That(model.Forward(x).Shape, Is.EqualTo(new Shape(7, 60)));
+    }
+
     private static TestCaseData[] Refused() =>
     [
         Refusal("operators, all at once", [2, 3], file => file
             .Node("a = Clip(x)").Node("b = Relu(a)").Node("c = Clip(b)").Node("y = Softmax(c)"),
             "operators that are not supported: Clip ('/a', '/c'), Softmax ('/y')"),
+        Refusal("operators of shapes on values", [2, 3], file => file
+            .Integers("i", 0).Node("s = Shape(x)").Node("a = Gather(x, i)").Node("y = Concat(a, x)", AttributeProto.Of("axis", 0)),
+            "operators that are not supported: Gather ('/a'), Concat ('/y')"),
+        Refusal("a shape of sizes that change", [2, 3, 4, 4], file => file
+            .Integers("one", 1).Integers("rest", -1)
+            .Node("s = Shape(x)").Node("g = Gather(s, one)").Node("a = GlobalAveragePool(x)")
+            .Node("c = Concat(rest, g)", AttributeProto.Of("axis", 0)).Node("y = Reshape(a, c)"),
+            "'/y' (Reshape)", "a shape 'c' out of its input's sizes, N and numbers"),
+        Refusal("a shape of an index too large", [2, 3], file => file
+            .Integers("i", 5).Node("s = Shape(x)").Node("g = Gather(s, i)").Node("y = Reshape(x, g)"),
+            "'/g' (Gather)", "an index of 2 sizes, found 5"),
+        Refusal("a shape of more and more sizes", [2, 3], file =>
+        {
+            file.Node("s0 = Shape(x)");
+            for (var i = 1; i < 40; i++)
+                file.Node($"s{i} = Concat(s{i - 1}, s{i - 1})", AttributeProto.Of("axis", 0));
+            return file.Node("y = Reshape(x, s39)");
+        }, "at most 32 nodes"),
+        Refusal("an erf alone", [2, 3], file => file.Node("y = Erf(x)"), "'/y' (Erf)", "GELU"),
+        Refusal("GELU without its half", [2, 3], file => GeluConstants(file)
+            .Node("a = Div(x, root)").Node("b = Erf(a)").Node("c = Add(b, one)").Node("y = Mul(x, c)"),
+            "'/y' (Mul)", "a part of it"),
+        Refusal("GELU of another root", [2, 3], file => GeluConstants(file)
+            .Node("a = Div(x, two)").Node("b = Erf(a)").Node("c = Add(b, one)").Node("d = Mul(x, c)").Node("y = Mul(d, half)"),
+            "'/d' (Mul)", "GELU"),
+        Refusal("GELU of two values", [2, 3], file => GeluConstants(file)
+            .Node("t = Tanh(x)").Node("a = Div(x, root)").Node("b = Erf(a)").Node("c = Add(b, one)").Node("d = Mul(t, c)")
+            .Node("y = Mul(d, half)"),
+            "'/d' (Mul)", "GELU"),
+        Refusal("a sum that is no bias", [1, 1, 3, 3], file => file
+            .Floats("w", [2, 1, 1, 1], 1, 2).Floats("b", [3], 1, 2, 3).Node("a = Conv(x, w)").Node("y = Add(a, b)"),
+            "'/y' (Add)", "no constant among its inputs"),
         Refusal("another domain", [2, 3], file =>
         {
             file.Node("y = Relu(x)");
@@ -256,6 +363,10 @@ public class OnnxImportTests
         var fault = Assert.Throws<InvalidDataException>(() => OnnxImport.Load(File))!;
         Assert.That(fault.Message, Does.StartWith(File).And.Contain(expected).And.Not.Contains("\n"));
     }
+
+    private static OnnxFile GeluConstants(OnnxFile file) => file
+        .Floats("root", [], 1.4142135f).Floats("inverse", [], 0.70710677f).Floats("one", [], 1).Floats("half", [], 0.5f)
+        .Floats("two", [1], 2);
 
     private static OnnxFile Convolution(OnnxFile file, params AttributeProto[] attributes) => file
         .Floats("w", [1, 1, 4, 3], 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)

@@ -56,7 +56,7 @@ internal static class SampleRun
             ? new RunObservers(run, report)
             : new RunObservers(run, report, another(run, model, train));
         var rows = new List<EpochRow>(resumed ?? []);
-        observers.Begin(trainer, loss, optimizer, rows);
+        observers.Begin(Recipe, trainer, loss, optimizer, rows);
         foreach (var epoch in trainer.Fit(train, test, epochs, observers.Beside(new Progress<TrainingProgress>())))
         {
             rows.Add(new EpochRow(epoch with { Epoch = epoch.Epoch + (resumed?.Count ?? 0) }, NotebookBug: null));

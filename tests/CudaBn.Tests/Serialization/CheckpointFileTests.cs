@@ -114,6 +114,35 @@ public class CheckpointFileTests
         Assert.That(other.State(), Is.EqualTo(run.State()));
     }
 
+    [Test]
+    public void Load_KeepingTheLearningRate_GoesOnByTheTrainersSchedule()
+    {
+        using var run = new CheckpointRun(CheckpointSetup.Of("Sgd"));
+        run.FitUpTo(1);
+        run.Save(File);
+        using var other = new CheckpointRun(
+            CheckpointSetup.Of("Sgd") with { Schedule = LearningRateSchedule.Cosine(0.02, 18) });
+        other.Load(File, keepsLearningRate: true);
+        Assert.That(
+            other.Model.Parameters.Select(parameter => parameter.Value.ToDoubles()),
+            Is.EqualTo(run.Model.Parameters.Select(parameter => parameter.Value.ToDoubles())));
+        other.FitUpTo(2);
+        run.FitUpTo(2);
+        Assert.That(other.Optimizer.LearningRate, Is.EqualTo(LearningRateSchedule.Cosine(0.02, 18).At(11)));
+        Assert.That(other.State(), Is.Not.EqualTo(run.State()));
+    }
+
+    [Test]
+    public void Load_KeepingTheLearningRate_WithoutASchedule_GoesOnAtTheOptimizers()
+    {
+        using var run = new CheckpointRun(CheckpointSetup.Of("Sgd"));
+        run.FitUpTo(1);
+        run.Save(File);
+        using var other = new CheckpointRun(CheckpointSetup.Of("Sgd") with { Schedule = null });
+        other.Load(File, keepsLearningRate: true);
+        Assert.That(other.Optimizer.LearningRate, Is.EqualTo(0.1));
+    }
+
     private static IEnumerable<TestCaseData> OtherTrainings()
     {
         var sgd = CheckpointSetup.Of("Sgd");

@@ -42,7 +42,8 @@ internal sealed class CheckpointRun : IDisposable
     public void Save(string path, IReadOnlyDictionary<string, string>? metadata = null) =>
         Checkpoint.Save(Trainer, Train, path, metadata);
 
-    public IReadOnlyDictionary<string, string> Load(string path) => Checkpoint.Load(Trainer, Train, path);
+    public IReadOnlyDictionary<string, string> Load(string path, bool keepsLearningRate = false) =>
+        Checkpoint.Load(Trainer, Train, path, keepsLearningRate);
 
     /// <summary>Every bit that further training depends on.</summary>
     public byte[] State() =>

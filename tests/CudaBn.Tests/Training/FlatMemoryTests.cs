@@ -21,12 +21,13 @@ public class FlatMemoryTests(Device device)
         using var run = new Run(device, augments: false);
         Steps(200);
         var before = Memory.Of(device);
-        var allocated = GC.GetTotalAllocatedBytes(precise: true);
+        var allocated = GC.GetAllocatedBytesForCurrentThread();
 
         Steps(Rounds(100_000));
 
-        // The test host allocates now and then; a byte per step of the training would be 100,000.
-        Assert.That(GC.GetTotalAllocatedBytes(precise: true) - allocated, Is.LessThan(90_000), "bytes allocated");
+        // The smallest object takes 24 bytes: less than half of one per step.
+        Assert.That(
+            GC.GetAllocatedBytesForCurrentThread() - allocated, Is.LessThan(12 * Rounds(100_000)), "bytes allocated");
         Memory.Of(device).AssertNotAbove(before);
 
         void Steps(int count)
@@ -86,7 +87,8 @@ public class FlatMemoryTests(Device device)
 
     /// <summary>What is held.</summary>
     /// <param name="Managed">Bytes that the collector keeps.</param>
-    /// <param name="Process">Bytes of the process.</param>
+    /// <param name="Process">Bytes of the process that are in memory. Those that it might use come in stacks of threads, which the
+    /// test host starts and ends as it likes.</param>
     /// <param name="Blocks">Blocks of native memory, or tensors on the GPU.</param>
     /// <param name="Device">Bytes in use on the GPU.</param>
     private sealed record Memory(long Managed, long Process, long Blocks, long Device)
@@ -99,7 +101,7 @@ public class FlatMemoryTests(Device device)
             var managed = GC.GetTotalMemory(forceFullCollection: true);
             using var process = System.Diagnostics.Process.GetCurrentProcess();
             return new Memory(
-                managed, process.PrivateMemorySize64, BlocksOf(device),
+                managed, process.WorkingSet64, BlocksOf(device),
                 device.Backend is CudaBackend cuda ? cuda.MemoryStatistics.BytesInUse : 0);
         }
 
@@ -108,8 +110,9 @@ public class FlatMemoryTests(Device device)
 
         public void AssertNotAbove(Memory before) => Assert.Multiple(() =>
         {
-            Assert.That(Managed - before.Managed, Is.LessThan(256 * 1024), "managed bytes");
-            Assert.That(Process - before.Process, Is.LessThan(32L << 20), "bytes of the process");
+            // The test host keeps results until they are told. An object per step would be more than two million bytes.
+            Assert.That(Managed - before.Managed, Is.LessThan(1 << 20), "managed bytes");
+            Assert.That(Process - before.Process, Is.LessThan(64L << 20), "bytes of the process");
             Assert.That(Blocks, Is.LessThanOrEqualTo(before.Blocks), "blocks");
             Assert.That(Device, Is.LessThanOrEqualTo(before.Device), "bytes of the device");
         });

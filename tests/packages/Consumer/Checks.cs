@@ -103,6 +103,38 @@ internal static class Checks
         }
     }
 
+    /// <summary>Saves a training in the middle of an epoch, and compares where it goes from there with where another goes that is
+    /// restored from what was saved.</summary>
+    public static void CheckpointGoesOn(Device device, ImageDataset images)
+    {
+        var path = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid():N}.safetensors");
+        try
+        {
+            var expected = WeightsAfter(device, images, seed: 1, (trainer, batches) =>
+            {
+                foreach (var batch in batches)
+                {
+                    trainer.Step(batch);
+                    if (trainer.StepsDone == 2)
+                        Checkpoint.Save(trainer, batches, path, new Dictionary<string, string> { ["note"] = "mine" });
+                }
+            });
+            var actual = WeightsAfter(device, images, seed: 99, (trainer, batches) =>
+            {
+                if (Checkpoint.Load(trainer, batches, path)["note"] != "mine" || trainer.StepsDone != 2)
+                    throw new InvalidOperationException("A checkpoint loses its texts or its place.");
+                foreach (var batch in batches.Remaining())
+                    trainer.Step(batch);
+            });
+            if (!actual.SequenceEqual(expected))
+                throw new InvalidOperationException("Training from a checkpoint comes to other weights.");
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
     /// <summary>Writes a model as an ONNX model, reads that as another, and compares what both make of a batch.</summary>
     /// <returns>The greatest difference, relative to the greatest output.</returns>
     public static double OnnxError(Layer model, DataLoader data)
@@ -130,6 +162,19 @@ internal static class Checks
         {
             File.Delete(path);
         }
+    }
+
+    private static float[] WeightsAfter(
+        Device device, ImageDataset images, ulong seed, Action<Trainer, DataLoader> train)
+    {
+        using var model = Networks.Small();
+        model.Initialize(device, seed: seed);
+        using var batches = new DataLoader(images, batchSize: 64, device, shuffle: true, seed: 1);
+        using var loss = new SoftmaxCrossEntropy();
+        using var adam = new Adam(model.Parameters, learningRate: 0.01);
+        using var trainer = new Trainer(model, loss, adam, LearningRateSchedule.Cosine(0.01, total: 8));
+        train(trainer, batches);
+        return [.. model.Parameters.SelectMany(parameter => parameter.Value.ToArray<float>())];
     }
 
     private static float[] WholeNumbers(int count, int seed)

@@ -26,6 +26,8 @@ if (!(epochs[^1].TrainLoss < 0.9 * epochs[0].TrainLoss))
 
 Checks.WeightsAreKept(model, test, Networks.Small);
 Console.WriteLine("weights: saved and loaded bit by bit");
+Checks.CheckpointGoesOn(device, data.Train);
+Console.WriteLine("checkpoints: the same bits from there on");
 Console.WriteLine($"ONNX: exported and imported, outputs within {Checks.OnnxError(model, test):E1}");
 
 if (device.Kind == DeviceKind.Cpu)

@@ -52,6 +52,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     public override void BatchNormAddReLUForward(in BatchNormAddReLUForwardArgs args)
     {
         var norm = args.Normalization;
+        if (norm.Geometry.IsRows)
+        {
+            ForwardOfRows(in norm, args.Addend, args.Rectifies);
+            return;
+        }
+
         var g = InOnePiece(norm.Geometry);
         var finish = new FinishStatistics(
             norm.Gamma, norm.Beta, norm.Epsilon, norm.Running, norm.Mean, norm.InvStd);
@@ -68,6 +74,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     public override void BatchNormAddReLUBackward(in BatchNormAddReLUBackwardArgs args)
     {
         var norm = args.Normalization;
+        if (norm.Geometry.IsRows)
+        {
+            BackwardOfRows(in args);
+            return;
+        }
+
         var g = InOnePiece(norm.Geometry);
         var finish = new FinishGradients(
             g, norm.Gamma, norm.Mean, norm.InvStd, norm.GradGamma, norm.GradBeta);
@@ -101,6 +113,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     public override void BatchNormFrozenAddReLUForward(in BatchNormFrozenAddReLUForwardArgs args)
     {
         var norm = args.Normalization;
+        if (norm.Geometry.IsRows)
+        {
+            FrozenForwardOfRows(in norm, args.Addend, args.Rectifies);
+            return;
+        }
+
         var g = InOnePiece(norm.Geometry);
         var means = FrozenStatistics(g, norm.Mean, norm.Variance, norm.Epsilon);
         NormalizeAddReLU(
@@ -112,6 +130,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     public override void BatchNormFrozenAddReLUBackward(in BatchNormFrozenAddReLUBackwardArgs args)
     {
         var norm = args.Normalization;
+        if (norm.Geometry.IsRows)
+        {
+            FrozenBackwardOfRows(in args);
+            return;
+        }
+
         var g = InOnePiece(norm.Geometry);
         var means = FrozenStatistics(g, norm.Mean, norm.Variance, norm.Epsilon);
         var invStds = means + g.Channels;

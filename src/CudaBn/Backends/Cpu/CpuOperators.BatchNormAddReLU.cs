@@ -61,7 +61,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         /// <summary>The gradient that the rectifier lets through. The first-level cache holds what is stored until it is
         /// added up.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private static void Store(T* output, T* gradient, T* stored, long length)
+        public static void Store(T* output, T* gradient, T* stored, long length)
         {
             long i = 0;
             for (; i + TSimd.Count <= length; i += TSimd.Count)

@@ -81,50 +81,57 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     }
 
     /// <summary>Leaves, for every chunk of rows, the sums of dy of all columns and then those of dy * (x - mean).</summary>
-    private readonly struct GradientSumsJob(ChannelRows rows, T* input, T* gradOutput, T* means, T* partials) : IChunkJob
+    private readonly struct GradientSumsJob<TGradients>(
+        ChannelRows rows, T* input, TGradients gradients, T* means, T* partials) : IChunkJob
+        where TGradients : struct, IRowGradients
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int chunk, int worker)
         {
             var part = rows.At(chunk);
             long step = rows.Columns, row = 0, offset = part.FirstRow * step + part.Column;
-            T* x = input + offset, dy = gradOutput + offset;
             var center = means + part.Column;
             var sums = partials + 2L * part.Part * rows.Padded + part.Column;
             var products = sums + rows.Padded;
             ClearColumns(sums, products, part.Columns);
-            for (; row + 4 <= part.Rows; row += 4, x += 4 * step, dy += 4 * step)
+            for (; row + 4 <= part.Rows; row += 4, offset += 4 * step)
             {
+                for (var i = 0; i < 4; i++)
+                    gradients.Prepare(offset + i * step, part.Columns);
                 for (var i = 0; i < part.Columns; i += TSimd.Count)
                 {
+                    var at = offset + i;
                     var mean = TSimd.Load(center + i);
-                    TVector a = TSimd.Load(dy + i), b = TSimd.Load(dy + step + i);
-                    TVector c = TSimd.Load(dy + 2 * step + i), d = TSimd.Load(dy + 3 * step + i);
+                    var xa = TSimd.Subtract(TSimd.Load(input + at), mean);
+                    var xb = TSimd.Subtract(TSimd.Load(input + at + step), mean);
+                    var xc = TSimd.Subtract(TSimd.Load(input + at + 2 * step), mean);
+                    var xd = TSimd.Subtract(TSimd.Load(input + at + 3 * step), mean);
+                    var a = gradients.Load(at, part.Column + i, xa);
+                    var b = gradients.Load(at + step, part.Column + i, xb);
+                    var c = gradients.Load(at + 2 * step, part.Column + i, xc);
+                    var d = gradients.Load(at + 3 * step, part.Column + i, xd);
                     AddTo(sums + i, TSimd.Add(TSimd.Add(a, b), TSimd.Add(c, d)));
-                    var ab = TSimd.MultiplyAdd(
-                        a, TSimd.Subtract(TSimd.Load(x + i), mean),
-                        TSimd.Multiply(b, TSimd.Subtract(TSimd.Load(x + step + i), mean)));
-                    var cd = TSimd.MultiplyAdd(
-                        c, TSimd.Subtract(TSimd.Load(x + 2 * step + i), mean),
-                        TSimd.Multiply(d, TSimd.Subtract(TSimd.Load(x + 3 * step + i), mean)));
+                    var ab = TSimd.MultiplyAdd(a, xa, TSimd.Multiply(b, xb));
+                    var cd = TSimd.MultiplyAdd(c, xc, TSimd.Multiply(d, xd));
                     AddTo(products + i, TSimd.Add(ab, cd));
                 }
             }
 
-            for (; row < part.Rows; row++, x += step, dy += step)
-                AddRow(x, dy, center, part.Columns, sums, products);
-            AddRow(x, dy, center, part.LastColumns, sums, products);
+            for (; row < part.Rows; row++, offset += step)
+                AddRow(offset, part.Column, part.Columns, sums, products);
+            AddRow(offset, part.Column, part.LastColumns, sums, products);
         }
 
-        private static void AddRow(T* x, T* dy, T* center, int columns, T* sums, T* products)
+        private void AddRow(long offset, int column, int columns, T* sums, T* products)
         {
+            gradients.Prepare(offset, columns);
             for (var i = 0; i < columns; i += TSimd.Count)
             {
                 var inside = FirstLanes(columns - i);
-                var a = TSimd.And(inside, TSimd.Load(dy + i));
-                var deviation = TSimd.And(inside, TSimd.Subtract(TSimd.Load(x + i), TSimd.Load(center + i)));
+                var x = TSimd.Subtract(TSimd.Load(input + offset + i), TSimd.Load(means + column + i));
+                var a = TSimd.And(inside, gradients.Load(offset + i, column + i, x));
                 AddTo(sums + i, a);
-                AddTo(products + i, TSimd.Multiply(a, deviation));
+                AddTo(products + i, TSimd.Multiply(a, TSimd.And(inside, x)));
             }
         }
     }

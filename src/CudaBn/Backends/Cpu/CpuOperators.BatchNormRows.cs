@@ -8,7 +8,10 @@ namespace CudaBn.Backends.Cpu;
 // more around the mean.
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
-    private void ForwardOfRows(in BatchNormForwardArgs args)
+    /// <summary>Constants of the channels: three of the normalization, then five of the gradient of the input.</summary>
+    private const int ForwardConstants = 3, BackwardConstants = 5;
+
+    private void ForwardOfRows(in BatchNormForwardArgs args, Tensor? addend = null, bool rectifies = false)
     {
         var g = args.Geometry;
         var rows = new ChannelRows(g);
@@ -16,38 +19,39 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var finish = new FinishStatistics(
             args.Gamma, args.Beta, args.Epsilon, args.Running, args.Mean, args.InvStd);
         var moments = MomentsOfRows(g, rows, input);
-        var constants = _constants.Get<T>(3L * rows.Padded);
+        var constants = _constants.Get<T>((long)ForwardConstants * rows.Padded);
         var job = new FinishStatisticsOfRowsJob(rows, finish, moments, constants);
         _pool.Run(ref job, job.Chunks);
-        NormalizeRows(rows, input, constants, Data(args.Output));
+        Repeat(constants, ForwardConstants, rows);
+        NormalizeRows(rows, input, constants, DataOrNull(addend), rectifies, Data(args.Output));
     }
 
-    private void BackwardOfRows(in BatchNormBackwardArgs args)
-    {
-        var g = args.Geometry;
-        var rows = new ChannelRows(g);
-        T* input = Data(args.Input), gradOutput = Data(args.GradOutput);
-        var finish = new FinishGradients(
-            g, args.Gamma, args.Mean, args.InvStd, args.GradGamma, args.GradBeta);
-        var sums = GradientSumsOfRows(rows, input, gradOutput, (double*)args.Mean.Address);
-        var constants = _constants.Get<T>(5L * rows.Padded);
-        var finishRows = new FinishGradientsOfRowsJob(rows, finish, sums, constants);
-        _pool.Run(ref finishRows, finishRows.Chunks);
-        if (args.GradInput is not { } gradInput)
-            return;
-        for (var i = 0; i < 5; i++)
-            Repeat(constants + (long)i * rows.Padded, rows);
-        var job = new InputGradientRowsJob(rows, input, gradOutput, constants, Data(gradInput));
-        _pool.Run(ref job, rows.Count);
-    }
-
-    private void FrozenForwardOfRows(in BatchNormFrozenForwardArgs args)
+    private void FrozenForwardOfRows(in BatchNormFrozenForwardArgs args, Tensor? addend = null, bool rectifies = false)
     {
         var g = args.Geometry;
         var rows = new ChannelRows(g);
         var means = FrozenStatistics(g, args.Mean, args.Variance, args.Epsilon);
-        NormalizeRows(
-            rows, Data(args.Input), args.Gamma, args.Beta, means, means + g.Channels, Data(args.Output));
+        var constants = ConstantsOfRows(rows, args.Gamma, args.Beta, means, means + g.Channels);
+        NormalizeRows(rows, Data(args.Input), constants, DataOrNull(addend), rectifies, Data(args.Output));
+    }
+
+    private void BackwardOfRows(in BatchNormBackwardArgs args)
+    {
+        var rows = new ChannelRows(args.Geometry);
+        var constants = ConstantsOfRows(rows, in args, beta: null);
+        BackwardOfRows(in args, rows, new GivenGradients(Data(args.GradOutput)), constants);
+    }
+
+    private void BackwardOfRows(in BatchNormAddReLUBackwardArgs args)
+    {
+        var norm = args.Normalization;
+        var rows = new ChannelRows(norm.Geometry);
+        var constants = ConstantsOfRows(rows, in norm, args.Beta);
+        var gradOutput = Data(norm.GradOutput);
+        if (args.Sum is { } sum)
+            BackwardOfRows(in norm, rows, new KeptGradients(new Rectified(sum), gradOutput), constants);
+        else
+            BackwardOfRows(in norm, rows, new PassedGradients(gradOutput, constants, rows.Padded), constants);
     }
 
     private void FrozenBackwardOfRows(in BatchNormFrozenBackwardArgs args)
@@ -55,11 +59,64 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var g = args.Geometry;
         var rows = new ChannelRows(g);
         var means = FrozenStatistics(g, args.Mean, args.Variance, args.Epsilon);
-        var invStds = means + g.Channels;
+        var constants = ConstantsOfRows(rows, args.Gamma, null, means, means + g.Channels);
+        FrozenBackwardOfRows(in args, rows, new GivenGradients(Data(args.GradOutput)), means, constants);
+    }
+
+    private void FrozenBackwardOfRows(in BatchNormFrozenAddReLUBackwardArgs args)
+    {
+        var norm = args.Normalization;
+        var g = norm.Geometry;
+        var rows = new ChannelRows(g);
+        var means = FrozenStatistics(g, norm.Mean, norm.Variance, norm.Epsilon);
+        var constants = ConstantsOfRows(rows, norm.Gamma, args.Beta, means, means + g.Channels);
+        var gradOutput = Data(norm.GradOutput);
+        if (args.Sum is not { } sum)
+        {
+            FrozenBackwardOfRows(
+                in norm, rows, new PassedGradients(gradOutput, constants, rows.Padded), means, constants);
+            return;
+        }
+
+        var kept = new Rectified(sum);
+        if (norm.GradGamma is null && norm.GradBeta is null)
+        {
+            // What stores the addend's gradient otherwise is the sweep for these.
+            var job = new ReLUBackwardJob(kept.Output, gradOutput, kept.GradAddend, norm.Input.ElementCount);
+            _pool.Run(ref job, ElementChunks(norm.Input.ElementCount));
+        }
+
+        FrozenBackwardOfRows(in norm, rows, new KeptGradients(kept, gradOutput), means, constants);
+    }
+
+    private void BackwardOfRows<TGradients>(
+        in BatchNormBackwardArgs args, ChannelRows rows, TGradients gradients, T* constants)
+        where TGradients : struct, IRowGradients
+    {
+        var input = Data(args.Input);
+        var finish = new FinishGradients(
+            args.Geometry, args.Gamma, args.Mean, args.InvStd, args.GradGamma, args.GradBeta);
+        var sums = GradientSumsOfRows(rows, input, gradients, constants, (double*)args.Mean.Address);
+        constants += (long)ForwardConstants * rows.Padded;
+        var finishRows = new FinishGradientsOfRowsJob(rows, finish, sums, constants);
+        _pool.Run(ref finishRows, finishRows.Chunks);
+        if (args.GradInput is not { } gradInput)
+            return;
+        Repeat(constants, BackwardConstants, rows);
+        var job = new InputGradientRowsJob<TGradients>(rows, input, gradients, constants, Data(gradInput));
+        _pool.Run(ref job, rows.Count);
+    }
+
+    private void FrozenBackwardOfRows<TGradients>(
+        in BatchNormFrozenBackwardArgs args, ChannelRows rows, TGradients gradients, double* means, T* constants)
+        where TGradients : struct, IRowGradients
+    {
+        var input = Data(args.Input);
         if (args.GradGamma is not null || args.GradBeta is not null)
         {
-            var sums = GradientSumsOfRows(rows, Data(args.Input), Data(args.GradOutput), means);
-            for (var channel = 0; channel < g.Channels; channel++)
+            var sums = GradientSumsOfRows(rows, input, gradients, constants, means);
+            var invStds = means + rows.Channels;
+            for (var channel = 0; channel < rows.Channels; channel++)
                 StoreGradients(
                     args.GradGamma, args.GradBeta, channel, sums[channel].Gradient,
                     sums[channel].Product * invStds[channel]);
@@ -67,30 +124,24 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         if (args.GradInput is { } gradInput)
         {
-            // As for planes: a normalization of gradOutput with mean and beta of 0.
-            new Span<double>(means, g.Channels).Clear();
-            NormalizeRows(rows, Data(args.GradOutput), args.Gamma, beta: null, means, invStds, Data(gradInput));
+            var job = new SlopeRowsJob<TGradients>(rows, input, gradients, constants, Data(gradInput));
+            _pool.Run(ref job, rows.Count);
         }
     }
 
-    private void NormalizeRows(
-        ChannelRows rows, T* input, Tensor? gamma, Tensor? beta, double* means, double* invStds, T* output)
+    private T* ConstantsOfRows(ChannelRows rows, in BatchNormBackwardArgs args, Tensor? beta) =>
+        ConstantsOfRows(rows, args.Gamma, beta, (double*)args.Mean.Address, (double*)args.InvStd.Address);
+
+    /// <summary>What normalizes every column, with room for the constants of the input gradient behind.</summary>
+    private T* ConstantsOfRows(ChannelRows rows, Tensor? gamma, Tensor? beta, double* means, double* invStds)
     {
-        var constants = _constants.Get<T>(3L * rows.Padded);
+        var constants = _constants.Get<T>((long)(ForwardConstants + BackwardConstants) * rows.Padded);
         for (var channel = 0; channel < rows.Channels; channel++)
             Put(
                 ConstantsOf(DataOrNull(gamma), DataOrNull(beta), channel, means[channel], invStds[channel]), constants,
                 rows, channel);
-        NormalizeRows(rows, input, constants, output);
-    }
-
-    /// <summary>Normalizes with the constants of every channel, which are repeated for the other columns here.</summary>
-    private void NormalizeRows(ChannelRows rows, T* input, T* constants, T* output)
-    {
-        for (var i = 0; i < 3; i++)
-            Repeat(constants + (long)i * rows.Padded, rows);
-        var job = new NormalizeRowsJob(rows, input, constants, output);
-        _pool.Run(ref job, rows.Count);
+        Repeat(constants, ForwardConstants, rows);
+        return constants;
     }
 
     private Moments* MomentsOfRows(BatchNormGeometry g, ChannelRows rows, T* input)
@@ -149,25 +200,24 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// <summary>The sums of x - origin and of its square, channel by channel.</summary>
     private void SumDeviations(ChannelRows rows, T* input, T* origins, double* sums, double* squares)
     {
-        Repeat(origins, rows);
+        Repeat(origins, 1, rows);
         var partials = _shared.Get<T>(2L * rows.RowParts * rows.Padded);
         var job = new DeviationSumsJob(rows, input, origins, partials);
         _pool.Run(ref job, rows.Count);
         Fold(rows, partials, sums, squares);
     }
 
-    private GradientSums* GradientSumsOfRows(ChannelRows rows, T* input, T* gradOutput, double* means)
+    /// <summary>The sums of every channel, around what the constants of the columns begin with: the means, rounded.</summary>
+    private GradientSums* GradientSumsOfRows<TGradients>(
+        ChannelRows rows, T* input, TGradients rowGradients, T* constants, double* means)
+        where TGradients : struct, IRowGradients
     {
-        var highs = _constants.Get<T>(rows.Padded);
-        for (var channel = 0; channel < rows.Channels; channel++)
-            highs[channel] = Split(means[channel]).High;
-        Repeat(highs, rows);
         // Two sums of every channel, together and one by one, and behind them those of the chunks.
         var sums = _shared.Get<double>(
             4L * rows.Channels + CeilDiv(2L * rows.RowParts * rows.Padded * sizeof(T), sizeof(double)));
         double* gradients = sums + 2L * rows.Channels, products = gradients + rows.Channels;
         var partials = (T*)(products + rows.Channels);
-        var job = new GradientSumsJob(rows, input, gradOutput, highs, partials);
+        var job = new GradientSumsJob<TGradients>(rows, input, rowGradients, constants, partials);
         _pool.Run(ref job, rows.Count);
         Fold(rows, partials, gradients, products);
         var result = (GradientSums*)sums;
@@ -184,11 +234,14 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         _pool.Run(ref job, job.Chunks);
     }
 
-    /// <summary>Repeats the values of the channels for every further row that a row here is made of.</summary>
-    private static void Repeat(T* columns, ChannelRows rows)
+    /// <summary>Repeats so many values of every channel for every further row that a row here is made of.</summary>
+    private static void Repeat(T* columns, int values, ChannelRows rows)
     {
-        for (var copied = rows.Channels; copied < rows.Columns; copied += rows.Channels)
-            new ReadOnlySpan<T>(columns, rows.Channels).CopyTo(new Span<T>(columns + copied, rows.Channels));
+        for (var i = 0; i < values; i++, columns += rows.Padded)
+        {
+            for (var copied = rows.Channels; copied < rows.Columns; copied += rows.Channels)
+                new ReadOnlySpan<T>(columns, rows.Channels).CopyTo(new Span<T>(columns + copied, rows.Channels));
+        }
     }
 
     private static void Put(NormalizeConstants c, T* constants, ChannelRows rows, int channel)

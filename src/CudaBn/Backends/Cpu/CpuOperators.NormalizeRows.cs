@@ -6,79 +6,160 @@ namespace CudaBn.Backends.Cpu;
 // still in the caches, and comes first.
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
+    private void NormalizeRows(ChannelRows rows, T* input, T* constants, T* addend, bool rectifies, T* output)
+    {
+        if (addend != null && rectifies)
+            Run<AddReLUTail>();
+        else if (addend != null)
+            Run<AddTail>();
+        else if (rectifies)
+            Run<ReLUTail>();
+        else
+            Run<NoTail>();
+
+        void Run<TTail>()
+            where TTail : struct, ITail
+        {
+            var job = new NormalizeRowsJob<TTail>(rows, input, constants, addend, output);
+            _pool.Run(ref job, rows.Count);
+        }
+    }
+
     /// <summary>The constants are those of a <see cref="NormalizeConstants"/>, each for all columns.</summary>
-    private readonly struct NormalizeRowsJob(ChannelRows rows, T* input, T* constants, T* output) : IChunkJob
+    private readonly struct NormalizeRowsJob<TTail>(ChannelRows rows, T* input, T* constants, T* addend, T* output)
+        : IChunkJob
+        where TTail : struct, ITail
     {
         public void Run(int chunk, int worker)
         {
             var part = rows.At(rows.Count - 1 - chunk);
             var offset = part.FirstRow * rows.Columns + part.Column;
             for (var row = 0; row < part.Rows; row++, offset += rows.Columns)
-                NormalizeRow(input + offset, constants + part.Column, rows.Padded, output + offset, part.Columns);
-            NormalizeRow(input + offset, constants + part.Column, rows.Padded, output + offset, part.LastColumns);
+                NormalizeRow(offset, part.Column, part.Columns);
+            NormalizeRow(offset, part.Column, part.LastColumns);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void NormalizeRow(long offset, int column, int length)
+        {
+            T* x = input + offset, added = addend + offset, y = output + offset;
+            T* means = constants + column, scales = means + rows.Padded, shifts = scales + rows.Padded;
+            if (length < TSimd.Count)
+            {
+                for (var j = 0; j < length; j++)
+                {
+                    var value = T.MultiplyAddEstimate(x[j] - means[j], scales[j], shifts[j]);
+                    if (TTail.Adds)
+                        value += added[j];
+                    y[j] = TTail.Rectifies && value <= T.Zero ? T.Zero : value;
+                }
+
+                return;
+            }
+
+            for (var i = 0; i < length; i += TSimd.Count)
+            {
+                // The last register is pulled back to end with the row, over elements done already.
+                var at = Math.Min(i, length - TSimd.Count);
+                var value = TSimd.MultiplyAdd(
+                    TSimd.Subtract(TSimd.Load(x + at), TSimd.Load(means + at)), TSimd.Load(scales + at),
+                    TSimd.Load(shifts + at));
+                if (TTail.Adds)
+                    value = TSimd.Add(value, TSimd.Load(added + at));
+                if (TTail.Rectifies)
+                    value = TSimd.And(TSimd.NotLessOrEqual(value, TSimd.Zero), value);
+                TSimd.Store(value, y + at);
+            }
         }
     }
 
     /// <summary>The constants are those of an <see cref="InputGradientConstants"/>, each for all columns.</summary>
-    private readonly struct InputGradientRowsJob(
-        ChannelRows rows, T* input, T* gradOutput, T* constants, T* gradInput) : IChunkJob
+    private readonly struct InputGradientRowsJob<TGradients>(
+        ChannelRows rows, T* input, TGradients gradients, T* constants, T* gradInput) : IChunkJob
+        where TGradients : struct, IRowGradients
     {
         public void Run(int chunk, int worker)
         {
             var part = rows.At(rows.Count - 1 - chunk);
             var offset = part.FirstRow * rows.Columns + part.Column;
             for (var row = 0; row < part.Rows; row++, offset += rows.Columns)
-                InputGradientOfRow(
-                    input + offset, gradOutput + offset, constants + part.Column, rows.Padded, gradInput + offset,
-                    part.Columns);
-            InputGradientOfRow(
-                input + offset, gradOutput + offset, constants + part.Column, rows.Padded, gradInput + offset,
-                part.LastColumns);
+                OfRow(offset, part.Column, part.Columns);
+            OfRow(offset, part.Column, part.LastColumns);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void OfRow(long offset, int column, int length)
+        {
+            nint step = rows.Padded;
+            T* x = input + offset, dx = gradInput + offset, means = constants + column;
+            T* invStds = means + step, offsets = invStds + step, slopes = offsets + step, scales = slopes + step;
+            if (length < TSimd.Count)
+            {
+                for (var j = 0; j < length; j++)
+                {
+                    var deviation = x[j] - means[j];
+                    var gradient = gradients.LoadOne(offset + j, column + j, deviation);
+                    dx[j] = T.MultiplyAddEstimate(deviation * invStds[j], slopes[j], gradient - offsets[j]) * scales[j];
+                }
+
+                return;
+            }
+
+            for (var i = 0; i < length; i += TSimd.Count)
+            {
+                var at = Math.Min(i, length - TSimd.Count);
+                TVector values = TSimd.Load(x + at), mean = TSimd.Load(means + at);
+                var gradient = gradients.Load(offset + at, column + at, TSimd.Subtract(values, mean));
+                TSimd.Store(
+                    InputGradient(
+                        values, gradient, mean, TSimd.Load(invStds + at), TSimd.Load(offsets + at),
+                        TSimd.Load(slopes + at), TSimd.Load(scales + at)),
+                    dx + at);
+            }
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void NormalizeRow(T* x, T* means, nint step, T* y, int length)
+    /// <summary>The input gradient of given statistics: y is a line in x, so its gradient is the slope. The constants are
+    /// those of a <see cref="NormalizeConstants"/>, each for all columns.</summary>
+    private readonly struct SlopeRowsJob<TGradients>(
+        ChannelRows rows, T* input, TGradients gradients, T* constants, T* gradInput) : IChunkJob
+        where TGradients : struct, IRowGradients
     {
-        T* scales = means + step, shifts = scales + step;
-        if (length < TSimd.Count)
+        public void Run(int chunk, int worker)
         {
-            for (var j = 0; j < length; j++)
-                y[j] = T.MultiplyAddEstimate(x[j] - means[j], scales[j], shifts[j]);
-            return;
+            var part = rows.At(rows.Count - 1 - chunk);
+            var offset = part.FirstRow * rows.Columns + part.Column;
+            for (var row = 0; row < part.Rows; row++, offset += rows.Columns)
+                OfRow(offset, part.Column, part.Columns);
+            OfRow(offset, part.Column, part.LastColumns);
         }
 
-        for (var i = 0; i < length; i += TSimd.Count)
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void OfRow(long offset, int column, int length)
         {
-            // The last register is pulled back to end with the row, over elements done already.
-            var at = Math.Min(i, length - TSimd.Count);
-            TSimd.Store(
-                TSimd.MultiplyAdd(
-                    TSimd.Subtract(TSimd.Load(x + at), TSimd.Load(means + at)), TSimd.Load(scales + at),
-                    TSimd.Load(shifts + at)),
-                y + at);
-        }
-    }
+            T* x = input + offset, dx = gradInput + offset;
+            T* means = constants + column, scales = means + rows.Padded;
+            if (length < TSimd.Count)
+            {
+                for (var j = 0; j < length; j++)
+                {
+                    var deviation = TGradients.DependOnInput ? x[j] - means[j] : T.Zero;
+                    dx[j] = T.MultiplyAddEstimate(
+                        gradients.LoadOne(offset + j, column + j, deviation), scales[j], T.Zero);
+                }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void InputGradientOfRow(T* x, T* dy, T* means, nint step, T* dx, int length)
-    {
-        T* invStds = means + step, offsets = invStds + step, slopes = offsets + step, scales = slopes + step;
-        if (length < TSimd.Count)
-        {
-            for (var j = 0; j < length; j++)
-                dx[j] = T.MultiplyAddEstimate((x[j] - means[j]) * invStds[j], slopes[j], dy[j] - offsets[j]) * scales[j];
-            return;
-        }
+                return;
+            }
 
-        for (var i = 0; i < length; i += TSimd.Count)
-        {
-            var at = Math.Min(i, length - TSimd.Count);
-            TSimd.Store(
-                InputGradient(
-                    TSimd.Load(x + at), TSimd.Load(dy + at), TSimd.Load(means + at), TSimd.Load(invStds + at),
-                    TSimd.Load(offsets + at), TSimd.Load(slopes + at), TSimd.Load(scales + at)),
-                dx + at);
+            for (var i = 0; i < length; i += TSimd.Count)
+            {
+                var at = Math.Min(i, length - TSimd.Count);
+                var deviation = TGradients.DependOnInput
+                    ? TSimd.Subtract(TSimd.Load(x + at), TSimd.Load(means + at))
+                    : TSimd.Zero;
+                var gradient = gradients.Load(offset + at, column + at, deviation);
+                TSimd.Store(TSimd.MultiplyAdd(gradient, TSimd.Load(scales + at), TSimd.Zero), dx + at);
+            }
         }
     }
 }

@@ -9,6 +9,12 @@ public sealed unsafe partial class CudaBackend
     /// <inheritdoc/>
     public override void BatchNormAddReLUForward(in BatchNormAddReLUForwardArgs args)
     {
+        if (args.Normalization.Geometry.IsRows)
+        {
+            ForwardOfRows(in args);
+            return;
+        }
+
         using var scope = Enter();
         var norm = args.Normalization;
         // As batch norm by itself gathers them, whatever the addend's alignment.
@@ -23,6 +29,12 @@ public sealed unsafe partial class CudaBackend
     /// <inheritdoc/>
     public override void BatchNormAddReLUBackward(in BatchNormAddReLUBackwardArgs args)
     {
+        if (args.Normalization.Geometry.IsRows)
+        {
+            BackwardOfRows(in args);
+            return;
+        }
+
         using var scope = Enter();
         var norm = args.Normalization;
         var g = norm.Geometry;
@@ -51,6 +63,12 @@ public sealed unsafe partial class CudaBackend
     /// <inheritdoc/>
     public override void BatchNormFrozenAddReLUForward(in BatchNormFrozenAddReLUForwardArgs args)
     {
+        if (args.Normalization.Geometry.IsRows)
+        {
+            FrozenForwardOfRows(in args);
+            return;
+        }
+
         using var scope = Enter();
         var norm = args.Normalization;
         NormalizeAddReLU(
@@ -61,6 +79,12 @@ public sealed unsafe partial class CudaBackend
     /// <inheritdoc/>
     public override void BatchNormFrozenAddReLUBackward(in BatchNormFrozenAddReLUBackwardArgs args)
     {
+        if (args.Normalization.Geometry.IsRows)
+        {
+            FrozenBackwardOfRows(in args);
+            return;
+        }
+
         using var scope = Enter();
         var norm = args.Normalization;
         var g = norm.Geometry;

@@ -11,12 +11,7 @@ public sealed unsafe partial class CudaBackend
     {
         using var scope = Enter();
         var (pack, rows) = ShareOutRows(args.Geometry, args.Input, args.Output);
-        var parts = Scratch((long)rows.Channels * rows.Slices * MomentsBytes);
-        BatchNormRowsKernel("batch_norm_rows_stats", args.Input.DType, pack).Launch(
-            rows.Blocks(pack), ChannelRows.Threads,
-            [KernelArgument.Struct(&rows), args.Input, parts, args.Running?.BatchesTracked]);
-        FinishStatistics(
-            rows.Channels, parts, rows.Slices, args.Input.DType, args.Epsilon, args.Running, args.Mean, args.InvStd);
+        ComputeStatisticsOfRows(rows, pack, in args);
         NormalizeRows(rows, pack, Saved(args.Mean, args.InvStd), args.Input, args.Gamma, args.Beta, args.Output);
     }
 
@@ -27,14 +22,9 @@ public sealed unsafe partial class CudaBackend
         var (pack, rows) = ShareOutRows(args.Geometry, args.Input, args.GradOutput, args.GradInput);
         var sums = ReduceGradientsOfRows(
             rows, pack, statistics, args.Input, args.GradOutput, args.GradGamma, args.GradBeta);
-        if (args.GradInput is null)
-            return;
-        BatchNormRowsKernel("batch_norm_rows_backward_input", args.Input.DType, pack).Launch(
-            rows.Blocks(pack), ChannelRows.Threads,
-            [
-                KernelArgument.Struct(&rows), KernelArgument.Struct(&statistics), args.Input, args.Gamma,
-                args.GradOutput, sums, args.GradInput,
-            ]);
+        if (args.GradInput is not null)
+            InputGradientOfRows(
+                rows, pack, statistics, args.Input, args.Gamma, args.GradOutput, sums, args.GradInput);
     }
 
     private void FrozenForwardOfRows(in BatchNormFrozenForwardArgs args)
@@ -53,27 +43,33 @@ public sealed unsafe partial class CudaBackend
         if (args.GradGamma is not null || args.GradBeta is not null)
             ReduceGradientsOfRows(
                 rows, pack, statistics, args.Input, args.GradOutput, args.GradGamma, args.GradBeta);
-        if (args.GradInput is null)
-            return;
-        BatchNormRowsKernel("batch_norm_rows_frozen_backward_input", args.Input.DType, pack).Launch(
-            rows.Blocks(pack), ChannelRows.Threads,
-            [
-                KernelArgument.Struct(&rows), KernelArgument.Struct(&statistics), args.Gamma, args.GradOutput,
-                args.GradInput,
-            ]);
+        if (args.GradInput is not null)
+            FrozenInputGradientOfRows(rows, pack, statistics, args.Gamma, args.GradOutput, args.GradInput);
     }
 
     private BoundKernel BatchNormRowsKernel(string name, DType dtype, int pack) =>
         Kernel(BatchNormRowsFile, name, dtype, [new KernelConstant("PACK", pack)]);
 
     private (int Pack, ChannelRows Rows) ShareOutRows(
-        BatchNormGeometry g, Tensor first, Tensor second, Tensor? third = null)
+        BatchNormGeometry g, Tensor first, params ReadOnlySpan<Tensor?> others)
     {
         var pack = 16 / first.DType.Size();
-        if (g.Channels % pack != 0 || !IsAligned(first, pack) || !IsAligned(second, pack)
-            || !(third is null || IsAligned(third, pack)))
+        var isAligned = IsAligned(first, pack);
+        foreach (var other in others)
+            isAligned &= other is null || IsAligned(other, pack);
+        if (!isAligned || g.Channels % pack != 0)
             pack = 1;
         return (pack, ChannelRows.Of(g.Batch, g.Channels, pack, WantedBlocks));
+    }
+
+    private void ComputeStatisticsOfRows(ChannelRows rows, int pack, in BatchNormForwardArgs args)
+    {
+        var parts = Scratch((long)rows.Channels * rows.Slices * MomentsBytes);
+        BatchNormRowsKernel("batch_norm_rows_stats", args.Input.DType, pack).Launch(
+            rows.Blocks(pack), ChannelRows.Threads,
+            [KernelArgument.Struct(&rows), args.Input, parts, args.Running?.BatchesTracked]);
+        FinishStatistics(
+            rows.Channels, parts, rows.Slices, args.Input.DType, args.Epsilon, args.Running, args.Mean, args.InvStd);
     }
 
     private void NormalizeRows(
@@ -82,6 +78,22 @@ public sealed unsafe partial class CudaBackend
         BatchNormRowsKernel("batch_norm_rows_normalize", input.DType, pack).Launch(
             rows.Blocks(pack), ChannelRows.Threads,
             [KernelArgument.Struct(&rows), KernelArgument.Struct(&statistics), input, gamma, beta, output]);
+
+    private void InputGradientOfRows(
+        ChannelRows rows, int pack, BatchNormStatistics statistics, Tensor input, Tensor? gamma, Tensor gradOutput,
+        nint sums, Tensor gradInput) =>
+        BatchNormRowsKernel("batch_norm_rows_backward_input", input.DType, pack).Launch(
+            rows.Blocks(pack), ChannelRows.Threads,
+            [
+                KernelArgument.Struct(&rows), KernelArgument.Struct(&statistics), input, gamma, gradOutput, sums,
+                gradInput,
+            ]);
+
+    private void FrozenInputGradientOfRows(
+        ChannelRows rows, int pack, BatchNormStatistics statistics, Tensor? gamma, Tensor gradOutput, Tensor gradInput) =>
+        BatchNormRowsKernel("batch_norm_rows_frozen_backward_input", gradOutput.DType, pack).Launch(
+            rows.Blocks(pack), ChannelRows.Threads,
+            [KernelArgument.Struct(&rows), KernelArgument.Struct(&statistics), gamma, gradOutput, gradInput]);
 
     /// <summary>Writes the gradients of gamma and beta.</summary>
     /// <returns>The sums of every channel, for the gradient of the input.</returns>

@@ -27,6 +27,8 @@ public sealed unsafe partial class CudaBackend
             (BatchNormAddReLUFile, [new("PACK", vector)]),
             (BatchNormRowsFile, [new("PACK", 1)]),
             (BatchNormRowsFile, [new("PACK", vector)]),
+            (BatchNormRowsAddReLUFile, [new("PACK", 1)]),
+            (BatchNormRowsAddReLUFile, [new("PACK", vector)]),
             (BatchNormReLUMaxPoolFile, []),
             (ConvFile, []),
             (ConvOneChannelFile, []),

@@ -36,6 +36,18 @@ public class ChannelRowsTests
         Assert.That(taken, Is.All.True);
     }
 
+    [TestCase(3L << 30, 2)]
+    [TestCase((1L << 31) + 5, 3)]
+    [TestCase(3, 1 << 30)]
+    public void Chunks_BeyondAnIndexOf32Bits_EndWithTheLastElement(long batch, int channels)
+    {
+        var rows = new ChannelRows(new(batch, channels, 1));
+        var chunk = rows.At(rows.Count - 1);
+        var end = (chunk.FirstRow + chunk.Rows) * rows.Columns + chunk.Column
+            + (chunk.LastColumns > 0 ? chunk.LastColumns : chunk.Columns - rows.Columns);
+        Assert.That(end, Is.EqualTo(batch * channels));
+    }
+
     [TestCase(2)]
     [TestCase(255)]
     [TestCase(256)]

@@ -121,3 +121,30 @@ public class ChannelSlicesTests(int batch, int channels, long spatial)
         }
     }
 }
+
+/// <summary>Planes that no index of 32 bits reaches the end of.</summary>
+public class LargeChannelSlicesTests
+{
+    [TestCase(3L << 30, 2, 1)]
+    [TestCase(3, 2, 1L << 31)]
+    [TestCase(1, 1, 5L << 30)]
+    [TestCase(70_000, 2, 50_000)]
+    public void BlocksAndPlanes_BeyondAnIndexOf32Bits_EndWithTheLastElement(long batch, int channels, long spatial)
+    {
+        var geometry = new BatchNormGeometry(batch, channels, spatial);
+        var last = batch * channels * spatial;
+        var slices = new ChannelSlices(geometry, channels - 1, 1);
+        var runs = slices.BlockAt(slices.BlockCount - 1).Runs();
+        long end = 0;
+        while (runs.MoveNext())
+            end = runs.Offset + runs.Length;
+        Assert.That(end, Is.EqualTo(last));
+
+        var planes = new ChannelPlanes(geometry, channels - 1, 1);
+        // The last come first.
+        var parts = planes.Planes(0);
+        while (parts.MoveNext())
+            end = parts.Offset + parts.Length;
+        Assert.That(end, Is.EqualTo(last));
+    }
+}

@@ -9,7 +9,8 @@ namespace CudaBn.Tests.Backends.Cuda;
 [NonParallelizable]
 public class BytesMovedTests
 {
-    private static readonly Shape InputShape = [8, 16, 32, 32];
+    private static readonly Shape Images = [8, 16, 32, 32];
+    private static readonly Shape Rows = [8 * 32 * 32, 16];
 
     private Device? _device;
 
@@ -36,30 +37,37 @@ public class BytesMovedTests
 
     [TestCase(true, 3, 5)]
     [TestCase(false, 5, 8)]
-    public void BatchNormReLU(bool fuses, double forward, double backward) =>
-        AssertMoves(Create(fuses, new BatchNorm(16), new ReLU()), forward, backward);
+    public void BatchNormReLU(bool fuses, double forward, double backward) => Assert.Multiple(() =>
+    {
+        AssertMoves(Images, Create(fuses, new BatchNorm(16), new ReLU()), forward, backward);
+        AssertMoves(Rows, Create(fuses, new BatchNorm(16), new ReLU()), forward, backward);
+    });
 
     // The shortcut's own normalization, 3 and 5, and the sum of the gradients of both branches, 3, come on top.
     [TestCase(true, 4 + 3, 7 + 5 + 3)]
     [TestCase(false, 8 + 3, 8 + 5 + 3)]
-    public void BatchNormAddReLU(bool fuses, double forward, double backward) =>
-        AssertMoves(Create(fuses, new Residual(new BatchNorm(16), new BatchNorm(16)), new ReLU()), forward, backward);
+    public void BatchNormAddReLU(bool fuses, double forward, double backward) => Assert.Multiple(() =>
+    {
+        Sequential Block() => Create(fuses, new Residual(new BatchNorm(16), new BatchNorm(16)), new ReLU());
+        AssertMoves(Images, Block(), forward, backward);
+        AssertMoves(Rows, Block(), forward, backward);
+    });
 
     [TestCase(true, 4 + 3, 5 + 5 + 3)]
     [TestCase(false, 6 + 3, 5 + 5 + 3)]
     public void BatchNormAdd(bool fuses, double forward, double backward) =>
-        AssertMoves(Create(fuses, new Residual(new BatchNorm(16), new BatchNorm(16))), forward, backward);
+        AssertMoves(Images, Create(fuses, new Residual(new BatchNorm(16), new BatchNorm(16))), forward, backward);
 
     // A byte for the place in every window is 1/16 of an element of the input.
     [Test]
     public void BatchNormReLUMaxPool_LayerByLayer() => AssertMoves(
-        Create(fuses: false, new BatchNorm(16), new ReLU(), new MaxPool2d(2)), 5 + 1.3125, 8 + 1.3125);
+        Images, Create(fuses: false, new BatchNorm(16), new ReLU(), new MaxPool2d(2)), 5 + 1.3125, 8 + 1.3125);
 
     [Test]
     public void BatchNormReLUMaxPool_MovesLessThanHalfOfWhatTheLayersMove()
     {
-        var (forward, backward) = Moves(Create(true, new BatchNorm(16), new ReLU(), new MaxPool2d(2)));
-        var (layersForward, layersBackward) = Moves(Create(false, new BatchNorm(16), new ReLU(), new MaxPool2d(2)));
+        var (forward, backward) = Moves(Images, Create(true, new BatchNorm(16), new ReLU(), new MaxPool2d(2)));
+        var (layersForward, layersBackward) = Moves(Images, Create(false, new BatchNorm(16), new ReLU(), new MaxPool2d(2)));
 
         // The first sweep of backward reads the winners and their gradients: a quarter of the input each.
         Assert.That(forward, Is.EqualTo(2.3125 + 0.25).Within(0.05));
@@ -69,26 +77,29 @@ public class BytesMovedTests
 
     private static Sequential Create(bool fuses, params ReadOnlySpan<Layer> layers) => new(layers) { FusesLayers = fuses };
 
-    private void AssertMoves(Sequential network, double forward, double backward)
+    private void AssertMoves(Shape input, Sequential network, double forward, double backward)
     {
-        var moved = Moves(network);
+        var moved = Moves(input, network);
 
+        // Constants and sums of channels are few; blocks that share rows out leave more of them.
+        var rest = input == Rows ? 0.12 : 0.05;
         Assert.Multiple(() =>
         {
-            // Constants and sums of channels are few.
-            Assert.That(moved.Forward, Is.EqualTo(forward).Within(0.05), "forward");
-            Assert.That(moved.Backward, Is.EqualTo(backward).Within(0.05), "backward");
+            Assert.That(moved.Forward, Is.EqualTo(forward).Within(rest), "forward");
+            Assert.That(moved.Backward, Is.EqualTo(backward).Within(rest), "backward");
         });
     }
 
-    private (double Forward, double Backward) Moves(Sequential network)
+    private (double Forward, double Backward) Moves(Shape input, Sequential network)
     {
         using (network)
         {
             network.Initialize(_device!);
-            using var x = Normal(InputShape, stream: 1);
+            using var x = Normal(input, stream: 1);
             using var gradOutput = Normal(network.Forward(x).Shape, stream: 2);
-            return (Count(() => network.Forward(x)), Count(() => network.Backward(gradOutput)));
+            double elements = input.ElementCount;
+            return (
+                Count(() => network.Forward(x)) / elements, Count(() => network.Backward(gradOutput)) / elements);
         }
     }
 
@@ -98,7 +109,7 @@ public class BytesMovedTests
         var before = Total();
         work();
         _device.Backend.Synchronize();
-        return (Total() - before) / (double)(sizeof(float) * InputShape.ElementCount);
+        return (Total() - before) / (double)sizeof(float);
 
         static long Total() => SoftCudaControl.Count("bytes_read") + SoftCudaControl.Count("bytes_written");
     }

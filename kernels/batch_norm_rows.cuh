@@ -1,0 +1,97 @@
+// What the kernels of batch normalization of matrices share: which elements a thread takes.
+#pragma once
+#include "batch_norm.cuh"
+#include "elements.cuh"
+
+// As the C# structure of that name: a block takes threads_across neighbouring threads' channels, in one of slices parts of the
+// rows. threads_across is a power of two, at most 32; the block's other threads take further rows of the same channels.
+struct ChannelRows
+{
+    int64 rows;
+    int64 rows_per_slice;
+    int channels;
+    int slices;
+    int threads_across;
+};
+
+// The rows that a thread visits, of its PACK channels.
+struct RowVisits
+{
+    int channel; // the first of them
+    int64 slice;
+    int64 row;
+    int64 end;
+    int64 row_step;
+
+    __device__ bool is_any() const { return row < end; }
+
+    __device__ int64 offset(const ChannelRows& g) const { return row * g.channels + channel; }
+
+    __device__ void advance() { row += row_step; }
+};
+
+__device__ inline RowVisits row_visits_of_thread(const ChannelRows& g)
+{
+    const int64 tiles = ceil_div(g.channels / PACK, g.threads_across);
+    const int64 slice = blockIdx.x / tiles;
+    const int64 pack = (blockIdx.x - slice * tiles) * g.threads_across + threadIdx.x % g.threads_across;
+    const int64 first = slice * g.rows_per_slice, rest = g.rows - first;
+    const int64 end = first + (rest < g.rows_per_slice ? rest : g.rows_per_slice);
+    RowVisits visits;
+    // A thread past the last channel has no rows, and channel 0 to read the constants of.
+    const bool is_inside = pack * PACK < g.channels;
+    visits.channel = is_inside ? (int)(pack * PACK) : 0;
+    visits.slice = slice;
+    visits.row = first + threadIdx.x / g.threads_across;
+    visits.end = is_inside ? end : 0;
+    visits.row_step = blockDim.x / g.threads_across;
+    return visits;
+}
+
+// Leaves what the block's threads have of every channel at parts[channel, slice]. All threads of the block come here.
+template <typename Sums>
+__device__ void leave_parts(const ChannelRows& g, const RowVisits& visits, const Sums* of_channels, Sums* parts)
+{
+    for (int i = 0; i < PACK; i++)
+    {
+        const Sums sums = merge_in_block(of_channels[i], g.threads_across);
+        if (threadIdx.x < g.threads_across && visits.end > 0)
+            parts[(visits.channel + i) * (int64)g.slices + visits.slice] = sums;
+    }
+}
+
+// The sums of dy and of dy * (x - mean) of a thread's channels.
+struct RowGradientSums
+{
+    real high[PACK]; // the means, and what their rounding left out
+    double rest[PACK];
+    GradientSum sums[PACK];
+
+    __device__ RowGradientSums(const BatchNormStatistics& statistics, const RowVisits& visits)
+    {
+#pragma unroll
+        for (int i = 0; i < PACK; i++)
+        {
+            const double mean = statistics.mean_of(visits.channel + i);
+            high[i] = (real)mean;
+            rest[i] = mean - high[i];
+        }
+    }
+
+    __device__ void add(const Elements& gradients, const Elements& values)
+    {
+#pragma unroll
+        for (int i = 0; i < PACK; i++)
+            sums[i].add(gradients.values[i], values.values[i] - high[i]);
+    }
+
+    // All threads of the block come here.
+    __device__ void leave(const ChannelRows& g, const RowVisits& visits, GradientSums* parts)
+    {
+        GradientSums finished[PACK];
+#pragma unroll
+        for (int i = 0; i < PACK; i++)
+            finished[i] = sums[i].finish(rest[i]);
+        leave_parts(g, visits, finished, parts);
+    }
+};
