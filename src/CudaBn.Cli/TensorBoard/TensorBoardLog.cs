@@ -17,6 +17,7 @@ internal sealed class TensorBoardLog : IRunObserver
     private Trainer? _trainer;
     private SoftmaxCrossEntropy? _loss;
     private Optimizer? _optimizer;
+    private int _epochsAdded;
 
     /// <param name="folder">The run, which gets a folder with event files.</param>
     /// <param name="model">The network.</param>
@@ -38,6 +39,7 @@ internal sealed class TensorBoardLog : IRunObserver
         // From the first that is missing on: readers drop what they have of a step and later ones where it comes again.
         foreach (var row in rows.SkipWhile(row => logged.Contains(LastStepOf(row))))
             AddScalars(row);
+        _epochsAdded = rows.Count;
         _events.Flush();
     }
 
@@ -57,8 +59,8 @@ internal sealed class TensorBoardLog : IRunObserver
     public void EpochEnded(IReadOnlyList<EpochRow> rows)
     {
         AddSteps();
+        AddEpochs(rows);
         var step = LastStepOf(rows[^1]);
-        AddScalars(rows[^1]);
         _events!.AddScalar("learning_rate", _optimizer!.LearningRate, step);
         foreach (var parameter in _model.Parameters)
         {
@@ -76,6 +78,7 @@ internal sealed class TensorBoardLog : IRunObserver
     public void End(IReadOnlyList<EpochRow> rows, RunEnding ending)
     {
         AddSteps();
+        AddEpochs(rows);
         _events!.Flush();
     }
 
@@ -86,6 +89,13 @@ internal sealed class TensorBoardLog : IRunObserver
     }
 
     private long LastStepOf(EpochRow row) => (long)row.Metrics.Epoch * _stepsPerEpoch;
+
+    // Nothing tells of an epoch at whose end the run's folder was gone.
+    private void AddEpochs(IReadOnlyList<EpochRow> rows)
+    {
+        for (; _epochsAdded < rows.Count; _epochsAdded++)
+            AddScalars(rows[_epochsAdded]);
+    }
 
     private void AddScalars(EpochRow row)
     {

@@ -54,6 +54,16 @@ public class TensorBoardLogTests
     }
 
     [Test]
+    public void Log_NotToldOfEpochs_AddsThemLater([Values(1, 2, 3)] int told)
+    {
+        SampleRun.Write(
+            _folder["run"], another: (run, model, train) => new Forgetful(new TensorBoardLog(run, model, train), told));
+        var events = LoggedEvent.ReadFolder(_folder["run/tensorboard"]);
+        Assert.That(LoggedEvent.StepsOf(events, "loss/train"), Is.EqualTo(new[] { 4, 8, 12 }));
+        Assert.That(LoggedEvent.StepsOf(events, "loss_per_step/train"), Is.EqualTo(Enumerable.Range(1, 12)));
+    }
+
+    [Test]
     public void Losses_OfReplayedSteps_AreThoseOfEachStep()
     {
         CudaUnderTest.Open();
@@ -96,6 +106,30 @@ public class TensorBoardLogTests
 
     private static float[] Scalars(List<LoggedEvent> events, string tag) =>
         [.. events.Where(e => e.Tag == tag).Select(e => (float)e.Scalar!.Value)];
+
+    // Hears of the end of one epoch only.
+    private sealed class Forgetful(IRunObserver observer, int told) : IRunObserver
+    {
+        public string Name => observer.Name;
+
+        public void Begin(
+            Recipe recipe, Trainer trainer, SoftmaxCrossEntropy loss, Optimizer optimizer, IReadOnlyList<EpochRow> rows) =>
+            observer.Begin(recipe, trainer, loss, optimizer, rows);
+
+        public void StepEnded(TrainingProgress progress) => observer.StepEnded(progress);
+
+        public void Saving() => observer.Saving();
+
+        public void EpochEnded(IReadOnlyList<EpochRow> rows)
+        {
+            if (rows.Count == told)
+                observer.EpochEnded(rows);
+        }
+
+        public void End(IReadOnlyList<EpochRow> rows, RunEnding ending) => observer.End(rows, ending);
+
+        public void Dispose() => observer.Dispose();
+    }
 
     private sealed class Steps(Action after) : IProgress<TrainingProgress>
     {
