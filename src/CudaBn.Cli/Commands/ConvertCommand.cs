@@ -43,6 +43,10 @@ internal static class ConvertCommand
         var notes = new List<string>();
         if (isNpz)
         {
+            if (file.Tensors.FirstOrDefault(tensor => !TensorValues.CanRead(tensor.DType)) is { } strange)
+                throw new UsageException(
+                    $"{target}: expected a name that ends in {SafeTensorsExtension}, for {source} has elements that npz lacks: "
+                    + $"{strange.Name} is of {strange.DType}.");
             var length = Encoding.UTF8.GetByteCount(NpzWriter.Comment(metadata));
             if (length > NpzWriter.LongestComment)
             {

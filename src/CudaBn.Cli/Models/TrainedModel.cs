@@ -76,7 +76,8 @@ internal sealed class TrainedModel
         return file.Metadata.TryGetValue(RunRecord.MetadataKey, out var text) ? RunRecord.Parse(text, path) : null;
     }
 
-    /// <summary>The file that is meant by it or by the folder that it lies in.</summary>
+    /// <summary>The file that is meant by it or by the folder that it lies in: its weights or, of a run that was killed or
+    /// stopped before it wrote them, its newest undamaged checkpoint, which is said.</summary>
     /// <exception cref="UsageException">The text is blank.</exception>
     /// <exception cref="IOException">There is no such folder or file, or the folder holds no weights.</exception>
     public static string WeightsAt(string runOrFile)
@@ -91,6 +92,28 @@ internal sealed class TrainedModel
         var path = Path.Combine(runOrFile, RunFolder.WeightsName);
         return File.Exists(path)
             ? path
-            : throw new FileNotFoundException($"{runOrFile}: holds no {RunFolder.WeightsName}.");
+            : NewestCheckpoint(runOrFile)
+                ?? throw new FileNotFoundException($"{runOrFile}: holds no {RunFolder.WeightsName}, and no checkpoint.");
+    }
+
+    private static string? NewestCheckpoint(string run)
+    {
+        foreach (var path in new CheckpointFolder(Path.Combine(run, RunFolder.CheckpointsName)).Files)
+        {
+            try
+            {
+                CheckpointFile.Read(path);
+            }
+            catch (Exception fault) when (fault is InvalidDataException or IOException)
+            {
+                Terminal.WriteError($"warning: {fault.Message}");
+                continue;
+            }
+
+            Terminal.WriteError($"note: {run} holds no {RunFolder.WeightsName}: its weights are those of {path}.");
+            return path;
+        }
+
+        return null;
     }
 }

@@ -83,13 +83,16 @@ internal static class HistogramsPicture
         if (histogram is null)
         {
             canvas.DrawText(
-                tensor.Statistics.Count == 0 ? "no values" : "no finite values", PanelWidth / 2f,
+                NoValues(tensor.Statistics), PanelWidth / 2f,
                 PanelHead + ((PanelHeight - PanelHead) / 2f), 14, Palette.Faint, isBold: false, SKTextAlign.Center);
             return;
         }
 
         PlotOf(histogram).Render(canvas, new PixelRect(0, PanelWidth, PanelHeight, PanelHead));
     }
+
+    private static string NoValues(TensorStatistics statistics) =>
+        !statistics.AreRead ? "a type that is not read" : statistics.Count == 0 ? "no values" : "no finite values";
 
     private static string Faults(TensorStatistics statistics) => (statistics.NaNs, statistics.Infinities) switch
     {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using CudaBn.Serialization;
 
 namespace CudaBn.Cli;
@@ -20,6 +21,10 @@ internal sealed record RunHistory(DateTimeOffset Started, IReadOnlyList<RunHisto
     /// <summary>The statistics at the ends of epochs, in their order: of all epochs, or of every 2nd, 4th and so on and the
     /// latest, so that a long run keeps no more than <see cref="MostEpochs"/> and one.</summary>
     public List<EpochStatistics> Epochs { get; init; } = [];
+
+    /// <summary>What the network said about the test images after the last epoch; null before one has ended.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public TestOutcome? Outcome { get; set; }
 
     /// <summary>The history of a run that begins.</summary>
     public static RunHistory Begin(Layer model) => new(DateTimeOffset.Now, NamesOf(model));
@@ -61,6 +66,15 @@ internal sealed record RunHistory(DateTimeOffset Started, IReadOnlyList<RunHisto
             epoch,
             [.. norms.Select(norm => ToFloats(norm.Layer.RunningMean!))],
             [.. norms.Select(norm => ToFloats(norm.Layer.RunningVariance!))]));
+    }
+
+    /// <summary>Drops what is known of epochs that a run that is gone on with goes through again.</summary>
+    /// <param name="epochs">How many it has behind it.</param>
+    public void GoBackTo(int epochs)
+    {
+        Epochs.RemoveAll(known => known.Epoch > epochs);
+        if (Outcome?.Epoch != epochs)
+            Outcome = null;
     }
 
     private static int StrideOf(int epoch)

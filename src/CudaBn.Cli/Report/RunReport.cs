@@ -10,6 +10,7 @@ internal sealed class RunReport : IRunObserver
 {
     private readonly Sequential _model;
     private readonly DataLoader _train;
+    private readonly DataLoader _testBatches;
     private readonly ImageDataset _test;
     private readonly string _path;
     private readonly string _historyPath;
@@ -18,7 +19,6 @@ internal sealed class RunReport : IRunObserver
     private readonly double _secondsBefore;
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private RunDescription _run;
-    private TestOutcome? _outcome;
 
     /// <param name="run">What the report says of the run.</param>
     /// <param name="folder">Where the report is written, and where a run that is resumed finds its history.</param>
@@ -27,20 +27,35 @@ internal sealed class RunReport : IRunObserver
     /// <param name="test">The batches it is tested on, in the order of their images.</param>
     public RunReport(RunDescription run, RunFolder folder, Sequential model, DataLoader train, DataLoader test)
     {
-        (_run, _model, _train, _test) = (run, model, train, test.Dataset);
+        (_run, _model, _train, _testBatches, _test) = (run, model, train, test, test.Dataset);
         (_path, _historyPath) = (folder.Report, folder.History);
         _history = HistoryAt(_historyPath, model);
         _secondsBefore = _history.Seconds;
         _logits = new TestLogits(_test.Count, _test.ClassNames.Count, model.Device, model.DType);
     }
 
-    public void Begin(Recipe recipe, Trainer trainer, SoftmaxCrossEntropy loss, Optimizer optimizer)
+    public string Name => "report.html";
+
+    public void Begin(
+        Recipe recipe, Trainer trainer, SoftmaxCrossEntropy loss, Optimizer optimizer, IReadOnlyList<EpochRow> rows)
     {
         _run = _run with { Recipe = recipe };
         _logits.Watch(trainer);
+        _history.GoBackTo(rows.Count);
+        if (_history.Outcome?.Fits(_test.Count, _test.ClassNames.Count) != true)
+            _history.Outcome = null;
+        // In the middle of an epoch, the weights are not those of the end of the one before.
+        if (rows.Count == 0 || _history.Outcome is not null || trainer.StepsInEpoch > 0)
+            return;
+        trainer.Evaluate(_testBatches, trainer.Tested);
+        _history.Outcome = OutcomeOf(rows.Count);
     }
 
     public void StepEnded(TrainingProgress progress)
+    {
+    }
+
+    public void Saving()
     {
     }
 
@@ -48,16 +63,12 @@ internal sealed class RunReport : IRunObserver
     {
         var epoch = rows[^1].Metrics.Epoch;
         _history.Add(epoch, _model);
-        _outcome = TestOutcome.Of(epoch, _logits.Read(), _test.Labels.Span, _test.ClassNames.Count);
-        Write(rows, RunState.Running, profile: null, "Measured when training is over.");
+        _history.Outcome = OutcomeOf(epoch);
+        Write(rows, new RunEnding(RunState.Running), profile: null, "Measured when training is over.");
     }
 
-    public void End(IReadOnlyList<EpochRow> rows, bool wasInterrupted)
+    public void End(IReadOnlyList<EpochRow> rows, RunEnding ending)
     {
-        // A run that was resumed and ended no epoch since has the report of its last one.
-        if (rows.Count > 0 && _outcome is null && File.Exists(_path))
-            return;
-
         StepProfile? profile = null;
         var obstacle = "";
         try
@@ -69,7 +80,7 @@ internal sealed class RunReport : IRunObserver
             obstacle = $"Not measured: {fault.Message}";
         }
 
-        Write(rows, wasInterrupted ? RunState.Interrupted : RunState.Finished, profile, obstacle);
+        Write(rows, ending, profile, obstacle);
     }
 
     public void Dispose() => _logits.Dispose();
@@ -90,6 +101,9 @@ internal sealed class RunReport : IRunObserver
         }
     }
 
+    private TestOutcome OutcomeOf(int epoch) =>
+        TestOutcome.Of(epoch, _logits.Read(), _test.Labels.Span, _test.ClassNames.Count);
+
     private StepProfile Measure()
     {
         using var batches = new DataLoader(
@@ -98,12 +112,15 @@ internal sealed class RunReport : IRunObserver
         return StepProfiler.Measure(_model, batches, _run.Recipe);
     }
 
-    private void Write(IReadOnlyList<EpochRow> rows, RunState state, StepProfile? profile, string noProfile)
+    private void Write(IReadOnlyList<EpochRow> rows, RunEnding ending, StepProfile? profile, string noProfile)
     {
         _history.Seconds = _secondsBefore + _clock.Elapsed.TotalSeconds;
         _history.Save(_historyPath);
         var page = ReportPage.Of(new ReportContent(
-            _run, state, rows, _train.BatchCount, _history, _test, _outcome, profile, noProfile));
+            _run, ending.State, rows, _train.BatchCount, _history, _test, _history.Outcome, profile, noProfile)
+        {
+            StopReason = ending.Reason,
+        });
         AtomicFile.Write(_path, stream => stream.Write(Encoding.UTF8.GetBytes(page)));
     }
 }

@@ -11,4 +11,7 @@ internal enum RunState
 
     /// <summary>It was broken off.</summary>
     Interrupted,
+
+    /// <summary>It met a value that is NaN or infinite.</summary>
+    Stopped,
 }

@@ -1,17 +1,23 @@
 namespace CudaBn.Cli;
 
-/// <summary>The losses of the steps of an epoch, copied aside on the device so that no step is waited for.</summary>
+/// <summary>The losses of steps, copied aside on the device so that no step is waited for.</summary>
 internal sealed class StepLosses : IDisposable
 {
     private readonly Tensor _losses;
     private readonly Tensor[] _places;
     private readonly List<long> _steps = [];
 
-    public StepLosses(int stepsPerEpoch, Device device, DType dtype)
+    /// <param name="capacity">How many losses it holds.</param>
+    /// <param name="device">The device of the losses.</param>
+    /// <param name="dtype">Their element type.</param>
+    public StepLosses(int capacity, Device device, DType dtype)
     {
-        _losses = new Tensor([stepsPerEpoch], dtype, device);
-        _places = [.. Enumerable.Range(0, stepsPerEpoch).Select(i => _losses.Part(i, [1]))];
+        _losses = new Tensor([capacity], dtype, device);
+        _places = [.. Enumerable.Range(0, capacity).Select(i => _losses.Part(i, [1]))];
     }
+
+    /// <summary>Whether <see cref="Take"/> has to make room before <see cref="Add"/>.</summary>
+    public bool IsFull => _steps.Count == _places.Length;
 
     /// <summary>Keeps the loss of a step.</summary>
     /// <param name="step">Its number in the run, from 1.</param>
@@ -25,6 +31,8 @@ internal sealed class StepLosses : IDisposable
     /// <summary>The steps since the last call, each with its loss. Waits for the device.</summary>
     public (long Step, double Loss)[] Take()
     {
+        if (_steps.Count == 0)
+            return [];
         var losses = _losses.ToDoubles();
         (long, double)[] taken = [.. _steps.Select((step, i) => (step, losses[i]))];
         _steps.Clear();

@@ -20,15 +20,17 @@ internal sealed record InspectionReport(
     public static InspectionReport Of(ITensorFile file, IReadOnlyList<InspectedTensor> tensors) => new(
         file.Path, file.Format, new FileInfo(file.Path).Length, file.Metadata, [.. tensors.Select(Row.Of)], Sums.Of(tensors));
 
-    /// <summary>One tensor. Least, greatest, mean and norm are those of its finite elements; null if it has none.</summary>
+    /// <summary>One tensor. Least, greatest, mean and norm are those of its finite elements; null if it has none. All that is told
+    /// of elements is null where their type is one that is not read.</summary>
     internal sealed record Row(
         string Name, string Dtype, IReadOnlyList<long> Shape, long Bytes,
-        double? Min, double? Max, double? Mean, double? Norm, long Nan, long Inf)
+        double? Min, double? Max, double? Mean, double? Norm, long? Nan, long? Inf)
     {
         public static Row Of(InspectedTensor tensor) => new(
             tensor.Entry.Name, tensor.Entry.DType, tensor.Entry.Shape, tensor.Entry.Length,
             tensor.Statistics.Min, tensor.Statistics.Max, tensor.Statistics.Mean, tensor.Statistics.Norm,
-            tensor.Statistics.NaNs, tensor.Statistics.Infinities);
+            tensor.Statistics.AreRead ? tensor.Statistics.NaNs : null,
+            tensor.Statistics.AreRead ? tensor.Statistics.Infinities : null);
     }
 
     /// <summary>All tensors together.</summary>

@@ -44,8 +44,10 @@ internal static class InspectionTable
     [
         Shown(row.Name), row.Dtype, $"[{string.Join(", ", row.Shape)}]", Text.Of($"{row.Bytes:N0}"),
         Number(row.Min), Number(row.Max), Number(row.Mean), Number(row.Norm),
-        Text.Of($"{row.Nan:N0}"), Text.Of($"{row.Inf:N0}"),
+        Count(row.Nan), Count(row.Inf),
     ];
+
+    private static string Count(long? count) => count is { } known ? Text.Of($"{known:N0}") : "-";
 
     // Counts and labels are read whole.
     private static string Number(double? value) => value is { } number

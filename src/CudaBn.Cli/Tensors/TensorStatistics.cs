@@ -24,7 +24,11 @@ internal sealed class TensorStatistics
     {
     }
 
-    /// <summary>All elements.</summary>
+    /// <summary>Whether the elements were read: those of a type of less than a byte, of one of the 8-bit types of floating point
+    /// and of complex numbers are not.</summary>
+    public bool AreRead { get; private init; } = true;
+
+    /// <summary>All elements that were read.</summary>
     public long Count { get; private set; }
 
     public long NaNs { get; private set; }
@@ -56,6 +60,8 @@ internal sealed class TensorStatistics
     /// <exception cref="InvalidDataException">The file is broken there.</exception>
     public static TensorStatistics Of(ITensorFile file, TensorEntry tensor)
     {
+        if (!TensorValues.CanRead(tensor.DType))
+            return new TensorStatistics { AreRead = false };
         var statistics = new TensorStatistics();
         TensorValues.ForEachPiece(file, tensor, statistics.Add);
         return statistics;

@@ -24,6 +24,9 @@ internal static class TensorValues
         }
     }
 
+    /// <summary>Whether elements of a type can be read as numbers.</summary>
+    public static bool CanRead(string dtype) => dtype is "BF16" || NpyDType.FromSafeTensors(dtype) is not null;
+
     /// <summary>Whether elements are whole numbers.</summary>
     public static bool AreIntegers(string dtype) => dtype[0] is 'I' or 'U' or 'B' && dtype != "BF16";
 

@@ -3,7 +3,8 @@ using System.Text.Json;
 namespace CudaBn.Cli;
 
 /// <summary>The checkpoints of a run: the training and the epochs behind it.</summary>
-internal sealed class RunCheckpoints(RunFolder folder, int keep, Trainer trainer, DataLoader train, List<EpochRow> rows)
+internal sealed class RunCheckpoints(
+    RunFolder folder, int keep, Trainer trainer, DataLoader train, List<EpochRow> rows, RunRecord record)
 {
     // Among the free-form texts of a checkpoint.
     private const string RowsKey = "cudabn_epochs";
@@ -15,6 +16,8 @@ internal sealed class RunCheckpoints(RunFolder folder, int keep, Trainer trainer
     public void Save() => _files.Save(trainer, train, new Dictionary<string, string>
     {
         [RowsKey] = JsonSerializer.Serialize(rows, EpochRowsJson.Default.ListEpochRow),
+        // So that the weights within can be used, also where they are moved.
+        [RunRecord.MetadataKey] = record.ToJson(),
     });
 
     /// <summary>Puts training and epochs where the newest checkpoint was saved that is not damaged. Says which, and warns of

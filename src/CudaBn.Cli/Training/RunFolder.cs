@@ -9,6 +9,8 @@ internal sealed class RunFolder : IDisposable
 {
     public const string WeightsName = "model.safetensors";
 
+    public const string CheckpointsName = "checkpoints";
+
     /// <summary>Where runs lie that no folder was named for.</summary>
     public const string Parent = "runs";
 
@@ -40,7 +42,7 @@ internal sealed class RunFolder : IDisposable
 
     public string Weights => Path.Combine(FolderPath, WeightsName);
 
-    public string Checkpoints => Path.Combine(FolderPath, "checkpoints");
+    public string Checkpoints => Path.Combine(FolderPath, CheckpointsName);
 
     /// <summary>Takes the folder of a run to go on with. It stays, whatever becomes of that.</summary>
     /// <exception cref="IOException">Another process trains in the folder, or it cannot be written.</exception>

@@ -18,7 +18,8 @@ internal sealed class RunLock : IDisposable
 
     private RunLock(FileStream file, string folder) => (_file, _folder) = (file, folder);
 
-    /// <summary>Whether the folder is still the one that was locked: neither removed nor made anew by another process.</summary>
+    /// <summary>Whether the folder is still the one that was locked, and says so: neither removed nor made anew by another
+    /// process.</summary>
     public bool IsHeld => HolderOf(_folder) == ThisProcess;
 
     /// <summary>Takes the lock of an existing folder.</summary>
@@ -38,8 +39,7 @@ internal sealed class RunLock : IDisposable
 
         try
         {
-            AtomicFile.Write(
-                Path.Combine(folder, HolderName), stream => stream.Write(Encoding.UTF8.GetBytes(ThisProcess)));
+            WriteHolder(folder);
             return new RunLock(file, folder);
         }
         catch
@@ -49,11 +49,18 @@ internal sealed class RunLock : IDisposable
         }
     }
 
-    /// <summary>Takes the lock again of a folder that was removed, and made again since.</summary>
+    /// <summary>Takes the lock again of a folder that was removed, and made again since; or, of one that only lost the name of
+    /// its holder, gives that back.</summary>
     /// <returns>What is to be disposed in place of this.</returns>
     /// <exception cref="IOException">Another process trains in that folder by now, or it cannot be written.</exception>
     public RunLock TakeAgain()
     {
+        if (IsInPlace)
+        {
+            WriteHolder(_folder);
+            return this;
+        }
+
         var taken = Take(_folder);
         Abandon();
         return taken;
@@ -61,7 +68,7 @@ internal sealed class RunLock : IDisposable
 
     public void Dispose()
     {
-        if (IsHeld)
+        if (IsHeld || IsInPlace)
         {
             DeleteHolder();
             _file.Dispose();
@@ -71,6 +78,21 @@ internal sealed class RunLock : IDisposable
             Abandon();
         }
     }
+
+    // No other file was made and changed at the same moments.
+    private bool IsInPlace
+    {
+        get
+        {
+            var path = Path.Combine(_folder, FileName);
+            return File.Exists(path)
+                && File.GetCreationTimeUtc(path) == File.GetCreationTimeUtc(_file.SafeFileHandle)
+                && File.GetLastWriteTimeUtc(path) == File.GetLastWriteTimeUtc(_file.SafeFileHandle);
+        }
+    }
+
+    private static void WriteHolder(string folder) => AtomicFile.Write(
+        Path.Combine(folder, HolderName), stream => stream.Write(Encoding.UTF8.GetBytes(ThisProcess)));
 
     // Closing would remove the file of that name, which is another one by now. The end of this process closes it, too, and
     // removes nothing.

@@ -39,6 +39,10 @@ internal sealed record RunRecord(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public TrainingRecord? Training { get; init; }
 
+    /// <summary>The SHA-256 of the images that the run is tested on; null where it is not kept.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? TestImages { get; init; }
+
     /// <summary>The key under which weights carry the record among their texts.</summary>
     public const string MetadataKey = "run";
 

@@ -5,7 +5,8 @@ namespace CudaBn.Cli;
 /// <summary>A run that <c>cudabn train --resume</c> names: where it is, and what it was asked for.</summary>
 /// <param name="FolderPath">The run's folder.</param>
 /// <param name="Settings">What it was asked for.</param>
-internal sealed record RunToResume(string FolderPath, TrainSettings Settings)
+/// <param name="TestImages">The SHA-256 of the images that it was tested on; null where that was not kept.</param>
+internal sealed record RunToResume(string FolderPath, TrainSettings Settings, string? TestImages = null)
 {
     /// <exception cref="UsageException">The name is blank.</exception>
     /// <exception cref="IOException">There is no such folder, or no run in it.</exception>
@@ -24,7 +25,7 @@ internal sealed record RunToResume(string FolderPath, TrainSettings Settings)
         var record = RunRecord.Parse(File.ReadAllText(path), path);
         var training = record.Training ?? throw new InvalidDataException(
             $"{path}: expected how the run was trained, found none: an earlier version wrote it, without checkpoints.");
-        return new RunToResume(folder, training.SettingsOf(record));
+        return new RunToResume(folder, training.SettingsOf(record), record.TestImages);
     }
 
     /// <summary>Whether so many epochs are done and all is written: the weights, which are written last, are of the last
@@ -66,8 +67,18 @@ internal sealed record RunToResume(string FolderPath, TrainSettings Settings)
             SaveEvery = given.TryGet("--save-every", out var steps) ? (int?)steps : Settings.SaveEvery,
             Keep = given.TryGet("--keep", out var keep) ? (int)keep! : Settings.Keep,
             TensorBoard = Settings.TensorBoard || (given.TryGet("--tensorboard", out var logs) && (bool)logs!),
-            DetectsAnomalies = given.TryGet("--detect-anomaly", out var detects) && (bool)detects!,
+            DetectsAnomalies = given.TryGet("--detect-anomaly", out var detects) ? (bool)detects! : Settings.DetectsAnomalies,
         };
+    }
+
+    /// <exception cref="InvalidDataException">The run was tested on other images, so that its epochs could not be
+    /// compared.</exception>
+    public void RequireTestImages(ImageDataset images)
+    {
+        if (TestImages is not null && TestImages != images.Sha256)
+            throw new InvalidDataException(
+                $"--resume {FolderPath}: expected the images that the run was tested on, of SHA-256 {TestImages}, found others in "
+                + $"{images.Name}, of {images.Sha256}.");
     }
 
     private int Extended(int epochs)

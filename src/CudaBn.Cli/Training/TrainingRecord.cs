@@ -23,6 +23,7 @@ namespace CudaBn.Cli;
 /// <param name="Threads">Threads of the CPU; null for all cores.</param>
 /// <param name="SaveEvery">After how many steps a checkpoint is saved; null for the end of epochs only.</param>
 /// <param name="Keep">How many checkpoints are kept.</param>
+/// <param name="DetectAnomaly">Whether every step looks for values that are not finite.</param>
 internal sealed record TrainingRecord(
     int Epochs,
     int BatchSize,
@@ -41,7 +42,8 @@ internal sealed record TrainingRecord(
     string Device,
     int? Threads,
     int? SaveEvery,
-    int Keep)
+    int Keep,
+    bool DetectAnomaly = false)
 {
     /// <summary>The words of --init and --last-batch.</summary>
     public const string NotebookInit = "notebook";
@@ -71,7 +73,8 @@ internal sealed record TrainingRecord(
         device.ToString(),
         settings.Threads,
         settings.SaveEvery,
-        settings.Keep)
+        settings.Keep,
+        settings.DetectsAnomalies)
     {
         LearningRateChanges = settings.Recipe.LearningRateChanges is { Count: > 0 } changes ? changes : null,
     };
@@ -100,7 +103,7 @@ internal sealed record TrainingRecord(
         TensorBoard,
         SaveEvery,
         Keep,
-        DetectsAnomalies: false);
+        DetectsAnomalies: DetectAnomaly);
 
     /// <exception cref="InvalidDataException">A value is none that a run can have.</exception>
     public void Check(string path)

@@ -32,13 +32,15 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
             augmentation: settings.Augments ? AugmentationFor(data.Train) : null, normalization: normalization);
         using var test = new DataLoader(data.Test, settings.Recipe.BatchSize, chosen.Device, normalization: normalization);
         folder.Keep();
-        var record = RunRecord.Of(settings.Model, settings.Data, data.Train, normalization);
+        var record = RunRecord.Of(settings.Model, settings.Data, data.Train, normalization) with
+        {
+            TestImages = data.Test.Sha256,
+        };
         using var observers = Observers(RunDescription.Of(settings, chosen, data, model, folder), folder, model, train, test);
         try
         {
             var wasInterrupted = !Train(model, train, test, data, folder, record, observers, interruption.Token);
-            WriteResults(model, data, folder, record);
-            folder.Write(() => observers.End(_rows, wasInterrupted));
+            WriteResults(model, data, folder, record, observers, wasInterrupted);
             Report(data, folder, wasInterrupted);
             return interruption.Token.IsCancellationRequested ? ExitCodes.Interrupted : ExitCodes.Done;
         }
@@ -56,8 +58,15 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
             folder.TryWrite(
                 Path.GetFileName(folder.Curves), () => CurvesPicture.Write(folder.Curves, data.Label(), _rows),
                 Console.Error.WriteLine);
-        folder.TryWrite(
-            Path.GetFileName(folder.Report), () => observers.End(_rows, wasInterrupted: true), Console.Error.WriteLine);
+        try
+        {
+            observers.End(_rows, RunEnding.Stopped(fault));
+        }
+        catch (IOException obstacle)
+        {
+            Console.Error.WriteLine($"cudabn: warning: {folder.FolderPath}: {obstacle.Message}");
+        }
+
         var kept = string.Join(", ", folder.Names());
         Console.Error.WriteLine(
             $"cudabn: training stopped: {fault.Message} Kept in {folder.FolderPath}: {kept}; "
@@ -88,8 +97,8 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
     {
         var report = new RunReport(run, folder, model, train, test);
         return settings.TensorBoard
-            ? new RunObservers(report, new TensorBoardLog(folder, model, train))
-            : new RunObservers(report);
+            ? new RunObservers(folder, report, new TensorBoardLog(folder, model, train))
+            : new RunObservers(folder, report);
     }
 
     private void WriteHeading(ChosenDevice chosen, ImageDataSplits data, Sequential model, RunFolder folder)
@@ -123,9 +132,9 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
         {
             DetectAnomalies = settings.DetectsAnomalies,
         };
-        var checkpoints = new RunCheckpoints(folder, settings.Keep, trainer, train, _rows);
-        Begin(checkpoints, trainer, train, folder, record);
-        observers.Begin(settings.Recipe, trainer, loss, optimizer);
+        var checkpoints = new RunCheckpoints(folder, settings.Keep, trainer, train, _rows, record);
+        Begin(checkpoints, trainer, train, test.Dataset, folder, record);
+        observers.Begin(settings.Recipe, trainer, loss, optimizer, _rows);
         var notebook = new NotebookStatistics(model);
         var metrics = MetricsAt(folder.Metrics, data);
         folder.Write(() => metrics.Write(_rows));
@@ -149,9 +158,10 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
                     var row = new EpochRow(
                         epoch, settings.NotebookBug ? notebook.Evaluate(() => trainer.Evaluate(test)) : null);
                     _rows.Add(row);
+                    // Before the checkpoint: what is done then is not done again by a run that goes on from it.
+                    observers.EpochEnded(_rows, display.Warn);
                     Save();
                     folder.TryWrite("metrics.csv", () => metrics.Write(_rows), display.Warn);
-                    folder.TryWrite("report.html", () => observers.EpochEnded(_rows), display.Warn);
                     display.Add(row);
                 }
             });
@@ -164,22 +174,26 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
             return false;
         }
 
-        void Save() => folder.TryWrite(
-            "the checkpoint",
-            () =>
-            {
-                // Without it, a folder that was made again would not be one to go on with.
-                if (!File.Exists(folder.Record))
-                    WriteRecord(record, folder, model.Device);
-                checkpoints.Save();
-            },
-            display.Warn);
+        void Save()
+        {
+            observers.Saving(display.Warn);
+            folder.TryWrite(
+                "the checkpoint",
+                () =>
+                {
+                    // Without it, a folder that was made again would not be one to go on with.
+                    if (!File.Exists(folder.Record))
+                        WriteRecord(record, folder, model.Device);
+                    checkpoints.Save();
+                },
+                display.Warn);
+        }
     }
 
     /// <summary>Leaves a checkpoint and a record in the folder, from which the run can be gone on with, before it
     /// trains.</summary>
     private void Begin(
-        RunCheckpoints checkpoints, Trainer trainer, DataLoader train, RunFolder folder, RunRecord record)
+        RunCheckpoints checkpoints, Trainer trainer, DataLoader train, ImageDataset test, RunFolder folder, RunRecord record)
     {
         if (resumed is null)
         {
@@ -191,6 +205,7 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
         // The record knows which learning rate is due at which step: the newest checkpoint may be of before the last change.
         var name = checkpoints.Restore(
             keepsLearningRate: resumedRate is not null || settings.Recipe.LearningRateChanges.Count > 0);
+        resumed.RequireTestImages(test);
         Terminal.WriteField(
             "resumed",
             Text.Of($"{name}: {trainer.EpochsDone} epochs are done, and {trainer.StepsInEpoch} of ")
@@ -198,6 +213,10 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
         var (before, now) = (resumed.Settings.Device, trainer.Model.Device.ToString());
         if (before != now)
             Terminal.WriteField("note", $"the run was on {before}: on {now}, the last bits of its numbers become others");
+        if (resumed.Settings.DetectsAnomalies != settings.DetectsAnomalies)
+            Terminal.WriteField(
+                "note",
+                $"the run was {Looking(resumed.Settings)}: {Looking(settings)}, the last bits of its numbers become others");
         if (resumedRate is { } rate && trainer.EpochsDone < settings.Epochs)
             ChangeLearningRate(rate, trainer, train);
         folder.Write(() => WriteRecord(record, folder, trainer.Model.Device));
@@ -215,7 +234,8 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
     private void WriteRecord(RunRecord record, RunFolder folder, Device device) =>
         (record with { Training = TrainingRecord.Of(settings, device) }).Write(folder.Record);
 
-    private void WriteResults(Sequential model, ImageDataSplits data, RunFolder folder, RunRecord record)
+    private void WriteResults(
+        Sequential model, ImageDataSplits data, RunFolder folder, RunRecord record, RunObservers observers, bool wasInterrupted)
     {
         try
         {
@@ -226,6 +246,7 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
                 MetricsAt(folder.Metrics, data).Write(_rows);
                 if (_rows.Count > 0)
                     WritePictures(model, data, folder, record.Normalization);
+                observers.End(_rows, wasInterrupted ? RunEnding.Interrupted : RunEnding.Finished);
                 // Last: weights of so many epochs say that all else is there, too.
                 SaveWeights(model, data, record, folder.Weights);
             });
@@ -290,6 +311,9 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
         }.Where(Path.Exists).Select(Path.GetFileName);
         Terminal.WriteField("written", $"{folder.FolderPath}: {string.Join(", ", names)}");
     }
+
+    private static string Looking(TrainSettings settings) =>
+        settings.DetectsAnomalies ? "with --detect-anomaly" : "without --detect-anomaly";
 
     // As a shell takes it.
     private static string Quoted(string path) => path.Contains(' ') ? $"\"{path}\"" : path;

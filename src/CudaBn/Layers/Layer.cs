@@ -141,7 +141,8 @@ public abstract class Layer : IStep, IDisposable
 
     /// <summary>Replaces what this layer has learnt, <see cref="State"/>, by what a file holds under the same names. Nothing
     /// changes unless all of the file can be read.</summary>
-    /// <param name="path">A safetensors or npz file, told apart by content. Float16, BFloat16 and Float32 are widened where
+    /// <param name="path">A safetensors or npz file, told apart by content; of a file of <see cref="Checkpoint.Save"/>, the model
+    /// within it. Float16, BFloat16 and Float32 are widened where
     /// the layer has a wider type, for that is exact; numbers that would be rounded are refused.</param>
     /// <param name="strict">Whether the file must have exactly this layer's tensors. If not, those that fit by name, shape
     /// and type are replaced, and the others left as they are: for a network with another head.</param>

@@ -12,8 +12,8 @@ internal static class AtomicFile
     private static readonly HashSet<string> _unfinished = [];
 
     /// <summary>
-    /// Writes beside <paramref name="path"/>, flushes to the disk and renames over it. Whatever fails, the target stays
-    /// as it was and nothing is left beside it.
+    /// Writes beside <paramref name="path"/>, flushes to the disk and renames over it, which is flushed to the disk, too.
+    /// Whatever fails before that, the target stays as it was and nothing is left beside it.
     /// </summary>
     /// <param name="path">The target; its folder must exist.</param>
     /// <param name="content">Writes the new content; leaves the stream open.</param>
@@ -56,6 +56,21 @@ internal static class AtomicFile
             Discard(temporary);
             throw new IOException($"cannot write {path}: {fault.Message}", fault);
         }
+
+        FolderFlush.Flush(Path.GetDirectoryName(target) ?? target);
+    }
+
+    /// <summary>Deletes a file that nobody needs any more; if it cannot be deleted, it stays.</summary>
+    public static void TryDelete(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            // It harms nobody but for the room that it takes.
+        }
     }
 
     /// <summary>Removes what is half written in this process, which is about to end: whoever begins a file, or is done with one,
@@ -64,21 +79,22 @@ internal static class AtomicFile
     {
         _gate.Enter();
         foreach (var temporary in _unfinished)
-            Delete(temporary);
+            TryDelete(temporary);
     }
 
-    /// <summary>Removes what writers left in a folder that were killed. A file that is being written is left alone.</summary>
-    /// <exception cref="IOException">The folder cannot be read, or a file not removed.</exception>
+    /// <summary>Removes what writers left in a folder that were killed. A file that is being written, or that cannot be removed,
+    /// is left alone.</summary>
+    /// <exception cref="IOException">The folder cannot be read.</exception>
     public static void RemoveLeftovers(string folder)
     {
         foreach (var temporary in Directory.GetFiles(folder, $"{TemporaryStem}*{TemporaryExtension}"))
         {
             if (!IsBeingWritten(temporary))
-                File.Delete(temporary);
+                TryDelete(temporary);
         }
     }
 
-    // A writer has its file for itself alone.
+    // A writer has its file for itself alone. One that may not be opened is another user's.
     private static bool IsBeingWritten(string temporary)
     {
         try
@@ -86,7 +102,7 @@ internal static class AtomicFile
             using var stream = new FileStream(temporary, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
             return false;
         }
-        catch (IOException)
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
             return true;
         }
@@ -125,20 +141,8 @@ internal static class AtomicFile
     {
         lock (_gate)
         {
-            Delete(temporary);
+            TryDelete(temporary);
             _unfinished.Remove(temporary);
-        }
-    }
-
-    private static void Delete(string temporary)
-    {
-        try
-        {
-            File.Delete(temporary);
-        }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
-        {
-            // The caller is about to report why writing failed, which says more than why tidying up did too.
         }
     }
 }

@@ -55,6 +55,7 @@ public static class Checkpoint
     /// with <c>checkpoint.</c>; the library's version is added.</param>
     /// <exception cref="ArgumentException">The optimizer updates what is no parameter of the model, or a key is the checkpoint's
     /// own.</exception>
+    /// <exception cref="NonFiniteException">Something in the training is NaN or infinite: an older file stays as it is.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Save(
         Trainer trainer, DataLoader train, string path, IReadOnlyDictionary<string, string>? metadata = null)
@@ -63,6 +64,7 @@ public static class Checkpoint
         ArgumentNullException.ThrowIfNull(train);
         ArgumentNullException.ThrowIfNull(path);
         RequireParametersOfModel(trainer);
+        trainer.ThrowIfNonFinite();
         CheckpointFile.Write(path, trainer, train, metadata ?? ImmutableDictionary<string, string>.Empty);
     }
 

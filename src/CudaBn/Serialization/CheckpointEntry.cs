@@ -11,6 +11,9 @@ namespace CudaBn.Serialization;
 internal sealed record CheckpointEntry(
     string Name, string DType, ImmutableArray<long> Shape, Func<byte[]> Read, Action<byte[]> Write)
 {
+    /// <summary>What the names of the model's tensors start with.</summary>
+    public const string ModelPrefix = "model.";
+
     /// <summary>Everything that training changes on its device, and how layers and parameters are switched.</summary>
     public static List<CheckpointEntry> Of(Trainer trainer)
     {
@@ -18,7 +21,7 @@ internal sealed record CheckpointEntry(
         var layers = model.SelfAndInnerLayers().ToArray();
         return
         [
-            .. OfTensors("model.", model.State),
+            .. OfTensors(ModelPrefix, model.State),
             .. OfTensors("random.", model.RandomState),
             .. OfTensors("optimizer.", optimizer.State),
             OfTensor("loss.totals", trainer.Loss.TotalsOn(model.Device)),

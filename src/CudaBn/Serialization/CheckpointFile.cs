@@ -35,6 +35,12 @@ internal sealed class CheckpointFile
 
     public CheckpointPosition Position { get; }
 
+    /// <summary>Parameters and running statistics of the model, under its own names.</summary>
+    public IEnumerable<(TensorEntry Entry, byte[] Payload)> Model => _tensors.Values
+        .Where(tensor => tensor.Entry.Name.StartsWith(CheckpointEntry.ModelPrefix, StringComparison.Ordinal))
+        .Select(tensor => (
+            (TensorEntry)(tensor.Entry with { Name = tensor.Entry.Name[CheckpointEntry.ModelPrefix.Length..] }), tensor.Payload));
+
     /// <summary>The texts that the caller gave, and the version of the library that wrote them.</summary>
     public IReadOnlyDictionary<string, string> CallersTexts =>
         _texts.Where(pair => !IsOwnKey(pair.Key)).ToImmutableSortedDictionary(StringComparer.Ordinal);

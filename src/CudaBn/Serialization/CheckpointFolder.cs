@@ -11,6 +11,8 @@ public sealed class CheckpointFolder
     private const string Stem = "checkpoint-";
     private const string Extension = ".safetensors";
 
+    private readonly HashSet<string> _damaged = [];
+
     /// <summary>Names a folder. Nothing is read or written yet.</summary>
     /// <param name="path">The folder; made when the first checkpoint is saved.</param>
     /// <param name="keep">How many checkpoints are kept, at least 1.</param>
@@ -35,7 +37,8 @@ public sealed class CheckpointFolder
     public IReadOnlyList<string> Files => [.. Found().Select(found => found.Path)];
 
     /// <summary>Writes a checkpoint as <see cref="Checkpoint.Save"/> does, and then removes those that are not kept: the oldest;
-    /// those of later steps, which training has gone back from; and what writers left that were killed.</summary>
+    /// those of later steps, which training has gone back from; those that <see cref="LoadNewest"/> has found damaged; and what
+    /// writers left that were killed. What cannot be removed stays for the next time.</summary>
     /// <param name="trainer">The training, between two steps.</param>
     /// <param name="train">The batches that it trains on.</param>
     /// <param name="metadata">Free-form texts kept in the file; null for none.</param>
@@ -44,15 +47,15 @@ public sealed class CheckpointFolder
     /// own.</exception>
     /// <exception cref="NonFiniteException">Something in the training is NaN or infinite: no checkpoint that was good is given up
     /// for that.</exception>
-    /// <exception cref="IOException">The file cannot be written, or an older one not removed.</exception>
+    /// <exception cref="IOException">The file cannot be written.</exception>
     public string Save(Trainer trainer, DataLoader train, IReadOnlyDictionary<string, string>? metadata = null)
     {
         ArgumentNullException.ThrowIfNull(trainer);
-        trainer.ThrowIfNonFinite();
         MakeFolder();
         var path = Path.Combine(
             FolderPath, Stem + trainer.StepsDone.ToString(CultureInfo.InvariantCulture) + Extension);
         Checkpoint.Save(trainer, train, path, metadata);
+        _damaged.Remove(path);
         RemoveAllBut(trainer.StepsDone);
         AtomicFile.RemoveLeftovers(FolderPath);
         return path;
@@ -86,6 +89,7 @@ public sealed class CheckpointFolder
             catch (Exception fault) when (fault is InvalidDataException or IOException)
             {
                 warnings.Add(fault.Message);
+                _damaged.Add(path);
                 continue;
             }
 
@@ -116,10 +120,10 @@ public sealed class CheckpointFolder
         var kept = 0;
         foreach (var (path, step) in Found())
         {
-            if (step > newest || kept == Keep)
-                File.Delete(path);
-            else
+            if (step <= newest && kept < Keep && !_damaged.Contains(path))
                 kept++;
+            else
+                AtomicFile.TryDelete(path);
         }
     }
 

@@ -142,6 +142,8 @@ internal ref struct SafeTensorsHeaderParser
         var length = SafeTensorsDType.ByteLength(rank, sizes.AsSpan());
         if (length < 0)
             throw Fault(at, $"a shape of tensor {Quote(name)} within 63 bits", Quote(sizes.AsSpan()));
+        if (!SafeTensorsDType.FillsBytes(rank, sizes.AsSpan()))
+            throw Fault(at, $"a shape of tensor {Quote(name)} whose {dtype} fill whole bytes", Quote(sizes.AsSpan()));
         if (range[1] - range[0] != length)
         {
             throw Fault(at, $"{length} bytes for tensor {Quote(name)} of {dtype} {Quote(sizes.AsSpan())}",

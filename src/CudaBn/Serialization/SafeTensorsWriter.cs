@@ -87,6 +87,8 @@ public static class SafeTensorsWriter
             var length = SafeTensorsDType.ByteLength(rank, tensor.Shape.AsSpan());
             if (length < 0)
                 throw new ArgumentException($"tensor {tensor.Name}: its bytes exceed 63 bits", nameof(tensors));
+            if (!SafeTensorsDType.FillsBytes(rank, tensor.Shape.AsSpan()))
+                throw new ArgumentException($"tensor {tensor.Name}: its {tensor.DType} fill no whole bytes", nameof(tensors));
             checkedTensors.Add((tensor, name, rank, length));
         }
 

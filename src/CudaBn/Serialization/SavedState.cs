@@ -27,7 +27,7 @@ internal static class SavedState
     public static LoadedWeights Load(Layer model, string path, bool strict)
     {
         var state = model.State;
-        using var file = TensorFile.Open(path);
+        using var file = OpenWeights(path);
         var entries = file.Tensors.ToDictionary(entry => entry.Name, StringComparer.Ordinal);
         var (fitting, loaded) = Compare(state, entries, file);
         if (strict && !loaded.IsComplete)
@@ -75,6 +75,15 @@ internal static class SavedState
     {
         fixed (byte* source = bytes)
             tensor.Device.Backend.CopyFromHost((nint)source, tensor);
+    }
+
+    private static ITensorFile OpenWeights(string path)
+    {
+        var file = TensorFile.Open(path);
+        if (!CheckpointWeights.IsCheckpoint(file))
+            return file;
+        file.Dispose();
+        return new CheckpointWeights(path);
     }
 
     private static (List<NamedTensor> Fitting, LoadedWeights Loaded) Compare(

@@ -101,6 +101,36 @@ public sealed partial class Trainer
             place, first);
     }
 
+    /// <summary>What an evaluation made first that was not finite, after training whose losses all were.</summary>
+    private NonFiniteException ExplainEvaluation(DataLoader data)
+    {
+        var place = PlaceOf(StepsDone, stepsAgo: 0);
+        var wasTraining = _model.IsTraining;
+        var totals = _loss.ReadTotals();
+        _model.IsTraining = false;
+        try
+        {
+            var epoch = data.StartEpoch();
+            for (var i = 0; i < data.BatchCount; i++)
+            {
+                if (FirstOfPass(data, data.Claim(epoch, i), isWithBackward: false) is { } first)
+                    return new NonFiniteException(
+                        $"After {place}, the loss on the test images is not finite. In evaluation, batch {i + 1} of "
+                        + $"{data.BatchCount} makes {first} first; {Given(first)}.",
+                        place, first);
+            }
+        }
+        finally
+        {
+            _model.IsTraining = wasTraining;
+            _loss.WriteTotals(totals);
+        }
+
+        return new NonFiniteException(
+            $"After {place}, the loss on the test images is not finite. Run again, the evaluation makes nothing of the kind.",
+            place, first: null);
+    }
+
     /// <summary>The first value that is not finite in a forward pass on the batch of a step that changed nothing, like those
     /// since. All that the pass changes is put back.</summary>
     private NonFiniteValue? FirstOfRepeatedPass(long stepsAgo)

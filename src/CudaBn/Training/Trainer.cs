@@ -100,8 +100,8 @@ public sealed partial class Trainer : IDisposable
     /// <exception cref="ArgumentException">The number of epochs is not positive.</exception>
     /// <exception cref="OperationCanceledException">Training was cancelled; model and trainer are as the last step left
     /// them, and may be saved.</exception>
-    /// <exception cref="NonFiniteException">A loss is NaN or infinite, or after an epoch a parameter, what the optimizer keeps of
-    /// one, or a running statistic.</exception>
+    /// <exception cref="NonFiniteException">A loss is NaN or infinite, in training or on the batches to evaluate on, or after an
+    /// epoch a parameter, what the optimizer keeps of one, or a running statistic.</exception>
     public IEnumerable<EpochMetrics> Fit(
         DataLoader train,
         DataLoader test,
@@ -124,6 +124,8 @@ public sealed partial class Trainer : IDisposable
                 var seconds = SecondsInEpoch;
                 cancellation.ThrowIfCancellationRequested();
                 var tested = Evaluate(test, Tested, cancellation);
+                if (!double.IsFinite(tested.Loss))
+                    throw ExplainEvaluation(test);
                 _epochLoader = null;
                 EpochsDone++;
                 yield return new EpochMetrics(
@@ -158,7 +160,12 @@ public sealed partial class Trainer : IDisposable
         _search?.Dispose();
     }
 
-    private Evaluation Evaluate(DataLoader data, Action<int, Tensor>? told, CancellationToken cancellation)
+    /// <summary>Loss and accuracy of the model in evaluation.</summary>
+    /// <param name="data">The batches to evaluate on.</param>
+    /// <param name="told">Told of every batch, as <see cref="Tested"/> is; null for nobody.</param>
+    /// <param name="cancellation">Ends the evaluation after the batch under way.</param>
+    internal Evaluation Evaluate(
+        DataLoader data, Action<int, Tensor>? told, CancellationToken cancellation = default)
     {
         var wasTraining = _model.IsTraining;
         // What an epoch under way has added up so far is needed at its end.

@@ -33,6 +33,21 @@ public class ConvertTests
     }
 
     [Test]
+    public void Convert_OfATypeThatNpzLacks_IsRefused_AndElseKept()
+    {
+        SafeTensorsWriter.Write(
+            _folder["a.safetensors"], [new TensorSource("e", "F8_E4M3", [2], stream => stream.Write([1, 2]))]);
+        using var there = Run("convert", "a.safetensors", "b.npz");
+        Assert.That(there.ExitCode, Is.EqualTo(2));
+        Assert.That(there.Error, Does.Contain("b.npz: expected a name that ends in .safetensors").And.Contain("e is of F8_E4M3"));
+        Assert.That(File.Exists(_folder["b.npz"]), Is.False);
+        using var copy = Run("convert", "a.safetensors", "b.safetensors");
+        Assert.That(copy.ExitCode, Is.Zero, copy.Error);
+        Assert.That(
+            File.ReadAllBytes(_folder["b.safetensors"]), Is.EqualTo(File.ReadAllBytes(_folder["a.safetensors"])));
+    }
+
+    [Test]
     public void Convert_NumPysFile_KeepsEveryValueInRows()
     {
         File.WriteAllBytes(_folder["a.npz"], NumpyFiles.Bytes("compressed.npz"));

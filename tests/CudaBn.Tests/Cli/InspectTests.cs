@@ -43,6 +43,28 @@ public class InspectTests
     }
 
     [Test]
+    public void Inspect_TypesThatAreNotRead_AreListed()
+    {
+        SafeTensorsWriter.Write(
+            _folder["f8.safetensors"],
+            [
+                new TensorSource("e", "F8_E4M3", [2, 2], stream => stream.Write([1, 2, 3, 4])),
+                new TensorSource("f", "F4", [2], stream => stream.Write([5])),
+                new TensorSource("w", "F32", [1], stream => stream.Write(new byte[4])),
+            ]);
+        using var inspect = Run("inspect", "f8.safetensors", "--plot", "f8.png");
+        Assert.That(inspect.ExitCode, Is.Zero, inspect.Error);
+        Assert.That(inspect.Output, Does.Match(@"\ne +F8_E4M3 +\[2, 2\] +4 +- +- +- +- +- +-\n"));
+        Assert.That(inspect.Output, Does.Match(@"\nf +F4 +\[2\] +1 +- +- +- +- +- +-\n"));
+        Assert.That(inspect.Output, Does.Match(@"\nw +F32 +\[1\] +4 +0 +0 +0 +0 +0 +0\n"));
+        using var json = Run("inspect", "f8.safetensors", "--json");
+        using var parsed = JsonDocument.Parse(json.Output);
+        Assert.That(
+            parsed.RootElement.GetProperty("tensors").EnumerateArray().Count(
+                tensor => tensor.GetProperty("nan").ValueKind == JsonValueKind.Null), Is.EqualTo(2));
+    }
+
+    [Test]
     public void Inspect_Json_HoldsTheSame()
     {
         WriteFew("few.npz");

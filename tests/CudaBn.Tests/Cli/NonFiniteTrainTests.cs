@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.RegularExpressions;
 using CudaBn.Cli;
 using CudaBn.Tests.Serialization;
@@ -31,12 +32,16 @@ public class NonFiniteTrainTests
         Assert.That(train.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries), Has.Length.EqualTo(1));
         Assert.That(train.Error, Does.StartWith("cudabn: training stopped: "));
         Assert.That(train.Error, Does.Match(@"step [12] \(epoch 1, step [12] of it\)"));
-        Assert.That(train.Error, Does.Match(@"of (Conv2d|BatchNorm|Linear) '(conv|bn|fc)[12]'"));
         Assert.That(train.Error, Does.Contain(
             "Kept in run: checkpoints, history.json, metrics.csv, report.html, run.json; whole epochs: 0. "
             + "A new run with --normalize may not come to this."));
         Assert.That(train.Error, Does.EndWith(
             " To go on from checkpoint-0.safetensors at a tenth of the learning rate: cudabn train --resume run --lr 1E+29\n"));
+        var layer = Regex.Match(train.Error, @"of (Conv2d|BatchNorm|Linear) '((conv|bn|fc)[12])'");
+        Assert.That(layer.Success, Is.True, train.Error);
+        var report = WebUtility.HtmlDecode(File.ReadAllText(_folder["run/report.html"]));
+        Assert.That(report, Does.Contain("Stopped by a value that is not finite, after 0 of 5 epochs"));
+        Assert.That(report, Does.Match($"<p class=\"reason\">.*{Regex.Escape(layer.Value)}.*</p>"));
         // That from before the first step, none after it.
         Assert.That(
             Directory.GetFiles(_folder["run/checkpoints"]).Select(Path.GetFileName),

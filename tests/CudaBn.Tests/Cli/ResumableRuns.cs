@@ -44,7 +44,19 @@ internal static class ResumableRuns
             Assert.That(
                 File.ReadAllBytes(Path.Combine(actual, name)).AsSpan().SequenceEqual(
                     File.ReadAllBytes(Path.Combine(expected, name))), Is.True, name);
+        AssertReportIsWhole(actual);
         Assert.That(Directory.GetFiles(actual, "*.tmp", SearchOption.AllDirectories), Is.Empty);
+    }
+
+    private static void AssertReportIsWhole(string run)
+    {
+        var epochs = Metrics(run).Length - 1;
+        var report = File.ReadAllText(Path.Combine(run, "report.html"));
+        Assert.That(report, Does.Contain($"""<p class="state finished">Finished: {epochs} of {epochs} epochs</p>"""));
+        Assert.That(report, Does.Contain($"After epoch {epochs}, "), "the confusion matrix");
+        Assert.That(report, Does.Contain($"data-epochs=\"{string.Join(',', Enumerable.Range(1, epochs))}\""));
+        for (var epoch = 1; epoch <= epochs; epoch++)
+            Assert.That(report, Does.Contain($"<title>epoch {epoch}\n"));
     }
 
     private static int StepOf(string checkpoint) =>

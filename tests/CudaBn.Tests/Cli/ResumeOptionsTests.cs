@@ -60,6 +60,12 @@ public class ResumeOptionsTests
     [Test]
     public void Settings_NotGiven_AreTheRuns() => Assert.That(SettingsWith(_settings, ""), Is.EqualTo(_settings));
 
+    [TestCase("", true)]
+    [TestCase("--detect-anomaly", true)]
+    [TestCase("--detect-anomaly false", false)]
+    public void DetectAnomaly_IsThatOfTheRun_UnlessGiven(string given, bool expected) => Assert.That(
+        SettingsWith(_settings with { DetectsAnomalies = true }, given).DetectsAnomalies, Is.EqualTo(expected));
+
     [TestCase("cosine")]
     [TestCase("one-cycle")]
     public void Epochs_OfASchedule_AreFixed(string word)

@@ -1,5 +1,9 @@
+using System.Security.Cryptography;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using CudaBn.Cli;
 using CudaBn.Tests.Serialization;
+using CudaBn.Tests.TensorBoard;
 using NUnit.Framework;
 
 namespace CudaBn.Tests.Cli;
@@ -9,6 +13,8 @@ public class ResumeTests
 {
     // So many that a signal in the second finds the run at work.
     private const int Epochs = 12;
+
+    private const string PerStep = "loss_per_step/train";
 
     private TemporaryFolder _home = null!;
 
@@ -114,15 +120,65 @@ public class ResumeTests
     }
 
     [Test]
-    public void Resume_KilledBeforeTheResultsWereWritten_WritesThem()
+    public void Resume_KilledBeforeTheResultsWereWritten_WritesThem([Values] bool hasHistory)
     {
-        Copy("whole", "late");
+        var late = $"late {hasHistory}";
+        Copy("whole", late);
         foreach (var name in new[] { "model.safetensors", "curves.png" })
-            File.Delete(_home[$"late/{name}"]);
-        File.WriteAllText(_home["late/.cudabn-123.tmp"], "half of something");
-        using var resume = Resume("late");
+            File.Delete(_home[$"{late}/{name}"]);
+        if (!hasHistory)
+            LeaveOutOutcome(_home[$"{late}/history.json"]);
+        File.WriteAllText(_home[$"{late}/report.html"], "that of an epoch before");
+        File.WriteAllText(_home[$"{late}/.cudabn-123.tmp"], "half of something");
+        using var resume = Resume(late);
         Assert.That(resume.ExitCode, Is.Zero, resume.Error);
-        ResumableRuns.AssertSame(_home["late"], _home["whole"]);
+        ResumableRuns.AssertSame(_home[late], _home["whole"]);
+        Assert.That(MatrixOf(late), Is.EqualTo(MatrixOf("whole")));
+    }
+
+    [TestCase(false)]
+    [TestCase(true)]
+    [Platform(Exclude = "Win", Reason = "Windows has no signals to send.")]
+    public void Resume_KilledWithEventFiles_LogsEveryStepOnce(bool fallsBack)
+    {
+        var run = $"logged {fallsBack}";
+        using (var train = CudabnProcess.Start(
+            _home[""], ResumableRuns.Train(run, Epochs, "--save-every", "2", "--keep", "4", "--tensorboard")))
+        {
+            train.WaitUntil(() => ResumableRuns.NewestStep(_home[run]) > 2 * ResumableRuns.StepsPerEpoch);
+            Assert.That(train.Kill(), Is.True);
+        }
+
+        var newest = ResumableRuns.NewestStep(_home[run]);
+        var logged = LoggedEvent.StepsOf(LoggedEvent.ReadFolder(_home[$"{run}/tensorboard"]), PerStep);
+        Assert.That(logged.Max(), Is.GreaterThanOrEqualTo(newest));
+        if (fallsBack)
+            File.WriteAllText(_home[$"{run}/checkpoints/checkpoint-{newest}.safetensors"], "damaged");
+        using var resume = Resume(run);
+        Assert.That(resume.ExitCode, Is.Zero, resume.Error);
+
+        var events = LoggedEvent.ReadFolder(_home[$"{run}/tensorboard"]);
+        var last = Epochs * ResumableRuns.StepsPerEpoch;
+        Assert.That(LoggedEvent.StepsOf(events, PerStep), Is.EqualTo(Enumerable.Range(1, last)));
+        foreach (var tag in new[] { "loss/train", "accuracy/test", "weights/conv1.weight" })
+            Assert.That(LoggedEvent.StepsOf(events, tag), Is.EqualTo(EndsOf(Epochs)), tag);
+        ResumableRuns.AssertSame(_home[run], _home["whole"]);
+    }
+
+    [Test]
+    public void Resume_WithEventFilesForTheFirstTime_LogsEpochsOfBefore()
+    {
+        Copy("whole", "logged later");
+        using var resume = Resume("logged later", "--epochs", $"{Epochs + 1}", "--tensorboard");
+        Assert.That(resume.ExitCode, Is.Zero, resume.Error);
+        var events = LoggedEvent.ReadFolder(_home["logged later/tensorboard"]);
+        Assert.That(LoggedEvent.StepsOf(events, "loss/test"), Is.EqualTo(EndsOf(Epochs + 1)));
+        Assert.That(LoggedEvent.StepsOf(events, "learning_rate"), Is.EqualTo(EndsOf(Epochs + 1)[^1..]));
+
+        using var again = Resume("logged later", "--epochs", $"{Epochs + 2}");
+        Assert.That(again.ExitCode, Is.Zero, again.Error);
+        events = LoggedEvent.ReadFolder(_home["logged later/tensorboard"]);
+        Assert.That(LoggedEvent.StepsOf(events, "loss/test"), Is.EqualTo(EndsOf(Epochs + 2)));
     }
 
     [Test]
@@ -137,6 +193,50 @@ public class ResumeTests
             resume, $"checkpoint-{Epochs * ResumableRuns.StepsPerEpoch}.safetensors",
             "checkpoint.data.images is '60 of 1x28x28', expected '59 of 1x28x28'");
         Assert.That(File.ReadAllBytes(_home["moved/run.json"]), Is.EqualTo(before));
+    }
+
+    [Test]
+    public void Resume_OtherTestImages_IsRefused()
+    {
+        Copy("whole", "tested");
+        File.Delete(_home["tested/model.safetensors"]);
+        var images = DrawnGarments.Create(60, 30);
+        var others = DrawnGarments.Create(60, 30, seed: 8);
+        ImageFiles.WriteFolder(_home["other tests"], images with { Test = others.Test });
+        var before = File.ReadAllBytes(_home["tested/run.json"]);
+        using var resume = Resume("tested", "--data", "other tests");
+        AssertFails(resume, "--resume tested: expected the images that the run was tested on, of SHA-256 ");
+        Assert.That(File.ReadAllBytes(_home["tested/run.json"]), Is.EqualTo(before));
+    }
+
+    [Test]
+    public void Resume_LooksForAnomaliesAsBefore_AndSaysSoOtherwise()
+    {
+        using (var train = CudabnProcess.Run(_home[""], ResumableRuns.Train("looking", 1, "--detect-anomaly")))
+            Assert.That(train.ExitCode, Is.Zero, train.Error);
+        using var same = Resume("looking", "--epochs", "2");
+        Assert.That(same.ExitCode, Is.Zero, same.Error);
+        Assert.That(same.Output, Does.Not.Contain("detect-anomaly"));
+        using var other = Resume("looking", "--epochs", "3", "--detect-anomaly", "false");
+        Assert.That(other.ExitCode, Is.Zero, other.Error);
+        Assert.That(other.Output, Does.Contain("the run was with --detect-anomaly: without --detect-anomaly"));
+    }
+
+    [Test]
+    [Platform(Exclude = "Win", Reason = "Windows has no signals to send.")]
+    public void Resume_WhileTheRunIsTrained_IsRefusedAndTouchesNothing()
+    {
+        using var train = CudabnProcess.Start(_home[""], ResumableRuns.Train("busy", 100_000));
+        train.WaitUntil(() => ResumableRuns.NewestStep(_home["busy"]) > ResumableRuns.StepsPerEpoch);
+        train.Signal("STOP");
+        var before = Contents("busy");
+        using (var resume = Resume("busy"))
+            AssertFails(resume, "busy: process ", $"process {train.Id} on ", "trains in this folder");
+        using (var again = CudabnProcess.Run(_home[""], ResumableRuns.Train("busy", 1)))
+            Assert.That(again.Output, Does.Contain("out      busy-2"), again.Error);
+        Assert.That(Contents("busy"), Is.EqualTo(before));
+        train.Signal("CONT");
+        Assert.That(train.Kill(), Is.True);
     }
 
     [Test]
@@ -166,6 +266,31 @@ public class ResumeTests
         foreach (var culprit in culprits)
             Assert.That(command.Error, Does.Contain(culprit));
     }
+
+    private string[] Contents(string run) =>
+    [
+        .. Directory.GetFiles(_home[run], "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
+            .Select(path => $"{path} {new FileInfo(path).Length} {HashOf(path)}"),
+    ];
+
+    // Nobody else may open what a process locks or is writing.
+    private static string HashOf(string path) => Path.GetFileName(path).StartsWith('.')
+        ? ""
+        : Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(path)));
+
+    private static int[] EndsOf(int epochs) =>
+        [.. Enumerable.Range(1, epochs).Select(epoch => epoch * ResumableRuns.StepsPerEpoch)];
+
+    // As a version left it that kept none.
+    private static void LeaveOutOutcome(string history)
+    {
+        var parsed = JsonNode.Parse(File.ReadAllText(history))!.AsObject();
+        Assert.That(parsed.Remove("outcome"), Is.True);
+        File.WriteAllText(history, parsed.ToJsonString());
+    }
+
+    private string MatrixOf(string run) =>
+        Regex.Match(File.ReadAllText(_home[$"{run}/report.html"]), """<section id="confusion">.*?</section>""", RegexOptions.Singleline).Value;
 
     private CudabnProcess Resume(string run, params string[] others) =>
         CudabnProcess.Run(_home[""], ["train", "--resume", run, .. others]);

@@ -75,6 +75,31 @@ public class RunLockTests
     }
 
     [Test]
+    public void TakeAgain_OnlyTheHolderIsGone_KeepsTheLock()
+    {
+        var held = RunLock.Take(_folder[""]);
+        File.Delete(_folder[RunLock.HolderName]);
+        Assert.That(held.IsHeld, Is.False);
+        Assert.That(held.TakeAgain(), Is.SameAs(held));
+        Assert.That(held.IsHeld, Is.True);
+        Assert.That(RunLock.TryTake(_folder[""]), Is.Null);
+
+        File.Delete(_folder[RunLock.HolderName]);
+        held.Dispose();
+        Assert.That(_folder.FileNames(), Is.Empty);
+    }
+
+    [Test]
+    public void Write_OfAFolderWhoseHolderIsGone_GoesOn()
+    {
+        using var folder = RunFolder.Claim(_folder["run"]);
+        File.Delete(_folder[$"run/{RunLock.HolderName}"]);
+        folder.Write(() => File.WriteAllText(folder.Metrics, "written"));
+        Assert.That(File.ReadAllText(folder.Metrics), Is.EqualTo("written"));
+        Assert.That(File.Exists(_folder[$"run/{RunLock.HolderName}"]), Is.True);
+    }
+
+    [Test]
     [Platform(Exclude = "Win", Reason = "Windows has no signals to send.")]
     public void Take_HolderKilled_Succeeds()
     {

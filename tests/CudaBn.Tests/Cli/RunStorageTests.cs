@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.RegularExpressions;
 using CudaBn.Tests.Serialization;
+using CudaBn.Tests.TensorBoard;
 using NUnit.Framework;
 
 namespace CudaBn.Tests.Cli;
@@ -44,16 +45,21 @@ public class RunStorageTests
         Assert.That(train.Output, Does.Not.Contain("epoch 1/"));
     }
 
-    [Test]
-    public void DiskThatIsFullForAWhile_CostsNothing()
+    [TestCase]
+    [TestCase("--tensorboard")]
+    public void DiskThatIsFullForAWhile_CostsNothing(params string[] options)
     {
-        using var train = StartOnSmallDisk();
+        using var train = StartOnSmallDisk(options);
         FillDiskOf(train);
-        var seen = train.Lines.Length;
-        while (train.Lines.Length < seen + 3 && !train.HasExited)
-            Thread.Sleep(10);
+        if (options.Length > 0)
+            train.WaitForError("tensorboard cannot be written");
+        WaitForEpochs(train, 3);
         InMountsOf(train, "rm disk/full*");
         train.WaitForError("the checkpoint can be written again");
+        // All that was not written is, in the epoch after.
+        WaitForEpochs(train, 2);
+        if (options.Length > 0)
+            CopyEventsOf(train);
         train.Signal("TERM");
         train.Wait();
 
@@ -62,11 +68,20 @@ public class RunStorageTests
         var failed = Names(errors, @"\Acudabn: warning: disk/run: (.*) cannot be written: .*No space left on device.*"
             + @"\. Training goes on, and this is tried again\.\z");
         var mended = Names(errors, @"\Acudabn: warning: disk/run: (.*) can be written again\.\z");
-        // Others fit where a checkpoint does not.
-        Assert.That(failed, Is.Unique.And.Contains("the checkpoint"));
+        // Others fit where a checkpoint does not. What is said of each changes from one to the other.
+        Assert.That(failed, Does.Contain("the checkpoint"));
         Assert.That(mended, Is.EquivalentTo(failed));
+        foreach (var name in failed.Distinct())
+        {
+            var said = errors.Where(line => line.Contains($": {name} can", StringComparison.Ordinal)).ToArray();
+            for (var i = 0; i < said.Length; i++)
+                Assert.That(said[i], Does.Contain($"{name} {(i % 2 == 0 ? "cannot" : "can")} be written"));
+        }
+
         Assert.That(errors, Has.Length.EqualTo(failed.Length + mended.Length));
         Assert.That(train.Lines[^1], Does.Contain("metrics.csv").And.Contain("model.safetensors"));
+        if (options.Length > 0)
+            AssertEventsAreWhole(_folder["events"], firstStep: 1);
 
         static string[] Names(string[] lines, string pattern) =>
             [.. lines.Select(line => Regex.Match(line, pattern)).Where(match => match.Success).Select(match => match.Groups[1].Value)];
@@ -107,16 +122,15 @@ public class RunStorageTests
         Assert.That(resume.Error, Is.Empty);
     }
 
-    [Test]
-    public void FolderRemovedInMidRun_IsMadeAgain()
+    [TestCase]
+    [TestCase("--tensorboard")]
+    public void FolderRemovedInMidRun_IsMadeAgain(params string[] options)
     {
         using var train = CudabnProcess.Start(
-            _folder[""], "train", "--limit", "100", "--epochs", "100000", "--out", "run");
+            _folder[""], ["train", "--limit", "100", "--epochs", "100000", "--out", "run", .. options]);
         train.WaitForLine("epoch 1/");
         Remove(_folder["run"]);
-        var seen = train.Lines.Length;
-        while (train.Lines.Length < seen + 3 && !train.HasExited)
-            Thread.Sleep(10);
+        WaitForEpochs(train, 3);
         train.Signal("TERM");
         train.Wait();
 
@@ -127,6 +141,8 @@ public class RunStorageTests
             Directory.GetFiles(_folder["run"]).Select(Path.GetFileName),
             Is.SupersetOf(new[] { "curves.png", "model.safetensors", "run.json", "samples.png" })
                 .And.None.StartsWith("."));
+        if (options.Length > 0)
+            AssertEventsAreWhole(_folder["run/tensorboard"], epochs: epochs);
     }
 
     [Test]
@@ -155,6 +171,22 @@ public class RunStorageTests
         AssertRescued(train, "run cannot be written");
     }
 
+    [Test]
+    public void CheckpointThatCannotBeRemoved_CostsNoNewOne()
+    {
+        using (var first = CudabnProcess.Run(_folder[""], "train", "--limit", "100", "--epochs", "1", "--out", "run"))
+            Assert.That(first.ExitCode, Is.Zero, first.Error);
+        // What something is mounted on cannot be removed.
+        using var resume = CudabnProcess.StartWithMounts(
+            _folder[""], "old=run/checkpoints/checkpoint-0.safetensors; mount --bind $old $old",
+            "train", "--resume", "run", "--epochs", "3", "--keep", "1");
+        resume.Wait();
+        Assert.That((resume.ExitCode, resume.Error), Is.EqualTo((0, "")));
+        Assert.That(
+            Directory.GetFiles(_folder["run/checkpoints"]).Select(Path.GetFileName),
+            Is.EquivalentTo(new[] { "checkpoint-0.safetensors", "checkpoint-3.safetensors" }));
+    }
+
     private void AssertRescued(CudabnProcess train, string reason)
     {
         Assert.That(train.ExitCode, Is.EqualTo(1), train.Error);
@@ -167,12 +199,39 @@ public class RunStorageTests
         Assert.That(eval.ExitCode, Is.Zero, eval.Error);
     }
 
-    // Room for a few checkpoints of 0.7 MB.
-    private CudabnProcess StartOnSmallDisk()
+    // One step is an epoch, the last of which may have been broken off.
+    private static void AssertEventsAreWhole(string folder, int? firstStep = null, int? epochs = null)
     {
+        var events = LoggedEvent.ReadFolder(folder);
+        var steps = LoggedEvent.StepsOf(events, "loss_per_step/train");
+        var ends = LoggedEvent.StepsOf(events, "loss/train");
+        Assert.That(steps, Is.EqualTo(Enumerable.Range(firstStep ?? (int)steps[0], steps.Length)));
+        Assert.That(ends, Is.EqualTo(steps[..ends.Length]));
+        Assert.That(ends[^1], Is.EqualTo(epochs ?? ends[^1]).And.GreaterThanOrEqualTo(steps[^1] - 1));
+    }
+
+    private static void WaitForEpochs(CudabnProcess train, int count)
+    {
+        var seen = train.Lines.Length;
+        while (train.Lines.Length < seen + count && !train.HasExited)
+            Thread.Sleep(10);
+    }
+
+    // While the run stands still, so that no file is half written.
+    private void CopyEventsOf(CudabnProcess train)
+    {
+        train.Signal("STOP");
+        InMountsOf(train, "cp -r disk/run/tensorboard events");
+        train.Signal("CONT");
+    }
+
+    // Room for a few checkpoints of 0.7 MB, and for event files.
+    private CudabnProcess StartOnSmallDisk(params string[] options)
+    {
+        var size = options.Length == 0 ? "4m" : "40m";
         var train = CudabnProcess.StartWithMounts(
-            _folder[""], "mount -t tmpfs -o size=4m small disk",
-            "train", "--limit", "100", "--epochs", "100000", "--init", "default", "--out", "disk/run");
+            _folder[""], $"mount -t tmpfs -o size={size} small disk",
+            ["train", "--limit", "100", "--epochs", "100000", "--init", "default", "--out", "disk/run", .. options]);
         train.WaitForLine("epoch 1/");
         return train;
     }

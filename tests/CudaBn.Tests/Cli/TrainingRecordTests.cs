@@ -52,6 +52,19 @@ public class TrainingRecordTests
     }
 
     [Test]
+    public void DetectAnomalyAndTestImages_AreReadBack()
+    {
+        var record = RunRecord.Parse($"{Run}null}}", "run.json") with
+        {
+            Training = TrainingRecord.Of(_settings with { DetectsAnomalies = true }, Device.Cpu),
+            TestImages = "0123",
+        };
+        record.Write(_folder[RunRecord.FileName]);
+        var run = RunToResume.Find(_folder[""]);
+        Assert.That((run.Settings.DetectsAnomalies, run.TestImages), Is.EqualTo((true, "0123")));
+    }
+
+    [Test]
     public void LearningRateChanges_AreReadBack_AndWrittenOnlyWhereThereAreSome()
     {
         var changed = _settings with { Recipe = _settings.Recipe.ChangedAfter(120, 0.05).ChangedAfter(300, 0) };

@@ -43,7 +43,7 @@ public class ReportPageTests
         Assert.That(page, Does.Contain("150 of 200 test images are named rightly and 50 wrongly"));
         for (var truth = 0; truth < 10; truth++)
         {
-            var (name, count) = (test.ClassNames[truth], outcome.Confusion[truth, truth]);
+            var (name, count) = (test.ClassNames[truth], outcome.Confusion[truth][truth]);
             Assert.That(page, Does.Contain($"""data-tip="{name} named {name}: {count} of 20, {5.0 * count:F1}%">{count}<small>{5.0 * count:F1}%</small>"""));
         }
 
@@ -58,6 +58,20 @@ public class ReportPageTests
         Assert.That(page, Does.Contain("Interrupted after 0 of 3 epochs").And.Contain("there is no result"));
         foreach (var section in new[] { "curves", "confusion", "mistakes", "layers", "batch-norm" })
             Assert.That(page, Does.Contain($"""<section id="{section}">"""));
+    }
+
+    [Test]
+    public void Page_OfARunThatWasStopped_SaysWhy()
+    {
+        var test = DrawnGarments.Create(1, 10).Test;
+        var page = ReportPage.Of(Content(test, [Row(1, 1)], NoHistory(), outcome: null) with
+        {
+            State = RunState.Stopped,
+            StopReason = "The loss of step 5 is not finite: <conv1>.",
+        });
+        Assert.That(page, Does.Contain("""<p class="state stopped">Stopped by a value that is not finite, after 1 of 3 epochs</p>"""));
+        Assert.That(page, Does.Contain("""<p class="reason">The loss of step 5 is not finite: &lt;conv1&gt;.</p>"""));
+        Assert.That(page, Does.Contain("in the middle of an epoch").And.Not.Contain("No epoch was completed"));
     }
 
     [Test]

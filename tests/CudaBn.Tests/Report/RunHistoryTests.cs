@@ -37,6 +37,7 @@ public class RunHistoryTests
         SetStatistics(1f / 3, float.PositiveInfinity);
         history.Add(2, _model);
         history.Seconds = 12.5;
+        history.Outcome = new TestOutcome(2, [[3, 0], [1, 2]], [new Mistake(4, 1, 0, 0.25, 0.75, double.NaN)]);
         history.Save(_folder["history.json"]);
 
         var loaded = RunHistory.Load(_folder["history.json"], _model);
@@ -47,6 +48,20 @@ public class RunHistoryTests
         Assert.That(loaded.Epochs[1].Means[0], Is.EqualTo(new[] { 1f / 3, 1f / 3 }));
         Assert.That(loaded.Epochs[0].Variances[0], Is.All.NaN);
         Assert.That(loaded.Epochs[1].Variances[0], Is.All.EqualTo(float.PositiveInfinity));
+        Assert.That((loaded.Outcome!.Epoch, loaded.Outcome.Worst.Single()), Is.EqualTo((2, history.Outcome.Worst[0])));
+        Assert.That(loaded.Outcome.Confusion, Is.EqualTo(history.Outcome.Confusion));
+    }
+
+    [Test]
+    public void GoBackTo_DropsWhatCameAfter([Values(2, 3)] int epochs)
+    {
+        var history = RunHistory.Begin(_model);
+        for (var epoch = 1; epoch <= 3; epoch++)
+            history.Add(epoch, _model);
+        history.Outcome = new TestOutcome(3, [[1]], []);
+        history.GoBackTo(epochs);
+        Assert.That(history.Epochs.Select(epoch => epoch.Epoch), Is.EqualTo(Enumerable.Range(1, epochs)));
+        Assert.That(history.Outcome is null, Is.EqualTo(epochs == 2));
     }
 
     [Test]

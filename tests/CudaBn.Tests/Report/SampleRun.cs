@@ -1,4 +1,5 @@
 using CudaBn.Cli;
+using NUnit.Framework;
 
 namespace CudaBn.Tests.Report;
 
@@ -51,16 +52,18 @@ internal static class SampleRun
         if (history is not null)
             File.WriteAllText(run.History, history);
         var report = new RunReport(Description(dataSet, trainImages, testImages, epochs, folder), run, model, train, test);
-        using var observers = another is null ? new RunObservers(report) : new RunObservers(report, another(run, model, train));
-        observers.Begin(Recipe, trainer, loss, optimizer);
+        using var observers = another is null
+            ? new RunObservers(run, report)
+            : new RunObservers(run, report, another(run, model, train));
         var rows = new List<EpochRow>(resumed ?? []);
+        observers.Begin(Recipe, trainer, loss, optimizer, rows);
         foreach (var epoch in trainer.Fit(train, test, epochs, observers.Beside(new Progress<TrainingProgress>())))
         {
             rows.Add(new EpochRow(epoch with { Epoch = epoch.Epoch + (resumed?.Count ?? 0) }, NotebookBug: null));
-            observers.EpochEnded(rows);
+            observers.EpochEnded(rows, warn: Assert.Fail);
         }
 
-        observers.End(rows, wasInterrupted: false);
+        observers.End(rows, RunEnding.Finished);
         return rows;
     }
 

@@ -19,6 +19,27 @@ public class AtomicFileTests
     }
 
     [Test]
+    [Platform(Exclude = "Win", Reason = "Windows flushes no folders.")]
+    public void FolderFlush_FolderMissing_Throws()
+    {
+        using var folder = new TemporaryFolder();
+        FolderFlush.Flush(folder[""]);
+        Assert.That(
+            () => FolderFlush.Flush(folder["missing"]),
+            Throws.TypeOf<IOException>().With.Message.StartsWith($"cannot flush {folder["missing"]}: "));
+    }
+
+    [Test]
+    public void RemoveLeftovers_OfAnotherUser_AreLeftAlone()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder[".cudabn-1.tmp"], "");
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(folder[".cudabn-1.tmp"], UnixFileMode.None);
+        Assert.That(() => AtomicFile.RemoveLeftovers(folder[""]), Throws.Nothing);
+    }
+
+    [Test]
     public void Write_UntilTheEnd_TheTargetIsTheOldOne()
     {
         using var folder = new TemporaryFolder();

@@ -127,6 +127,38 @@ public class CheckpointFolderTests
     }
 
     [Test]
+    public void Save_DamagedOnesKnown_AreRemovedInPlaceOfGoodOnes()
+    {
+        var files = new CheckpointFolder(_folder["."], keep: 2);
+        for (var epochs = 1; epochs <= 2; epochs++)
+        {
+            _run.FitUpTo(epochs);
+            files.Save(_run.Trainer, _run.Train);
+        }
+
+        Truncate(_folder[Names(12)[0]], 1000);
+        using var resumed = new CheckpointRun(CheckpointSetup.Of("Sgd"));
+        var goneOn = new CheckpointFolder(_folder["."], keep: 2);
+        Assert.That(goneOn.LoadNewest(resumed.Trainer, resumed.Train)!.Warnings, Has.Count.EqualTo(1));
+        resumed.FitUpTo(3);
+        goneOn.Save(resumed.Trainer, resumed.Train);
+        Assert.That(goneOn.Files.Select(Path.GetFileName), Is.EqualTo(Names(18, 6)));
+    }
+
+    [Test]
+    public void Save_OverADamagedOne_CountsAsAGoodOne()
+    {
+        var files = new CheckpointFolder(_folder["."], keep: 1);
+        _run.FitUpTo(1);
+        var path = files.Save(_run.Trainer, _run.Train);
+        var whole = File.ReadAllBytes(path);
+        Truncate(path, 1000);
+        Assert.That(() => files.LoadNewest(_run.Trainer, _run.Train), Throws.TypeOf<InvalidDataException>());
+        files.Save(_run.Trainer, _run.Train);
+        Assert.That(File.ReadAllBytes(path), Has.Length.EqualTo(whole.Length));
+    }
+
+    [Test]
     public void Save_FilesOfOthers_StayAsTheyAre()
     {
         string[] others = [".cudabn-being-written.tmp", "checkpoint-.safetensors", "checkpoint-best.safetensors", "notes.txt"];

@@ -225,6 +225,39 @@ public class NpzReaderTests
     }
 
     [Test]
+    public void Read_ColumnsThatDeflateFarBeyondABlock_AreInRowsAndTakeLittleMemory()
+    {
+        const int rows = 3000;
+        const int columns = 1000;
+        // Column by column; what there is besides zeros stands in the last rows.
+        var elements = new byte[2 * rows * columns];
+        for (var column = 0; column < columns; column++)
+            BinaryPrimitives.WriteUInt16LittleEndian(elements.AsSpan(2 * ((column * rows) + rows - 1 - column)), (ushort)column);
+        WriteOne(
+            NpzFile.Array($"{{'descr': '<u2', 'fortran_order': True, 'shape': ({rows}, {columns})}}", elements),
+            CompressionLevel.SmallestSize);
+        using var reader = new NpzReader(Path);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        using var stream = reader.Open(reader.Entries[0]);
+        var row = new byte[2 * columns];
+        for (var i = 0; i < rows; i++)
+        {
+            stream.ReadExactly(row);
+            for (var column = 0; column < columns; column++)
+            {
+                var value = BinaryPrimitives.ReadUInt16LittleEndian(row.AsSpan(2 * column));
+                if (value != (i == rows - 1 - column ? column : 0))
+                    Assert.Fail($"[{i}, {column}] is {value}");
+            }
+        }
+
+        Assert.That(stream.ReadByte(), Is.EqualTo(-1));
+        Assert.That(
+            GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThan((40 * new FileInfo(Path).Length) + (1 << 18)));
+        Assert.That(new FileInfo(Path).Length, Is.LessThan(elements.Length / 100));
+    }
+
+    [Test]
     public void Read_WrongLengthOrEntry_Throws()
     {
         WriteOne(NpzFile.Array(Bytes3, [1, 2, 3]));

@@ -77,6 +77,22 @@ public class SafeTensorsReaderTests
         Assert.That(reader.Entries[0].Length, Is.EqualTo(3 * size));
     }
 
+    [TestCase("F4", 8, 4)]
+    [TestCase("F6_E2M3", 4, 3)]
+    [TestCase("F6_E3M2", 4, 3)]
+    [TestCase("F8_E5M2", 3, 3)]
+    [TestCase("F8_E4M3", 3, 3)]
+    [TestCase("F8_E8M0", 3, 3)]
+    [TestCase("F8_E4M3FNUZ", 3, 3)]
+    [TestCase("F8_E5M2FNUZ", 3, 3)]
+    [TestCase("C64", 3, 24)]
+    public void Open_TypesThatNoModelHas_HaveTheirWidths(string dtype, int count, int length)
+    {
+        using var reader = Open(
+            $$$"""{"a":{"dtype":"{{{dtype}}}","shape":[{{{count}}}],"data_offsets":[0,{{{length}}}]}}""", new byte[length]);
+        Assert.That(reader.Entries[0].Length, Is.EqualTo(length));
+    }
+
     // Each header is followed by eight payload bytes. Offsets count from the start of the file: header byte 0 is 8.
     [TestCase("", 8, "'{'", "an empty header")]
     [TestCase(" {}", 8, "'{'", "byte 0x20")]
@@ -108,8 +124,10 @@ public class SafeTensorsReaderTests
         "an integer from 0 to 2^63-1 in data_offsets", "9223372036854775808")]
     [TestCase("""{"a":{"dtype":"U8","dtype":"U8"}}""", 27, "every field of tensor \"a\" once", "dtype again")]
     [TestCase("""{"a":{"shape":[],"shape":[]}}""", 25, "every field of tensor \"a\" once", "shape again")]
-    [TestCase("""{"a":{"dtype":"F8","shape":[8],"data_offsets":[0,8]}}""", 9, "a dtype out of BOOL, U8", "\"F8\"")]
-    [TestCase("""{"a":{"dtype":"u8","shape":[8],"data_offsets":[0,8]}}""", 9, "a dtype out of BOOL, U8", "\"u8\"")]
+    [TestCase("""{"a":{"dtype":"F8","shape":[8],"data_offsets":[0,8]}}""", 9, "a dtype out of BOOL, F4", "\"F8\"")]
+    [TestCase("""{"a":{"dtype":"F4","shape":[3,5],"data_offsets":[0,7]}}""", 9, "whose F4 fill whole bytes", "[3,5]")]
+    [TestCase("""{"a":{"dtype":"F6_E2M3","shape":[6],"data_offsets":[0,5]}}""", 9, "whose F6_E2M3 fill whole bytes", "[6]")]
+    [TestCase("""{"a":{"dtype":"u8","shape":[8],"data_offsets":[0,8]}}""", 9, "a dtype out of BOOL, F4", "\"u8\"")]
     [TestCase("""{"a":{"dtype":"U8","shape":[8],"data_offsets":[8]}}""", 9, "two data_offsets of tensor \"a\"", "1")]
     [TestCase("""{"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8,8]}}""", 9, "two data_offsets", "3")]
     [TestCase("""{"a":{"dtype":"U8","shape":[8],"data_offsets":[8,0]}}""", 9, "ascending data_offsets", "[8,0]")]

@@ -154,7 +154,8 @@ public class SafeTensorsWriterTests
     [
         [new[] { Source("a", "U8", [0]), Source("a", "F32", [0]) }, "two tensors are named a"],
         [new[] { Source("__metadata__", "U8", [0]) }, "the name __metadata__ is reserved"],
-        [new[] { Source("a", "float32", [0]) }, "tensor a: dtype float32 is none of BOOL, U8"],
+        [new[] { Source("a", "float32", [0]) }, "tensor a: dtype float32 is none of BOOL, F4"],
+        [new[] { Source("a", "F4", [3]) }, "tensor a: its F4 fill no whole bytes"],
         [new[] { Source("a", "U8", [2, -1]) }, "tensor a: size -1 is negative"],
         [new[] { Source("a", "U8", default) }, "tensor a has no shape"],
         [new[] { Source("a", "U8", [1L << 32, 1L << 32]) }, "tensor a: its bytes exceed 63 bits"],

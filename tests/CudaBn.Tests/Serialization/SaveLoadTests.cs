@@ -17,6 +17,47 @@ public class SaveLoadTests
     public void RemoveFolder() => _folder.Dispose();
 
     [Test]
+    public void Load_TensorsOfATypeThatNoModelHas_ArePassedOverUnlessWanted()
+    {
+        using var model = new Sequential(new Linear(1, 2, bias: false));
+        model.Initialize(Device.Cpu, seed: 1);
+        SafeTensorsWriter.Write(
+            _folder["a.safetensors"],
+            [
+                new TensorSource("fc1.weight", "F32", [2, 1], stream => stream.Write([0, 0, 0x80, 0x3F, 0, 0, 0, 0x40])),
+                new TensorSource("scale", "F8_E8M0", [3], stream => stream.Write([1, 2, 3])),
+            ]);
+        Assert.That(model.Load(_folder["a.safetensors"], strict: false).Unexpected, Is.EqualTo(new[] { "scale" }));
+        Assert.That(model.Parameters[0].Value.ToArray<float>(), Is.EqualTo(new[] { 1f, 2f }));
+
+        SafeTensorsWriter.Write(
+            _folder["b.safetensors"], [new TensorSource("fc1.weight", "F8_E4M3", [2, 1], stream => stream.Write([1, 2]))]);
+        Assert.That(
+            () => model.Load(_folder["b.safetensors"]),
+            Throws.TypeOf<InvalidDataException>().With.Message.Contains("fc1.weight").And.Message.Contains("F8_E4M3"));
+    }
+
+    [Test]
+    public void Load_Checkpoint_TakesTheModelWithin()
+    {
+        using var run = new CheckpointRun(CheckpointSetup.Of("Sgd"));
+        run.FitUpTo(1);
+        run.Save(_folder["c.safetensors"], new Dictionary<string, string> { ["note"] = "mine" });
+        using var model = CheckpointSetup.Of("Sgd").Model();
+        model.Initialize(Device.Cpu, seed: 9);
+        var loaded = model.Load(_folder["c.safetensors"]);
+        Assert.That((loaded.IsComplete, loaded.Metadata["note"]), Is.EqualTo((true, "mine")));
+        foreach (var (saved, restored) in run.Model.State.Zip(model.State))
+            Assert.That(SavedState.ReadTensor(restored.Tensor), Is.EqualTo(SavedState.ReadTensor(saved.Tensor)), saved.Name);
+
+        var bytes = System.IO.File.ReadAllBytes(_folder["c.safetensors"]);
+        bytes[^(bytes.Length / 3)] ^= 4;
+        System.IO.File.WriteAllBytes(_folder["c.safetensors"], bytes);
+        Assert.That(
+            () => model.Load(_folder["c.safetensors"]), Throws.TypeOf<InvalidDataException>().With.Message.Contains("SHA-256"));
+    }
+
+    [Test]
     public void Save_WritesPyTorchsNamesTypesAndShapes()
     {
         using var model = SmallModel(seed: 1);

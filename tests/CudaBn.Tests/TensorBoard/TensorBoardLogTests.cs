@@ -30,7 +30,7 @@ public class TensorBoardLogTests
         Assert.That(Scalars(events, "accuracy/test"), Is.EqualTo(rows.Select(row => (float)row.Metrics.TestAccuracy)));
         Assert.That(Scalars(events, "learning_rate"), Is.EqualTo(new[] { 0.05f, 0.05f }));
         foreach (var tag in new[] { "loss/train", "accuracy/test", "learning_rate", "weights/conv1.weight" })
-            Assert.That(events.Where(e => e.Tag == tag).Select(e => e.Step), Is.EqualTo(new[] { 1, 2 }), tag);
+            Assert.That(LoggedEvent.StepsOf(events, tag), Is.EqualTo(new[] { 4, 8 }), tag);
 
         // Four steps of 64 images each, none of which is left out of the mean of its epoch.
         var steps = events.Where(e => e.Tag == "loss_per_step/train").ToArray();
@@ -40,7 +40,7 @@ public class TensorBoardLogTests
 
         string[] parameters = ["conv1.weight", "conv1.bias", "bn1.weight", "bn1.bias", "fc1.weight", "fc1.bias"];
         Assert.That(
-            events.Where(e => e.Histogram is not null && e.Step == 2).Select(e => e.Tag),
+            events.Where(e => e.Histogram is not null && e.Step == 8).Select(e => e.Tag),
             Is.EquivalentTo(
                 parameters.Select(name => $"weights/{name}").Concat(parameters.Select(name => $"gradients/{name}"))
                     .Concat(["batch_norm/bn1.running_mean", "batch_norm/bn1.running_var"])));
@@ -51,6 +51,16 @@ public class TensorBoardLogTests
         model.Initialize(Device.Cpu);
         var last = RunHistory.Load(_folder["run/history.json"], model).Epochs[^1].Means[0];
         Assert.That((means.Double(1), means.Double(2)), Is.EqualTo(((double)last.Min(), (double)last.Max())));
+    }
+
+    [Test]
+    public void Log_NotToldOfEpochs_AddsThemLater([Values(1, 2, 3)] int told)
+    {
+        SampleRun.Write(
+            _folder["run"], another: (run, model, train) => new Forgetful(new TensorBoardLog(run, model, train), told));
+        var events = LoggedEvent.ReadFolder(_folder["run/tensorboard"]);
+        Assert.That(LoggedEvent.StepsOf(events, "loss/train"), Is.EqualTo(new[] { 4, 8, 12 }));
+        Assert.That(LoggedEvent.StepsOf(events, "loss_per_step/train"), Is.EqualTo(Enumerable.Range(1, 12)));
     }
 
     [Test]
@@ -96,6 +106,30 @@ public class TensorBoardLogTests
 
     private static float[] Scalars(List<LoggedEvent> events, string tag) =>
         [.. events.Where(e => e.Tag == tag).Select(e => (float)e.Scalar!.Value)];
+
+    // Hears of the end of one epoch only.
+    private sealed class Forgetful(IRunObserver observer, int told) : IRunObserver
+    {
+        public string Name => observer.Name;
+
+        public void Begin(
+            Recipe recipe, Trainer trainer, SoftmaxCrossEntropy loss, Optimizer optimizer, IReadOnlyList<EpochRow> rows) =>
+            observer.Begin(recipe, trainer, loss, optimizer, rows);
+
+        public void StepEnded(TrainingProgress progress) => observer.StepEnded(progress);
+
+        public void Saving() => observer.Saving();
+
+        public void EpochEnded(IReadOnlyList<EpochRow> rows)
+        {
+            if (rows.Count == told)
+                observer.EpochEnded(rows);
+        }
+
+        public void End(IReadOnlyList<EpochRow> rows, RunEnding ending) => observer.End(rows, ending);
+
+        public void Dispose() => observer.Dispose();
+    }
 
     private sealed class Steps(Action after) : IProgress<TrainingProgress>
     {

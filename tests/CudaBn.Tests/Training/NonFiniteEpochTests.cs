@@ -60,6 +60,34 @@ public class NonFiniteEpochTests(Device device)
     }
 
     [Test]
+    public void Fit_TestImagesThatOverflow_StopsAndNamesTheLayer()
+    {
+        using var model = new Sequential(new Flatten(), new Linear(16, 3), new Linear(3, 2));
+        model.Initialize(device, seed: 1);
+        var weights = model.Parameters[0].Value.ToDoubles();
+        weights.AsSpan(0, 2).Fill(float.MaxValue);
+        model.Parameters[0].Value.CopyFromDoubles(weights);
+        using var loss = new SoftmaxCrossEntropy();
+        using var sgd = new Sgd(model.Parameters, 0);
+        using var trainer = new Trainer(model, loss, sgd);
+        // Two pixels together are more than a float holds; they are black in all images but one.
+        var images = new byte[24 * 16];
+        using var train = new DataLoader(Of(images), 8, device);
+        var bright = images.ToArray();
+        bright.AsSpan(10 * 16, 2).Fill(255);
+        using var test = new DataLoader(Of(bright), 8, device);
+
+        var fault = Assert.Throws<NonFiniteException>(() => _ = trainer.Fit(train, test, 2).Count())!;
+        Assert.That((fault.Step, fault.Epoch, fault.Layer, fault.Origin), Is.EqualTo((3, 1, "fc1", NonFiniteOrigin.Forward)));
+        Assert.That(fault.Message, Does.Contain("loss on the test images is not finite").And.Contain("batch 2 of 3"));
+        Assert.That(model.IsTraining, Is.True);
+        Assert.That(trainer.Fit(train, train, 1).Single().Epoch, Is.EqualTo(1));
+
+        static ImageDataset Of(byte[] images) => new(
+            "dark", 1, 4, 4, images, Enumerable.Range(0, 24).Select(i => (byte)(i % 2)).ToArray(), ["a", "b"]);
+    }
+
+    [Test]
     public void Steps_OfOnesOwn_FindOutWithinASecond()
     {
         using var run = new Run(device, augments: false);

@@ -1,4 +1,5 @@
 using CudaBn.Tests.Backends;
+using CudaBn.Tests.Serialization;
 using CudaBn.Tests.Support;
 using NUnit.Framework;
 
@@ -198,6 +199,23 @@ public class NonFiniteTests(TestBackend backend, DType dtype) : BackendFixture(b
         }
 
         Assert.That(lookedOn.Bits(), Is.EqualTo(plain.Bits()));
+    }
+
+    [Test]
+    public void Checkpoint_OfBrokenParameters_LeavesTheOlderFile()
+    {
+        using var folder = new TemporaryFolder();
+        var training = Create(Network(fuses: true));
+        using var train = new DataLoader(
+            new ImageDataset("two", 1, 6, 6, new byte[2 * 36], new byte[] { 0, 1 }, ["a", "b"]), 2, Device, DType);
+        Checkpoint.Save(training.Trainer, train, folder["c.safetensors"]);
+        var good = File.ReadAllBytes(folder["c.safetensors"]);
+        Fill(training, "fc1.bias", double.NaN);
+        var fault = Assert.Throws<NonFiniteException>(
+            () => Checkpoint.Save(training.Trainer, train, folder["c.safetensors"]))!;
+        Assert.That(fault.Layer, Is.EqualTo("fc1"));
+        Assert.That(File.ReadAllBytes(folder["c.safetensors"]), Is.EqualTo(good));
+        Assert.That(folder.FileNames(), Has.Length.EqualTo(1));
     }
 
     [Test]

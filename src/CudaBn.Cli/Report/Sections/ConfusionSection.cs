@@ -20,7 +20,7 @@ internal static class ConfusionSection
         if (content.Outcome is { } outcome)
             Write(html, content.Test.ClassNames, outcome);
         else
-            html.Add($"""<p class="none">No epoch was completed.</p>""");
+            html.Add($"""<p class="none">{content.NoOutcome}</p>""");
         html.Add($"</section>\n");
     }
 
@@ -30,7 +30,7 @@ internal static class ConfusionSection
         var (all, right) = (0, 0);
         for (var truth = 0; truth < names.Count; truth++)
         {
-            right += confusion[truth, truth];
+            right += confusion[truth][truth];
             all += Images(confusion, truth);
         }
 
@@ -42,7 +42,7 @@ internal static class ConfusionSection
         WriteClasses(html, names, confusion);
     }
 
-    private static void WriteMatrix(HtmlText html, IReadOnlyList<string> names, int[,] confusion)
+    private static void WriteMatrix(HtmlText html, IReadOnlyList<string> names, int[][] confusion)
     {
         html.Add($"""
             <div class="scroll" role="region" aria-label="Confusion matrix" tabindex="0">
@@ -57,7 +57,7 @@ internal static class ConfusionSection
             html.Add($"""<tr><th scope="row"><bdi title="{names[truth]}">{names[truth]}</bdi></th>""");
             var images = Images(confusion, truth);
             for (var given = 0; given < names.Count; given++)
-                WriteCell(html, names, truth, given, confusion[truth, given], images);
+                WriteCell(html, names, truth, given, confusion[truth][given], images);
             html.Add($"</tr>\n");
         }
 
@@ -81,14 +81,14 @@ internal static class ConfusionSection
         html.Add($"""<td class="{look}" data-tip="{names[truth]} named {names[given]}: {count:N0} of {images:N0}, {Figures.Percent(share)}">{count}<small>{Figures.Percent(share)}</small></td>""");
     }
 
-    private static void WritePicture(HtmlText html, IReadOnlyList<string> names, int[,] confusion)
+    private static void WritePicture(HtmlText html, IReadOnlyList<string> names, int[][] confusion)
     {
         var shares = new double[names.Count * names.Count];
         for (var truth = 0; truth < names.Count; truth++)
         {
             var images = Math.Max(1, Images(confusion, truth));
             for (var given = 0; given < names.Count; given++)
-                shares[(truth * names.Count) + given] = Math.Sqrt((double)confusion[truth, given] / images);
+                shares[(truth * names.Count) + given] = Math.Sqrt((double)confusion[truth][given] / images);
         }
 
         html.Add($"""
@@ -99,15 +99,15 @@ internal static class ConfusionSection
             """);
         var pairs = from truth in Enumerable.Range(0, names.Count)
                     from given in Enumerable.Range(0, names.Count)
-                    where truth != given && confusion[truth, given] > 0
-                    orderby confusion[truth, given] descending
+                    where truth != given && confusion[truth][given] > 0
+                    orderby confusion[truth][given] descending
                     select (truth, given);
         foreach (var (truth, given) in pairs.Take(MostPairs))
-            html.Add($"<li><bdi>{names[truth]}</bdi> named <bdi>{names[given]}</bdi>: {confusion[truth, given]:N0}</li>\n");
+            html.Add($"<li><bdi>{names[truth]}</bdi> named <bdi>{names[given]}</bdi>: {confusion[truth][given]:N0}</li>\n");
         html.Add($"</ol>\n");
     }
 
-    private static void WriteClasses(HtmlText html, IReadOnlyList<string> names, int[,] confusion)
+    private static void WriteClasses(HtmlText html, IReadOnlyList<string> names, int[][] confusion)
     {
         html.Add($"""
             <h3>By class</h3>
@@ -119,13 +119,13 @@ internal static class ConfusionSection
             """);
         for (var label = 0; label < names.Count; label++)
         {
-            var (images, right) = (Images(confusion, label), confusion[label, label]);
-            var named = Enumerable.Range(0, names.Count).Sum(truth => confusion[truth, label]);
+            var (images, right) = (Images(confusion, label), confusion[label][label]);
+            var named = Enumerable.Range(0, names.Count).Sum(truth => confusion[truth][label]);
             html.Add($"""<tr><th scope="row"><bdi>{names[label]}</bdi></th><td>{images:N0}</td><td>{Figures.Percent((double)right / images)}</td><td>{Figures.Percent((double)right / named)}</td><td class="text">""");
             var other = Enumerable.Range(0, names.Count).Where(given => given != label).DefaultIfEmpty(label)
-                .MaxBy(given => confusion[label, given]);
-            if (other != label && confusion[label, other] > 0)
-                html.Add($"<bdi>{names[other]}</bdi> ({confusion[label, other]:N0})");
+                .MaxBy(given => confusion[label][given]);
+            if (other != label && confusion[label][other] > 0)
+                html.Add($"<bdi>{names[other]}</bdi> ({confusion[label][other]:N0})");
             else
                 html.Add($"–");
             html.Add($"</td></tr>\n");
@@ -134,11 +134,5 @@ internal static class ConfusionSection
         html.Add($"</tbody>\n</table>\n</div>\n");
     }
 
-    private static int Images(int[,] confusion, int truth)
-    {
-        var sum = 0;
-        for (var given = 0; given < confusion.GetLength(1); given++)
-            sum += confusion[truth, given];
-        return sum;
-    }
+    private static int Images(int[][] confusion, int truth) => confusion[truth].Sum();
 }

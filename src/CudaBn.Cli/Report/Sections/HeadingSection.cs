@@ -12,6 +12,8 @@ internal static class HeadingSection
             <h1>{Capitalized(run.Network)} on <bdi>{run.DataSet}</bdi></h1>
 
             """);
+        if (content.StopReason is { } reason)
+            html.Add($"""<p class="reason">{reason}</p>""");
         WriteResult(html, content);
         html.Add($"""
             <dl class="facts">
@@ -53,6 +55,7 @@ internal static class HeadingSection
     {
         RunState.Finished => "finished",
         RunState.Interrupted => "interrupted",
+        RunState.Stopped => "stopped",
         _ => "running",
     };
 
@@ -63,6 +66,7 @@ internal static class HeadingSection
         {
             RunState.Finished => Text.Of($"Finished: {done} of {all} epochs"),
             RunState.Interrupted => Text.Of($"Interrupted after {done} of {all} epochs"),
+            RunState.Stopped => Text.Of($"Stopped by a value that is not finite, after {done} of {all} epochs"),
             _ => Text.Of($"Running: {done} of {all} epochs done"),
         };
     }

@@ -11,7 +11,7 @@ internal static class MistakesSection
 
             """);
         if (content.Outcome is not { } outcome)
-            html.Add($"""<p class="none">No epoch was completed.</p>""");
+            html.Add($"""<p class="none">{content.NoOutcome}</p>""");
         else if (outcome.Worst.Count == 0)
             html.Add($"""<p class="none">Not one test image is named wrongly.</p>""");
         else

@@ -6,8 +6,12 @@ namespace CudaBn.Serialization;
 /// <param name="Header">How it is stored.</param>
 internal sealed record NpzArray(TensorEntry Entry, ZipMember Member, NpyHeader Header)
 {
-    // A multiple of every element's size.
     private const int PieceLength = 4096;
+
+    // A block of rows has at most so many times the bytes of the member in the archive: numbers that were learnt are
+    // compressed less, and take one block. Deflate gains a thousandfold at most, which makes 65.
+    private const long BlockRatio = 16;
+    private const long LeastBlock = 1 << 16;
 
     private int ElementSize => SafeTensorsDType.Size(SafeTensorsDType.Rank(Header.DType));
 
@@ -34,15 +38,8 @@ internal sealed record NpzArray(TensorEntry Entry, ZipMember Member, NpyHeader H
         }
     }
 
-    /// <summary>Rows of an array that is stored by columns need all of it in memory.</summary>
-    private MemoryStream OpenTransposed(FileBytes file)
+    private TransposedElementsStream OpenTransposed(FileBytes file)
     {
-        if (Entry.Length > Array.MaxLength)
-        {
-            throw BrokenFile.At(Member.Place(file), Header.Length, $"at most {Array.MaxLength} bytes in Fortran order",
-                $"{Entry.Length}");
-        }
-
         // A stored member has the bytes that it promises; what a deflated one has is seen only once it is read.
         if (Member.IsDeflated)
         {
@@ -50,46 +47,9 @@ internal sealed record NpzArray(TensorEntry Entry, ZipMember Member, NpyHeader H
             Skip(content, Member.Length);
         }
 
-        var elements = GC.AllocateUninitializedArray<byte>((int)Entry.Length);
-        using var columns = OpenAsStored(file);
-        Transpose(columns, elements);
-        return new MemoryStream(elements, writable: false);
-    }
-
-    private void Transpose(Stream columns, Span<byte> rows)
-    {
-        var size = ElementSize;
-        var shape = Header.Shape;
-        var strides = new long[shape.Length];
-        var stride = 1L;
-        for (var axis = shape.Length - 1; axis >= 0; axis--)
-        {
-            strides[axis] = stride;
-            stride *= shape[axis];
-        }
-
-        var index = new long[shape.Length];
-        var target = 0L;
-        Span<byte> piece = stackalloc byte[PieceLength];
-        for (var done = 0; done < rows.Length;)
-        {
-            var elements = piece[..Math.Min(piece.Length, rows.Length - done)];
-            columns.ReadExactly(elements);
-            for (var at = 0; at < elements.Length; at += size)
-            {
-                elements.Slice(at, size).CopyTo(rows[(int)(target * size)..]);
-                for (var axis = 0; axis < index.Length; axis++)
-                {
-                    target += strides[axis];
-                    if (++index[axis] < shape[axis])
-                        break;
-                    target -= strides[axis] * shape[axis];
-                    index[axis] = 0;
-                }
-            }
-
-            done += elements.Length;
-        }
+        var block = Math.Min(Math.Max(LeastBlock, BlockRatio * Member.CompressedLength), Array.MaxLength);
+        return new TransposedElementsStream(
+            () => OpenAsStored(file), Header.Shape, ElementSize, (int)Math.Min(Entry.Length, block));
     }
 
     private static void Skip(Stream content, long count)
