@@ -53,8 +53,26 @@ for name in $packed; do
     fi
     echo "$name.$version.nupkg: $(stat -c %s "$package") bytes"
 done
-holds "$feed/CudaBn.$version.nupkg" lib/net10.0/CudaBn.xml
+# The command's package is no library.
+for name in CudaBn CudaBn.Onnx; do
+    holds "$feed/$name.$version.nupkg" "lib/net10.0/$name.xml"
+done
 passed "packed"
+
+# SourceLink: where the repository has a home, symbols and packages tell which commit of it they are of.
+home=https://github.com/cudabn/cudabn
+commit=$(git -C "$root" rev-parse HEAD)
+git clone -q "$root" "$work/clone"
+git -C "$work/clone" remote set-url origin "$home.git"
+for name in $packed; do
+    (cd "$work/clone" && env -u NUGET_PACKAGES dotnet pack "src/$name" -c Release -o "$work/linked" -nodeReuse:false -v q)
+    unzip -qp "$work/linked/$name.$version.snupkg" "*/$name.pdb" |
+        grep -aqF "https://raw.githubusercontent.com/cudabn/cudabn/$commit/*" || fail "$name has no SourceLink"
+    unzip -qp "$work/linked/$name.$version.nupkg" "$name.nuspec" |
+        grep -qF "url=\"$home\" " || fail "$name does not name its repository"
+done
+rm -rf "$work/clone"
+passed "linked to sources"
 
 cd "$work"
 dotnet tool install --tool-path tool --add-source "$feed" --version "$version" CudaBn.Cli
