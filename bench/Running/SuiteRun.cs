@@ -60,8 +60,10 @@ public sealed class SuiteRun(SuiteSettings settings, params IReadOnlyList<Type> 
             .WithWarmupCount(1)
             .WithIterationCount(5)
             .WithIterationTime(TimeInterval.FromMilliseconds(settings.Shapes == ShapeChoice.Quick ? 40 : 80));
-        if (settings.InProcess)
-            job = job.WithToolchain(InProcessEmitToolchain.Instance);
+        job = settings.InProcess
+            ? job.WithToolchain(InProcessEmitToolchain.Instance)
+            // BenchmarkDotNet compiles everything anew. What analyzers have to say was said when the suite itself was compiled.
+            : job.WithArguments([new MsBuildArgument("/p:RunAnalyzers=false"), new MsBuildArgument("/p:EnforceCodeStyleInBuild=false")]);
         var config = ManualConfig.CreateEmpty()
             .AddJob(job)
             .AddDiagnoser(MemoryDiagnoser.Default)

@@ -15,11 +15,9 @@ public sealed record Conv2dShape(
         new(256, 1, 20, 28, 5),
         new(256, 20, 50, 12, 3),
         new(32, 3, 64, 224, 7, Stride: 2, Padding: 3),
-        new(32, 64, 64, 56, 1),
         new(32, 64, 64, 56, 3, Padding: 1),
         new(32, 64, 256, 56, 1),
         new(32, 128, 128, 56, 3, Stride: 2, Padding: 1),
-        new(32, 128, 128, 28, 3, Padding: 1),
         new(32, 256, 256, 14, 3, Padding: 1),
         new(32, 512, 512, 7, 3, Padding: 1),
         new(256, 64, 64, 56, 3, Padding: 1),
@@ -27,11 +25,13 @@ public sealed record Conv2dShape(
         new(8, 256, 256, 28, 3, Padding: 1, Groups: 32),
     ];
 
-    /// <summary>Those, DeepLab's, whose kernel has gaps, and more that take every channel by itself: MobileNet's that halves
+    /// <summary>Those, two more of ResNet-50's, DeepLab's, whose kernel has gaps, and more that take every channel by itself: MobileNet's that halves
     /// the image, its most frequent, and ConvNeXt's of 7 x 7.</summary>
     public static IReadOnlyList<Conv2dShape> All { get; } =
     [
         .. Usual,
+        new(32, 64, 64, 56, 1),
+        new(32, 128, 128, 28, 3, Padding: 1),
         new(8, 256, 256, 28, 3, Padding: 2, Dilation: 2),
         new(8, 64, 64, 112, 3, Stride: 2, Padding: 1, Groups: 64),
         new(8, 512, 512, 14, 3, Padding: 1, Groups: 512),

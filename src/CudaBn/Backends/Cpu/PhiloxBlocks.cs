@@ -36,6 +36,7 @@ internal static unsafe class PhiloxBlocks
 
     /// <summary>Turns the words into masks: all bits of an element are 1 where its word is at least the threshold, else
     /// 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void ToMasks<T>(uint* words, ulong threshold, T* masks)
         where T : unmanaged
     {
