@@ -25,8 +25,8 @@ public sealed record Conv2dShape(
         new(8, 256, 256, 28, 3, Padding: 1, Groups: 32),
     ];
 
-    /// <summary>Those, two more of ResNet-50's, DeepLab's, whose kernel has gaps, and more that take every channel by itself: MobileNet's that halves
-    /// the image, its most frequent, and ConvNeXt's of 7 x 7.</summary>
+    /// <summary>Those, two more of ResNet-50's, DeepLab's, whose kernel has gaps, and more that take every channel by itself:
+    /// MobileNet's that halves the image, its most frequent, and ConvNeXt's of 7 x 7.</summary>
     public static IReadOnlyList<Conv2dShape> All { get; } =
     [
         .. Usual,
