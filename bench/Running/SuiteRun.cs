@@ -59,7 +59,7 @@ public sealed class SuiteRun(SuiteSettings settings, params IReadOnlyList<Type> 
             .WithEvaluateOverhead(false)
             .WithWarmupCount(1)
             .WithIterationCount(5)
-            .WithIterationTime(TimeInterval.FromMilliseconds(settings.Shapes == ShapeChoice.Quick ? 40 : 80));
+            .WithIterationTime(TimeInterval.FromMilliseconds(settings.Shapes == ShapeChoice.Quick ? 40 : 60));
         job = settings.InProcess
             ? job.WithToolchain(InProcessEmitToolchain.Instance)
             // BenchmarkDotNet compiles everything anew. What analyzers have to say was said when the suite itself was compiled.

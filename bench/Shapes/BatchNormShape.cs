@@ -15,7 +15,6 @@ public sealed record BatchNormShape(int Batch, int Channels, params IReadOnlyLis
         new(256, 20, 24, 24),
         new(256, 50, 10, 10),
         new(32, 64, 112, 112),
-        new(32, 2048, 7, 7),
         new(256, 64, 112, 112),
         new(20, 6, 65536),
         new(2_000_000, 1, 3),
@@ -24,9 +23,9 @@ public sealed record BatchNormShape(int Batch, int Channels, params IReadOnlyLis
         ChannelsLast(256, 20, 24, 24),
     ];
 
-    /// <summary>Those, one of ResNet-50's with channels last, and a small and a large dense layer's.</summary>
+    /// <summary>Those, the last of ResNet-50's, one of its others with channels last, and a small and a large dense layer's.</summary>
     public static IReadOnlyList<BatchNormShape> All { get; } =
-        [.. Usual, ChannelsLast(32, 64, 56, 56), new(256, 128), new(4096, 1024)];
+        [.. Usual, new(32, 2048, 7, 7), ChannelsLast(32, 64, 56, 56), new(256, 128), new(4096, 1024)];
 
     /// <summary>The seed network's.</summary>
     public static IReadOnlyList<BatchNormShape> Quick { get; } = [.. Usual.Take(2)];
