@@ -127,7 +127,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 var first = parts.Plane * _outputs;
                 var c = constants + parts.Channel;
                 var wholeRows = parts.IsFollowed && _outputs >= TSimd.Count ? pool.OutHeight : _wholeRows;
-                FusedRows<WholeStores>(source, in *c, first, 0, wholeRows);
+                if (pool.OutWidth <= TSimd.Count)
+                    ShortRows(source, in *c, first, wholeRows);
+                else
+                    FusedRows<WholeStores>(source, in *c, first, 0, wholeRows);
                 if (wholeRows < pool.OutHeight)
                     FusedRows<EndingStores>(source, in *c, first, wholeRows, pool.OutHeight);
             }
@@ -158,6 +161,33 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                         TStores.StoreBytes(place, argMax + at, argMax + first, argMax + end, pool.OutWidth - x);
                         TStores.Store(winner, winners + at, winners + first, winners + end, pool.OutWidth - x);
                     }
+                }
+            }
+        }
+
+        /// <summary><see cref="FusedRows"/>, whole, where each fits a register: nothing but the rows is counted.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void ShortRows(T* source, in NormalizeConstants c, long first, int rows)
+        {
+            var (mean, scale, shift) = (TSimd.Create(c.Mean), TSimd.Create(c.Scale), TSimd.Create(c.Shift));
+            nint width = pool.InWidth, outWidth = pool.OutWidth;
+            T* outputs = output + first, won = winners + first;
+            var places = argMax + first;
+            for (; rows > 0; rows--)
+            {
+                TSimd.Deinterleave(TSimd.Load(source), TSimd.Load(source + TSimd.Count), out var winner, out var second);
+                source += width;
+                TSimd.Deinterleave(TSimd.Load(source), TSimd.Load(source + TSimd.Count), out var third, out var fourth);
+                source += width;
+                TSimd.Store(
+                    RectifiedMaximumOf(ref winner, second, third, fourth, mean, scale, shift, out var place), outputs);
+                outputs += outWidth;
+                if (_saves)
+                {
+                    TSimd.StoreBytes(place, places);
+                    TSimd.Store(winner, won);
+                    places += outWidth;
+                    won += outWidth;
                 }
             }
         }

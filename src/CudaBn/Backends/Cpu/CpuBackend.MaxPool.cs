@@ -92,11 +92,11 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         return place;
     }
 
-    /// <summary>Takes a value where it wins; returns where that is.</summary>
+    /// <summary>Takes a value where it wins; returns where that is. Nothing wins against NaN.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TVector Take(TVector value, TVector number, ref TVector best, ref TVector place)
     {
-        var wins = TSimd.AndNot(TSimd.NotLessOrEqual(value, best), TSimd.IsNaN(best));
+        var wins = TSimd.And(TSimd.NotLessOrEqual(value, best), TSimd.Equal(best, best));
         best = TSimd.Select(wins, value, best);
         place = TSimd.Select(wins, number, place);
         return wins;

@@ -55,9 +55,6 @@ internal unsafe interface ISimd<TVector, T>
     /// <summary>All bits where left == right.</summary>
     static abstract TVector Equal(TVector left, TVector right);
 
-    /// <summary>All bits where the value is NaN.</summary>
-    static abstract TVector IsNaN(TVector value);
-
     static abstract TVector Or(TVector left, TVector right);
 
     static abstract TVector And(TVector left, TVector right);

@@ -97,9 +97,6 @@ internal readonly unsafe struct Simd256<T> : ISimd<Vector256<T>, T>
     public static Vector256<T> Equal(Vector256<T> left, Vector256<T> right) => Vector256.Equals(left, right);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<T> IsNaN(Vector256<T> value) => ~Vector256.Equals(value, value);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<T> Or(Vector256<T> left, Vector256<T> right) => left | right;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -85,9 +85,6 @@ internal readonly unsafe struct Simd512<T> : ISimd<Vector512<T>, T>
     public static Vector512<T> Equal(Vector512<T> left, Vector512<T> right) => Vector512.Equals(left, right);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<T> IsNaN(Vector512<T> value) => ~Vector512.Equals(value, value);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Or(Vector512<T> left, Vector512<T> right) => left | right;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -45,8 +45,6 @@ internal readonly unsafe struct SimdScalar<T> : ISimd<T, T>
 
     public static T Equal(T left, T right) => left == right ? AllBits : T.Zero;
 
-    public static T IsNaN(T value) => T.IsNaN(value) ? AllBits : T.Zero;
-
     // A mask is all bits or none, and all bits are a NaN: so masks combine by asking which they are.
     public static T Or(T left, T right) => T.IsNaN(left) ? left : right;
 
