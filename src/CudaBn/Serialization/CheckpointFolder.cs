@@ -89,7 +89,9 @@ public sealed class CheckpointFolder
             catch (Exception fault) when (fault is InvalidDataException or IOException)
             {
                 warnings.Add(fault.Message);
-                _damaged.Add(path);
+                // One that cannot be read today may be read tomorrow.
+                if (fault is InvalidDataException)
+                    _damaged.Add(path);
                 continue;
             }
 
