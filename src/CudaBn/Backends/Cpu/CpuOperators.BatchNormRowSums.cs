@@ -88,6 +88,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int chunk, int worker)
         {
+            // Of a read-only field, every call would make a copy of its own.
+            var own = gradients;
             var part = rows.At(chunk);
             long step = rows.Columns, row = 0, offset = part.FirstRow * step + part.Column;
             var center = means + part.Column;
@@ -97,7 +99,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             for (; row + 4 <= part.Rows; row += 4, offset += 4 * step)
             {
                 for (var i = 0; i < 4; i++)
-                    gradients.Prepare(offset + i * step, part.Columns);
+                    own.Prepare(offset + i * step, part.Columns);
                 for (var i = 0; i < part.Columns; i += TSimd.Count)
                 {
                     var at = offset + i;
@@ -106,10 +108,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                     var xb = TSimd.Subtract(TSimd.Load(input + at + step), mean);
                     var xc = TSimd.Subtract(TSimd.Load(input + at + 2 * step), mean);
                     var xd = TSimd.Subtract(TSimd.Load(input + at + 3 * step), mean);
-                    var a = gradients.Load(at, part.Column + i, xa);
-                    var b = gradients.Load(at + step, part.Column + i, xb);
-                    var c = gradients.Load(at + 2 * step, part.Column + i, xc);
-                    var d = gradients.Load(at + 3 * step, part.Column + i, xd);
+                    var a = own.Load(at, part.Column + i, xa);
+                    var b = own.Load(at + step, part.Column + i, xb);
+                    var c = own.Load(at + 2 * step, part.Column + i, xc);
+                    var d = own.Load(at + 3 * step, part.Column + i, xd);
                     AddTo(sums + i, TSimd.Add(TSimd.Add(a, b), TSimd.Add(c, d)));
                     var ab = TSimd.MultiplyAdd(a, xa, TSimd.Multiply(b, xb));
                     var cd = TSimd.MultiplyAdd(c, xc, TSimd.Multiply(d, xd));

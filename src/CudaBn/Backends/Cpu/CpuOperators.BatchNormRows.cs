@@ -23,7 +23,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var job = new FinishStatisticsOfRowsJob(rows, finish, moments, constants);
         _pool.Run(ref job, job.Chunks);
         Repeat(constants, ForwardConstants, rows);
-        NormalizeRows(rows, input, constants, DataOrNull(addend), rectifies, Data(args.Output));
+        NormalizeAddReLU(rows, input, constants, DataOrNull(addend), rectifies, Data(args.Output));
     }
 
     private void FrozenForwardOfRows(in BatchNormFrozenForwardArgs args, Tensor? addend = null, bool rectifies = false)
@@ -32,7 +32,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var rows = new ChannelRows(g);
         var means = FrozenStatistics(g, args.Mean, args.Variance, args.Epsilon);
         var constants = ConstantsOfRows(rows, args.Gamma, args.Beta, means, means + g.Channels);
-        NormalizeRows(rows, Data(args.Input), constants, DataOrNull(addend), rectifies, Data(args.Output));
+        NormalizeAddReLU(rows, Data(args.Input), constants, DataOrNull(addend), rectifies, Data(args.Output));
     }
 
     private void BackwardOfRows(in BatchNormBackwardArgs args)
@@ -103,8 +103,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         if (args.GradInput is not { } gradInput)
             return;
         Repeat(constants, BackwardConstants, rows);
-        var job = new InputGradientRowsJob<TGradients>(rows, input, gradients, constants, Data(gradInput));
-        _pool.Run(ref job, rows.Count);
+        Sweep(rows, new InputGradientRows<TGradients>(rows, input, gradients, constants, Data(gradInput)));
     }
 
     private void FrozenBackwardOfRows<TGradients>(
@@ -123,10 +122,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         if (args.GradInput is { } gradInput)
-        {
-            var job = new SlopeRowsJob<TGradients>(rows, input, gradients, constants, Data(gradInput));
-            _pool.Run(ref job, rows.Count);
-        }
+            Sweep(rows, new SlopeRows<TGradients>(rows, input, gradients, constants, Data(gradInput)));
     }
 
     private T* ConstantsOfRows(ChannelRows rows, in BatchNormBackwardArgs args, Tensor? beta) =>

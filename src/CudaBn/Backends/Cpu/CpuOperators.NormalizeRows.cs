@@ -6,7 +6,7 @@ namespace CudaBn.Backends.Cpu;
 // still in the caches, and comes first.
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
-    private void NormalizeRows(ChannelRows rows, T* input, T* constants, T* addend, bool rectifies, T* output)
+    private void NormalizeAddReLU(ChannelRows rows, T* input, T* constants, T* addend, bool rectifies, T* output)
     {
         if (addend != null && rectifies)
             Run<AddReLUTail>();
@@ -20,27 +20,49 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         void Run<TTail>()
             where TTail : struct, ITail
         {
-            var job = new NormalizeRowsJob<TTail>(rows, input, constants, addend, output);
-            _pool.Run(ref job, rows.Count);
+            Sweep(rows, new NormalizeRows<TTail>(rows, input, constants, addend, output));
+        }
+    }
+
+    private void Sweep<TSweep>(ChannelRows rows, TSweep sweep)
+        where TSweep : struct, IRowSweep
+    {
+        var job = new RowsJob<TSweep>(rows, sweep);
+        _pool.Run(ref job, rows.Count);
+    }
+
+    /// <summary>What becomes of rows, one by one.</summary>
+    private interface IRowSweep
+    {
+        /// <summary>Works out neighbouring elements of a row.</summary>
+        /// <param name="offset">Which is the first.</param>
+        /// <param name="column">The column of the first.</param>
+        /// <param name="length">How many.</param>
+        void OfRow(long offset, int column, int length);
+    }
+
+    private readonly struct RowsJob<TSweep>(ChannelRows rows, TSweep sweep) : IChunkJob
+        where TSweep : struct, IRowSweep
+    {
+        public void Run(int chunk, int worker)
+        {
+            // Of a read-only field, every call would make a copy of its own.
+            var own = sweep;
+            var part = rows.At(rows.Count - 1 - chunk);
+            var offset = part.FirstRow * rows.Columns + part.Column;
+            for (var row = 0; row < part.Rows; row++, offset += rows.Columns)
+                own.OfRow(offset, part.Column, part.Columns);
+            own.OfRow(offset, part.Column, part.LastColumns);
         }
     }
 
     /// <summary>The constants are those of a <see cref="NormalizeConstants"/>, each for all columns.</summary>
-    private readonly struct NormalizeRowsJob<TTail>(ChannelRows rows, T* input, T* constants, T* addend, T* output)
-        : IChunkJob
+    private readonly struct NormalizeRows<TTail>(ChannelRows rows, T* input, T* constants, T* addend, T* output)
+        : IRowSweep
         where TTail : struct, ITail
     {
-        public void Run(int chunk, int worker)
-        {
-            var part = rows.At(rows.Count - 1 - chunk);
-            var offset = part.FirstRow * rows.Columns + part.Column;
-            for (var row = 0; row < part.Rows; row++, offset += rows.Columns)
-                NormalizeRow(offset, part.Column, part.Columns);
-            NormalizeRow(offset, part.Column, part.LastColumns);
-        }
-
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void NormalizeRow(long offset, int column, int length)
+        public void OfRow(long offset, int column, int length)
         {
             T* x = input + offset, added = addend + offset, y = output + offset;
             T* means = constants + column, scales = means + rows.Padded, shifts = scales + rows.Padded;
@@ -74,22 +96,14 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     }
 
     /// <summary>The constants are those of an <see cref="InputGradientConstants"/>, each for all columns.</summary>
-    private readonly struct InputGradientRowsJob<TGradients>(
-        ChannelRows rows, T* input, TGradients gradients, T* constants, T* gradInput) : IChunkJob
+    private readonly struct InputGradientRows<TGradients>(
+        ChannelRows rows, T* input, TGradients gradients, T* constants, T* gradInput) : IRowSweep
         where TGradients : struct, IRowGradients
     {
-        public void Run(int chunk, int worker)
-        {
-            var part = rows.At(rows.Count - 1 - chunk);
-            var offset = part.FirstRow * rows.Columns + part.Column;
-            for (var row = 0; row < part.Rows; row++, offset += rows.Columns)
-                OfRow(offset, part.Column, part.Columns);
-            OfRow(offset, part.Column, part.LastColumns);
-        }
-
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void OfRow(long offset, int column, int length)
+        public void OfRow(long offset, int column, int length)
         {
+            var own = gradients;
             nint step = rows.Padded;
             T* x = input + offset, dx = gradInput + offset, means = constants + column;
             T* invStds = means + step, offsets = invStds + step, slopes = offsets + step, scales = slopes + step;
@@ -98,7 +112,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 for (var j = 0; j < length; j++)
                 {
                     var deviation = x[j] - means[j];
-                    var gradient = gradients.LoadOne(offset + j, column + j, deviation);
+                    var gradient = own.LoadOne(offset + j, column + j, deviation);
                     dx[j] = T.MultiplyAddEstimate(deviation * invStds[j], slopes[j], gradient - offsets[j]) * scales[j];
                 }
 
@@ -109,7 +123,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             {
                 var at = Math.Min(i, length - TSimd.Count);
                 TVector values = TSimd.Load(x + at), mean = TSimd.Load(means + at);
-                var gradient = gradients.Load(offset + at, column + at, TSimd.Subtract(values, mean));
+                var gradient = own.Load(offset + at, column + at, TSimd.Subtract(values, mean));
                 TSimd.Store(
                     InputGradient(
                         values, gradient, mean, TSimd.Load(invStds + at), TSimd.Load(offsets + at),
@@ -121,22 +135,14 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     /// <summary>The input gradient of given statistics: y is a line in x, so its gradient is the slope. The constants are
     /// those of a <see cref="NormalizeConstants"/>, each for all columns.</summary>
-    private readonly struct SlopeRowsJob<TGradients>(
-        ChannelRows rows, T* input, TGradients gradients, T* constants, T* gradInput) : IChunkJob
+    private readonly struct SlopeRows<TGradients>(
+        ChannelRows rows, T* input, TGradients gradients, T* constants, T* gradInput) : IRowSweep
         where TGradients : struct, IRowGradients
     {
-        public void Run(int chunk, int worker)
-        {
-            var part = rows.At(rows.Count - 1 - chunk);
-            var offset = part.FirstRow * rows.Columns + part.Column;
-            for (var row = 0; row < part.Rows; row++, offset += rows.Columns)
-                OfRow(offset, part.Column, part.Columns);
-            OfRow(offset, part.Column, part.LastColumns);
-        }
-
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void OfRow(long offset, int column, int length)
+        public void OfRow(long offset, int column, int length)
         {
+            var own = gradients;
             T* x = input + offset, dx = gradInput + offset;
             T* means = constants + column, scales = means + rows.Padded;
             if (length < TSimd.Count)
@@ -145,7 +151,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 {
                     var deviation = TGradients.DependOnInput ? x[j] - means[j] : T.Zero;
                     dx[j] = T.MultiplyAddEstimate(
-                        gradients.LoadOne(offset + j, column + j, deviation), scales[j], T.Zero);
+                        own.LoadOne(offset + j, column + j, deviation), scales[j], T.Zero);
                 }
 
                 return;
@@ -157,7 +163,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 var deviation = TGradients.DependOnInput
                     ? TSimd.Subtract(TSimd.Load(x + at), TSimd.Load(means + at))
                     : TSimd.Zero;
-                var gradient = gradients.Load(offset + at, column + at, deviation);
+                var gradient = own.Load(offset + at, column + at, deviation);
                 TSimd.Store(TSimd.MultiplyAdd(gradient, TSimd.Load(scales + at), TSimd.Zero), dx + at);
             }
         }
