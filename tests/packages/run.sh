@@ -60,16 +60,16 @@ done
 passed "packed"
 
 # SourceLink: where the repository has a home, symbols and packages tell which commit of it they are of.
-home=https://github.com/cudabn/cudabn
+home=https://github.com/cudabn/cudabn.git
 commit=$(git -C "$root" rev-parse HEAD)
 git clone -q "$root" "$work/clone"
-git -C "$work/clone" remote set-url origin "$home.git"
+git -C "$work/clone" remote set-url origin "$home"
 for name in $packed; do
     (cd "$work/clone" && env -u NUGET_PACKAGES dotnet pack "src/$name" -c Release -o "$work/linked" -nodeReuse:false -v q)
-    unzip -qp "$work/linked/$name.$version.snupkg" "*/$name.pdb" |
-        grep -aqF "https://raw.githubusercontent.com/cudabn/cudabn/$commit/*" || fail "$name has no SourceLink"
-    unzip -qp "$work/linked/$name.$version.nupkg" "$name.nuspec" |
-        grep -qF "url=\"$home\" " || fail "$name does not name its repository"
+    grep -aqF "https://raw.githubusercontent.com/cudabn/cudabn/$commit/*" \
+        <(unzip -qp "$work/linked/$name.$version.snupkg" "*/$name.pdb") || fail "$name has no SourceLink"
+    grep -qF "url=\"$home\" " <(unzip -qp "$work/linked/$name.$version.nupkg" "$name.nuspec") ||
+        fail "$name does not name its repository"
 done
 rm -rf "$work/clone"
 passed "linked to sources"
