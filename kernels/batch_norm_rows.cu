@@ -77,9 +77,7 @@ extern "C" __global__ void __launch_bounds__(128) batch_norm_rows_normalize(
 {
     RowVisits visits = row_visits_of_thread(rows);
     NormalizeConstants constants[PACK];
-#pragma unroll
-    for (int i = 0; i < PACK; i++)
-        constants[i] = normalize_constants(statistics, gamma, beta, visits.channel + i);
+    normalize_constants_of(visits, statistics, gamma, beta, constants);
     for (; visits.is_any(); visits.advance())
     {
         Elements elements = load(x + visits.offset(rows));

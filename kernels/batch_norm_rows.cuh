@@ -48,6 +48,16 @@ __device__ inline RowVisits row_visits_of_thread(const ChannelRows& g)
     return visits;
 }
 
+// What normalizes each of the thread's channels.
+__device__ inline void normalize_constants_of(
+    const RowVisits& visits, const BatchNormStatistics& statistics, const real* gamma, const real* beta,
+    NormalizeConstants (&constants)[PACK])
+{
+#pragma unroll
+    for (int i = 0; i < PACK; i++)
+        constants[i] = normalize_constants(statistics, gamma, beta, visits.channel + i);
+}
+
 // Leaves what the block's threads have of every channel at parts[channel, slice]. All threads of the block come here.
 template <typename Sums>
 __device__ void leave_parts(const ChannelRows& g, const RowVisits& visits, const Sums* of_channels, Sums* parts)

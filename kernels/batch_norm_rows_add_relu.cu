@@ -14,9 +14,7 @@ extern "C" __global__ void __launch_bounds__(128) batch_norm_rows_add_relu_forwa
 {
     RowVisits visits = row_visits_of_thread(rows);
     NormalizeConstants constants[PACK];
-#pragma unroll
-    for (int i = 0; i < PACK; i++)
-        constants[i] = normalize_constants(statistics, gamma, beta, visits.channel + i);
+    normalize_constants_of(visits, statistics, gamma, beta, constants);
     for (; visits.is_any(); visits.advance())
     {
         Elements elements = load(x + visits.offset(rows));
@@ -73,9 +71,7 @@ extern "C" __global__ void __launch_bounds__(128) batch_norm_rows_relu_backward_
 {
     RowVisits visits = row_visits_of_thread(rows);
     NormalizeConstants constants[PACK];
-#pragma unroll
-    for (int i = 0; i < PACK; i++)
-        constants[i] = normalize_constants(statistics, gamma, beta, visits.channel + i);
+    normalize_constants_of(visits, statistics, gamma, beta, constants);
     RowGradientSums sums(statistics, visits);
     for (; visits.is_any(); visits.advance())
     {
@@ -132,9 +128,7 @@ extern "C" __global__ void __launch_bounds__(128) batch_norm_rows_relu_frozen_ba
 {
     RowVisits visits = row_visits_of_thread(rows);
     NormalizeConstants constants[PACK];
-#pragma unroll
-    for (int i = 0; i < PACK; i++)
-        constants[i] = normalize_constants(statistics, gamma, beta, visits.channel + i);
+    normalize_constants_of(visits, statistics, gamma, beta, constants);
     for (; visits.is_any(); visits.advance())
     {
         const Elements values = load(x + visits.offset(rows));
