@@ -15,11 +15,10 @@ public sealed class BatchNorm : Layer
 {
     private readonly Initializer _gammaInitializer;
     private readonly Initializer _betaInitializer;
-    private readonly VirtualBatches? _virtualBatches;
-    private Tensor? _mean;
-    private Tensor? _invStd;
+    private readonly NormalizedBatches _wholeBatch;
+    private readonly NormalizedBatches? _virtualBatches;
     private PopulationStatistics? _population;
-    private Normalization _last;
+    private NormalizedBatches? _last;
 
     /// <summary>Describes the layer in PyTorch's convention; <see cref="Layer.Initialize(Device, DType, ulong)"/> makes its
     /// parameters.</summary>
@@ -72,15 +71,9 @@ public sealed class BatchNorm : Layer
         FixesGamma = fixGamma;
         _gammaInitializer = gammaInitializer ?? Initializer.Constant(1);
         _betaInitializer = betaInitializer ?? Initializer.Constant(0);
-        if (virtualBatchSize is { } size)
-            _virtualBatches = new VirtualBatches(size, channels);
-    }
-
-    private enum Normalization
-    {
-        ByRunningStatistics,
-        ByBatch,
-        ByVirtualBatches,
+        _wholeBatch = new NormalizedBatches(size: null, channels);
+        if (virtualBatchSize is not null)
+            _virtualBatches = new NormalizedBatches(virtualBatchSize, channels);
     }
 
     /// <summary>C.</summary>
@@ -143,10 +136,6 @@ public sealed class BatchNorm : Layer
 
     /// <inheritdoc/>
     protected internal override string Kind => "bn";
-
-    /// <summary>Whether what runs batch normalization together with its neighbours knows how: not by virtual batches, and
-    /// not while the statistics are computed anew.</summary>
-    internal bool FusesWithNeighbours => VirtualBatchSize is null && _population is null;
 
     /// <summary>What scales; null for 1.</summary>
     internal Tensor? GammaValue => FixesGamma ? null : Gamma?.Value;
@@ -320,9 +309,6 @@ public sealed class BatchNorm : Layer
             Backend.Fill(RunningVariance, 1);
             BatchesTracked = AddStatistic("num_batches_tracked", [1], DType.Int64);
         }
-
-        _mean = new Tensor(perChannel, DType.Float64, Device);
-        _invStd = new Tensor(perChannel, DType.Float64, Device);
     }
 
     private protected override void SetFrozen(bool isFrozen)
@@ -346,22 +332,16 @@ public sealed class BatchNorm : Layer
     private protected override Tensor ForwardCore(Tensor input)
     {
         var output = OutputFor(input);
-        var normalization = NormalizationNow();
-        switch (normalization)
+        var batches = BatchesNow();
+        if (batches is null)
+            Backend.BatchNormFrozenForward(FrozenForwardArgs(input, output));
+        for (var i = 0; i < batches?.CountIn(input.Shape); i++)
         {
-            case Normalization.ByRunningStatistics:
-                Backend.BatchNormFrozenForward(FrozenForwardArgs(input, output));
-                break;
-            case Normalization.ByBatch:
-                RequireBatch(input);
-                ForwardBatch(input, output, _mean!, _invStd!);
-                break;
-            default:
-                ForwardVirtualBatches(input, output);
-                break;
+            Backend.BatchNormForward(ForwardArgs(batches, i, input, output));
+            AddToPopulation(batches, i, input);
         }
 
-        _last = normalization;
+        _last = batches;
         return output;
     }
 
@@ -369,65 +349,100 @@ public sealed class BatchNorm : Layer
         Tensor input, Tensor output, Tensor gradOutput, bool needsInputGradient)
     {
         var gradInput = GradInputFor(input, needsInputGradient);
-        if (gradInput is null && GradGamma is null && GradBeta is null)
-            return null;
-        switch (_last)
-        {
-            case Normalization.ByRunningStatistics:
-                Backend.BatchNormFrozenBackward(FrozenBackwardArgs(input, gradOutput, gradInput));
-                break;
-            case Normalization.ByBatch:
-                BackwardBatch(input, _mean!, _invStd!, gradOutput, gradInput, GradGamma, GradBeta);
-                break;
-            default:
-                BackwardVirtualBatches(input, gradOutput, gradInput);
-                break;
-        }
-
+        if (gradInput is not null || GradGamma is not null || GradBeta is not null)
+            Backward(_last, input, gradOutput, gradInput);
         return gradInput;
     }
 
-    /// <summary>Whether forward normalizes with the running statistics.</summary>
-    internal bool UsesRunningStatistics => NormalizationNow() == Normalization.ByRunningStatistics;
-
-    /// <summary>What normalizes with the statistics of the batch, for an input that fits.</summary>
-    internal BatchNormForwardArgs ForwardArgs(Tensor input, Tensor output)
+    /// <summary>Computes the gradients of a forward pass that normalized by some batches, or by the running statistics where
+    /// they are null.</summary>
+    internal void Backward(NormalizedBatches? batches, Tensor input, Tensor gradOutput, Tensor? gradInput)
     {
-        RequireBatch(input);
+        if (batches is null)
+        {
+            Backend.BatchNormFrozenBackward(FrozenBackwardArgs(input, gradOutput, gradInput));
+            return;
+        }
+
+        for (var i = 0; i < batches.CountIn(input.Shape); i++)
+            Backend.BatchNormBackward(BackwardArgs(batches, i, input, gradOutput, gradInput));
+        SumGradients(batches, input);
+    }
+
+    /// <summary>The batches whose own statistics normalize in the present mode; null where the running ones do.</summary>
+    internal NormalizedBatches? BatchesNow()
+    {
+        if (TracksRunningStatistics && (!IsTraining || FreezeStatistics))
+            return null;
+        return IsTraining && _virtualBatches is not null ? _virtualBatches : _wholeBatch;
+    }
+
+    /// <summary>What normalizes one of an input's batches with its own statistics.</summary>
+    internal BatchNormForwardArgs ForwardArgs(NormalizedBatches batches, int index, Tensor input, Tensor output)
+    {
+        RequireBatch(batches, input);
+        var (part, count) = (batches.Part(input, index), batches.CountIn(input.Shape));
         return new BatchNormForwardArgs(
-            Geometry(input.Shape, ChannelsLast), input, GammaValue, Beta?.Value, Epsilon, Running(), output, _mean!,
-            _invStd!);
+            Geometry(part.Shape, ChannelsLast), part, GammaValue, Beta?.Value, Epsilon, Running(),
+            batches.Part(output, index), batches.Mean(index, count, Device), batches.InvStd(index, count, Device));
     }
 
     internal BatchNormFrozenForwardArgs FrozenForwardArgs(Tensor input, Tensor output) => new(
         Geometry(input.Shape, ChannelsLast), input, GammaValue, Beta?.Value, RunningMean!, RunningVariance!, Epsilon,
         output);
 
-    internal BatchNormBackwardArgs BackwardArgs(Tensor input, Tensor gradOutput, Tensor? gradInput) => new(
-        Geometry(input.Shape, ChannelsLast), input, GammaValue, _mean!, _invStd!, gradOutput, gradInput, GradGamma,
-        GradBeta);
+    /// <summary>What computes the gradients of one of an input's batches; after the last, <see cref="SumGradients"/> makes
+    /// gamma's and beta's of them.</summary>
+    internal BatchNormBackwardArgs BackwardArgs(
+        NormalizedBatches batches, int index, Tensor input, Tensor gradOutput, Tensor? gradInput)
+    {
+        var (part, count) = (batches.Part(input, index), batches.CountIn(input.Shape));
+        return new BatchNormBackwardArgs(
+            Geometry(part.Shape, ChannelsLast), part, GammaValue, batches.Mean(index, count, Device),
+            batches.InvStd(index, count, Device), batches.Part(gradOutput, index), batches.Part(gradInput, index),
+            GradGammaOf(batches, index, count), GradBetaOf(batches, index, count));
+    }
 
     internal BatchNormFrozenBackwardArgs FrozenBackwardArgs(Tensor input, Tensor gradOutput, Tensor? gradInput) => new(
         Geometry(input.Shape, ChannelsLast), input, GammaValue, RunningMean!, RunningVariance!, Epsilon, gradOutput,
         gradInput, GradGamma, GradBeta);
 
+    /// <summary>Takes note of a batch just normalized, while statistics are computed anew.</summary>
+    internal void AddToPopulation(NormalizedBatches batches, int index, Tensor input)
+    {
+        if (_population is null)
+            return;
+        var part = batches.Part(input, index);
+        _population.Add(
+            Geometry(part.Shape, ChannelsLast).ValuesPerChannel,
+            batches.Mean(index, batches.CountIn(input.Shape), Device));
+    }
+
+    /// <summary>Adds up what the batches of an input, where they are several, gave to the gradients of gamma and
+    /// beta.</summary>
+    internal void SumGradients(NormalizedBatches batches, Tensor input)
+    {
+        var count = batches.CountIn(input.Shape);
+        if (count == 1)
+            return;
+        if (GradGamma is { } gamma)
+            Backend.SumRows(new SumRowsArgs(count, Channels, batches.GradGamma(count, DType, Device).All, gamma));
+        if (GradBeta is { } beta)
+            Backend.SumRows(new SumRowsArgs(count, Channels, batches.GradBeta(count, DType, Device).All, beta));
+    }
+
     /// <summary>Checks the shape of an input as forward does.</summary>
     internal void RequireInput(Tensor input) => OutputShape(input.Shape);
 
-    /// <summary>Checks an input whose own statistics normalize it, as forward does: one value has no deviation, and its
-    /// unbiased variance would be 0 / 0.</summary>
-    internal void RequireBatch(Tensor input)
-    {
-        if (Geometry(input.Shape, ChannelsLast).ValuesPerChannel < 2)
-            throw new ArgumentException(
-                $"{Label}: {(IsTraining ? "training" : "evaluation without running statistics")} needs more than one value "
-                + $"per channel; its input {input.Shape} has one.");
-    }
-
     internal BatchNormReLUMaxPoolForwardArgs FusedForwardArgs(
-        Tensor input, PoolGeometry pool, Tensor output, Tensor argMax, Tensor winners) => new(
-        Geometry(input.Shape, channelsLast: false), pool, input, GammaValue, Beta?.Value, Epsilon, Running(), output, _mean!,
-        _invStd!, argMax, winners);
+        NormalizedBatches batches, int index, Tensor input, MaxPool2d pool, Tensor output, Tensor argMax, Tensor winners)
+    {
+        var norm = ForwardArgs(batches, index, input, output);
+        return new BatchNormReLUMaxPoolForwardArgs(
+            norm.Geometry, pool.Geometry(norm.Input.Shape, norm.Output.Shape), norm.Input, norm.Gamma, norm.Beta,
+            norm.Epsilon, norm.Running, norm.Output, norm.Mean, norm.InvStd, batches.Part(argMax, index),
+            batches.Part(winners, index));
+    }
 
     internal BatchNormFrozenReLUMaxPoolForwardArgs FusedFrozenForwardArgs(
         Tensor input, PoolGeometry pool, Tensor output) => new(
@@ -435,17 +450,22 @@ public sealed class BatchNorm : Layer
         Epsilon, output);
 
     internal BatchNormReLUMaxPoolBackwardArgs FusedBackwardArgs(
-        Tensor input, PoolGeometry pool, Tensor argMax, Tensor winners, Tensor gradOutput, Tensor? gradInput) => new(
-        Geometry(input.Shape, channelsLast: false), pool, input, GammaValue, Beta?.Value, _mean!, _invStd!, argMax, winners,
-        gradOutput, gradInput, GradGamma, GradBeta);
+        NormalizedBatches batches, int index, Tensor input, MaxPool2d pool, Tensor argMax, Tensor winners,
+        Tensor gradOutput, Tensor? gradInput)
+    {
+        var norm = BackwardArgs(batches, index, input, gradOutput, gradInput);
+        return new BatchNormReLUMaxPoolBackwardArgs(
+            norm.Geometry, pool.Geometry(norm.Input.Shape, norm.GradOutput.Shape), norm.Input, norm.Gamma, Beta?.Value,
+            norm.Mean, norm.InvStd, batches.Part(argMax, index), batches.Part(winners, index), norm.GradOutput,
+            norm.GradInput, norm.GradGamma, norm.GradBeta);
+    }
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
         if (disposing)
         {
-            _mean?.Dispose();
-            _invStd?.Dispose();
+            _wholeBatch.Dispose();
             _virtualBatches?.Dispose();
         }
 
@@ -483,13 +503,6 @@ public sealed class BatchNorm : Layer
             throw new ArgumentException($"{name}: momentum {weight} is outside [0, 1].");
     }
 
-    private Normalization NormalizationNow()
-    {
-        if (TracksRunningStatistics && (!IsTraining || FreezeStatistics))
-            return Normalization.ByRunningStatistics;
-        return IsTraining && _virtualBatches is not null ? Normalization.ByVirtualBatches : Normalization.ByBatch;
-    }
-
     /// <summary>The statistics that a batch moves; null where there are none.</summary>
     private RunningStatistics? Running()
     {
@@ -500,51 +513,24 @@ public sealed class BatchNorm : Layer
             : null;
     }
 
-    private void ForwardBatch(Tensor input, Tensor output, Tensor mean, Tensor invStd)
+    // One value has no deviation, and its unbiased variance would be 0 / 0.
+    private void RequireBatch(NormalizedBatches batches, Tensor input)
     {
-        var geometry = Geometry(input.Shape, ChannelsLast);
-        Backend.BatchNormForward(new BatchNormForwardArgs(
-            geometry, input, GammaValue, Beta?.Value, Epsilon, Running(), output, mean, invStd));
-        _population?.Add(geometry.ValuesPerChannel, mean);
+        var left = batches.LastIn(input.Shape);
+        if (Geometry(input.Shape, ChannelsLast).ValuesPerChannel / input.Shape[0] * left > 1)
+            return;
+        throw new ArgumentException(batches.CountIn(input.Shape) > 1
+            ? $"{Label}: training needs more than one value per channel; of its input {input.Shape}, virtual batches of "
+                + $"{VirtualBatchSize} leave {left} for the last, with one."
+            : $"{Label}: {(IsTraining ? "training" : "evaluation without running statistics")} needs more than one value "
+                + $"per channel; its input {input.Shape} has one.");
     }
 
-    private void BackwardBatch(
-        Tensor input, Tensor mean, Tensor invStd, Tensor gradOutput, Tensor? gradInput, Tensor? gradGamma,
-        Tensor? gradBeta) =>
-        Backend.BatchNormBackward(new BatchNormBackwardArgs(
-            Geometry(input.Shape, ChannelsLast), input, GammaValue, mean, invStd, gradOutput, gradInput, gradGamma,
-            gradBeta));
+    private Tensor? GradGammaOf(NormalizedBatches batches, int index, int count) =>
+        GradGamma is null || count == 1 ? GradGamma : batches.GradGamma(count, DType, Device).Rows[index];
 
-    private void ForwardVirtualBatches(Tensor input, Tensor output)
-    {
-        var batches = _virtualBatches!;
-        Tensor[] inputs = batches.PartsOf(input), outputs = batches.PartsOf(output);
-        if (Geometry(inputs[^1].Shape, ChannelsLast).ValuesPerChannel < 2)
-            throw new ArgumentException(
-                $"{Label}: training needs more than one value per channel; of its input {input.Shape}, virtual batches of "
-                + $"{VirtualBatchSize} leave {inputs[^1].Shape[0]} for the last, with one.");
-        Tensor[] means = batches.Means(inputs.Length, Device), invStds = batches.InvStds(inputs.Length, Device);
-        for (var i = 0; i < inputs.Length; i++)
-            ForwardBatch(inputs[i], outputs[i], means[i], invStds[i]);
-    }
-
-    private void BackwardVirtualBatches(Tensor input, Tensor gradOutput, Tensor? gradInput)
-    {
-        var batches = _virtualBatches!;
-        Tensor[] inputs = batches.PartsOf(input), gradOutputs = batches.PartsOf(gradOutput);
-        var gradInputs = gradInput is null ? null : batches.PartsOf(gradInput);
-        var count = inputs.Length;
-        Tensor[] means = batches.Means(count, Device), invStds = batches.InvStds(count, Device);
-        var gradGammas = GradGamma is null ? null : batches.GradGamma(count, DType, Device);
-        var gradBetas = GradBeta is null ? null : batches.GradBeta(count, DType, Device);
-        for (var i = 0; i < count; i++)
-            BackwardBatch(
-                inputs[i], means[i], invStds[i], gradOutputs[i], gradInputs?[i], gradGammas?.Rows[i], gradBetas?.Rows[i]);
-        if (gradGammas is not null)
-            Backend.SumRows(new SumRowsArgs(count, Channels, gradGammas.All, GradGamma!));
-        if (gradBetas is not null)
-            Backend.SumRows(new SumRowsArgs(count, Channels, gradBetas.All, GradBeta!));
-    }
+    private Tensor? GradBetaOf(NormalizedBatches batches, int index, int count) =>
+        GradBeta is null || count == 1 ? GradBeta : batches.GradBeta(count, DType, Device).Rows[index];
 
     private void StorePopulation()
     {

@@ -13,22 +13,26 @@ internal sealed class BatchNormTail(BatchNorm batchNorm) : IDisposable
     private Tensor? _lastOutput;
     private bool _added;
     private bool _rectified;
-    private bool _usedRunningStatistics;
+    private NormalizedBatches? _batches;
 
     /// <summary>Computes bn(input) + addend, rectified where that is asked for.</summary>
     public Tensor Forward(Tensor input, Tensor? addend, bool rectifies)
     {
         batchNorm.RequireInput(input);
-        var usesRunningStatistics = batchNorm.UsesRunningStatistics;
         var output = TensorLike(input, _output);
-        if (usesRunningStatistics)
+        var batches = batchNorm.BatchesNow();
+        if (batches is null)
             BackendOf(input).BatchNormFrozenAddReLUForward(new BatchNormFrozenAddReLUForwardArgs(
                 batchNorm.FrozenForwardArgs(input, output), addend, rectifies));
-        else
+        for (var i = 0; i < batches?.CountIn(input.Shape); i++)
+        {
             BackendOf(input).BatchNormAddReLUForward(new BatchNormAddReLUForwardArgs(
-                batchNorm.ForwardArgs(input, output), addend, rectifies));
-        (_input, _lastOutput) = (input, output);
-        (_added, _rectified, _usedRunningStatistics) = (addend is not null, rectifies, usesRunningStatistics);
+                batchNorm.ForwardArgs(batches, i, input, output), batches.Part(addend, i), rectifies));
+            batchNorm.AddToPopulation(batches, i, input);
+        }
+
+        (_input, _lastOutput, _batches) = (input, output, batches);
+        (_added, _rectified) = (addend is not null, rectifies);
         return output;
     }
 
@@ -39,23 +43,11 @@ internal sealed class BatchNormTail(BatchNorm batchNorm) : IDisposable
     public Tensor? Backward(Tensor gradOutput, bool needsInputGradient, out Tensor gradAddend)
     {
         var gradInput = needsInputGradient ? TensorLike(gradOutput, _gradInput) : null;
-        gradAddend = gradOutput;
-        if (!_rectified)
-        {
-            BackwardNorm(gradOutput, gradInput);
-        }
+        gradAddend = _rectified && _added ? TensorLike(gradOutput, _gradAddend) : gradOutput;
+        if (_rectified)
+            BackwardRectified(gradOutput, gradInput, _added ? gradAddend : null);
         else
-        {
-            RectifiedSum? sum = null;
-            if (_added)
-            {
-                gradAddend = TensorLike(gradOutput, _gradAddend);
-                sum = new RectifiedSum(_lastOutput!, gradAddend);
-            }
-
-            BackwardRectified(gradOutput, gradInput, sum);
-        }
-
+            batchNorm.Backward(_batches, _input!, gradOutput, gradInput);
         return gradInput;
     }
 
@@ -71,22 +63,26 @@ internal sealed class BatchNormTail(BatchNorm batchNorm) : IDisposable
     private static Tensor TensorLike(Tensor tensor, Workspace workspace) =>
         workspace.Get(tensor.Shape, tensor.DType, tensor.Device);
 
-    private void BackwardNorm(Tensor gradient, Tensor? gradInput)
-    {
-        if (_usedRunningStatistics)
-            BackendOf(gradient).BatchNormFrozenBackward(batchNorm.FrozenBackwardArgs(_input!, gradient, gradInput));
-        else
-            BackendOf(gradient).BatchNormBackward(batchNorm.BackwardArgs(_input!, gradient, gradInput));
-    }
-
-    private void BackwardRectified(Tensor gradOutput, Tensor? gradInput, RectifiedSum? sum)
+    private void BackwardRectified(Tensor gradOutput, Tensor? gradInput, Tensor? gradAddend)
     {
         var (backend, beta) = (BackendOf(gradOutput), batchNorm.Beta?.Value);
-        if (_usedRunningStatistics)
+        if (_batches is null)
+        {
             backend.BatchNormFrozenAddReLUBackward(new BatchNormFrozenAddReLUBackwardArgs(
-                batchNorm.FrozenBackwardArgs(_input!, gradOutput, gradInput), beta, sum));
-        else
+                batchNorm.FrozenBackwardArgs(_input!, gradOutput, gradInput), beta, Sum(_lastOutput!, gradAddend)));
+            return;
+        }
+
+        for (var i = 0; i < _batches.CountIn(_input!.Shape); i++)
+        {
             backend.BatchNormAddReLUBackward(new BatchNormAddReLUBackwardArgs(
-                batchNorm.BackwardArgs(_input!, gradOutput, gradInput), beta, sum));
+                batchNorm.BackwardArgs(_batches, i, _input, gradOutput, gradInput), beta,
+                Sum(_batches.Part(_lastOutput!, i), _batches.Part(gradAddend, i))));
+        }
+
+        batchNorm.SumGradients(_batches, _input);
+
+        static RectifiedSum? Sum(Tensor output, Tensor? gradAddend) =>
+            gradAddend is null ? null : new RectifiedSum(output, gradAddend);
     }
 }

@@ -7,7 +7,7 @@ internal sealed class FusedBatchNormReLU(BatchNorm batchNorm) : FusedStep(layerC
 
     public override bool RequiresGradient => batchNorm.RequiresGradient;
 
-    public override bool Takes(Tensor input) => batchNorm.FusesWithNeighbours;
+    public override bool Takes(Tensor input) => true;
 
     public override Tensor Forward(Tensor input) => _tail.Forward(input, addend: null, rectifies: true);
 

@@ -11,12 +11,13 @@ internal sealed class FusedBatchNormReLUMaxPool(BatchNorm batchNorm, ReLU relu, 
     private Tensor? _lastInput;
     private Tensor? _lastArgMax;
     private Tensor? _lastWinners;
+    private NormalizedBatches? _batches;
 
     public override bool RequiresGradient => batchNorm.RequiresGradient;
 
     /// <summary>Whether the three layers make up what the fused operator does to images of this shape.</summary>
     public override bool Takes(Tensor input) =>
-        batchNorm is { FusesWithNeighbours: true, ChannelsLast: false }
+        !batchNorm.ChannelsLast
         && !(batchNorm.IsTraining && batchNorm.FreezeStatistics)
         && input.Shape.Rank == 4
         && input.Shape[2] % 2 == 0
@@ -30,21 +31,22 @@ internal sealed class FusedBatchNormReLUMaxPool(BatchNorm batchNorm, ReLU relu, 
     {
         batchNorm.RequireInput(input);
         var output = _output.Get(pool.CachedOutputShape(input.Shape), input.DType, input.Device);
-        var geometry = pool.Geometry(input.Shape, output.Shape);
-        if (!batchNorm.UsesRunningStatistics)
+        _batches = batchNorm.BatchesNow();
+        if (_batches is null)
         {
-            batchNorm.RequireBatch(input);
-            var argMax = _argMax.Get(output.Shape, DType.UInt8, input.Device);
-            var winners = _winners.Get(output.Shape, input.DType, input.Device);
-            input.Device.Backend.BatchNormReLUMaxPoolForward(
-                batchNorm.FusedForwardArgs(input, geometry, output, argMax, winners));
-            (_lastArgMax, _lastWinners) = (argMax, winners);
+            input.Device.Backend.BatchNormFrozenReLUMaxPoolForward(
+                batchNorm.FusedFrozenForwardArgs(input, pool.Geometry(input.Shape, output.Shape), output));
         }
         else
         {
-            input.Device.Backend.BatchNormFrozenReLUMaxPoolForward(
-                batchNorm.FusedFrozenForwardArgs(input, geometry, output));
-            (_lastArgMax, _lastWinners) = (null, null);
+            _lastArgMax = _argMax.Get(output.Shape, DType.UInt8, input.Device);
+            _lastWinners = _winners.Get(output.Shape, input.DType, input.Device);
+            for (var i = 0; i < _batches.CountIn(input.Shape); i++)
+            {
+                input.Device.Backend.BatchNormReLUMaxPoolForward(
+                    batchNorm.FusedForwardArgs(_batches, i, input, pool, output, _lastArgMax, _lastWinners));
+                batchNorm.AddToPopulation(_batches, i, input);
+            }
         }
 
         _lastInput = input;
@@ -53,14 +55,17 @@ internal sealed class FusedBatchNormReLUMaxPool(BatchNorm batchNorm, ReLU relu, 
 
     public override Tensor? Backward(Tensor gradOutput, bool needsInputGradient)
     {
-        if (_lastArgMax is null)
+        if (_batches is null)
             return BackwardThroughLayers(gradOutput, needsInputGradient);
-        var gradInput = needsInputGradient
-            ? _gradInput.Get(_lastInput!.Shape, _lastInput.DType, _lastInput.Device)
-            : null;
-        gradOutput.Device.Backend.BatchNormReLUMaxPoolBackward(batchNorm.FusedBackwardArgs(
-            _lastInput!, pool.Geometry(_lastInput!.Shape, gradOutput.Shape), _lastArgMax, _lastWinners!, gradOutput,
-            gradInput));
+        var input = _lastInput!;
+        var gradInput = needsInputGradient ? _gradInput.Get(input.Shape, input.DType, input.Device) : null;
+        for (var i = 0; i < _batches.CountIn(input.Shape); i++)
+        {
+            input.Device.Backend.BatchNormReLUMaxPoolBackward(batchNorm.FusedBackwardArgs(
+                _batches, i, input, pool, _lastArgMax!, _lastWinners!, gradOutput, gradInput));
+        }
+
+        batchNorm.SumGradients(_batches, input);
         return gradInput;
     }
 

@@ -38,7 +38,7 @@ public sealed class Residual : Container
         new Residual(layers[0], layers.Length > 1 ? layers[1] : null);
 
     /// <summary>Whether the batch normalization at the end of main and the addition run as one.</summary>
-    internal bool FusesBatchNorm => FusesLayers && _norm is { FusesWithNeighbours: true };
+    internal bool FusesBatchNorm => FusesLayers && _norm is not null;
 
     private protected override Tensor ForwardCore(Tensor input) => Forward(input, rectifies: false);
 

@@ -35,11 +35,13 @@ public class PopulationStatisticsTests(TestBackend backend, DType dtype) : Backe
     }
 
     [Test]
-    public void NestedLayers_GetTheStatisticsOfWhatTheySee([Values] bool fuses)
+    public void NestedLayers_GetTheStatisticsOfWhatTheySee([Values] bool fuses, [Values(null, 4)] int? virtualBatchSize)
     {
-        // Twice the same layers: the first to compute with, the second to see what the inner normalization is given.
-        var model = OnDevice(CreateModel(fuses, out var outer, out var inner));
-        var front = OnDevice(new Sequential(new Conv2d(1, 3, 3), new BatchNorm(3), new ReLU(), new MaxPool2d(2), new Conv2d(3, 4, 1))
+        // Twice the same layers: the first to compute with, the second to see what the normalizations are given.
+        var model = OnDevice(CreateModel(fuses, virtualBatchSize, out var outer, out var inner));
+        var convolution = new Conv2d(1, 3, 3);
+        var front = OnDevice(new Sequential(
+            convolution, new BatchNorm(3, virtualBatchSize: virtualBatchSize), new ReLU(), new MaxPool2d(2), new Conv2d(3, 4, 1))
         {
             FusesLayers = fuses,
         });
@@ -47,17 +49,15 @@ public class PopulationStatisticsTests(TestBackend backend, DType dtype) : Backe
             to.Value.CopyFrom(from.Value);
         Shape shape = [6, 1, 6, 6];
         var batches = Enumerable.Range(0, 3).Select(i => TensorOf(RandomVector.Normal(i, 216), shape)).ToArray();
-        var seen = batches.SelectMany(batch => Read(front.Forward(batch))).ToArray();
+        var seenByOuter = batches.SelectMany(batch => Read(convolution.Forward(batch))).ToArray();
+        var seenByInner = batches.SelectMany(batch => Read(front.Forward(batch))).ToArray();
         var values = model.Parameters.Select(parameter => Read(parameter.Value)).ToArray();
         outer.IsTraining = false;
 
         BatchNorm.RecomputeStatistics(model, batches);
 
-        var c = new BatchNormCase(seen, null, null, [18, 4, 4], inner.Epsilon, UnitRoundoff);
-        ErrorBound.AssertWithin("mean", Read(inner.RunningMean!), c.Mean, c.MeanBound);
-        ErrorBound.AssertWithin(
-            "variance", Read(inner.RunningVariance!), Array.ConvertAll(c.Variance, v => v * 72.0 / 71), c.VarianceBound);
-        Assert.That(Read(outer.RunningVariance!), Is.Not.EqualTo(new double[] { 1, 1, 1 }));
+        AssertStatistics(outer, seenByOuter, [18, 3, 16]);
+        AssertStatistics(inner, seenByInner, [18, 4, 4]);
         Assert.That((model.IsTraining, outer.IsTraining, inner.IsTraining), Is.EqualTo((true, false, true)));
         Assert.That(model.Parameters.Select(parameter => Read(parameter.Value)), Is.EqualTo(values));
         Assert.That(
@@ -67,7 +67,17 @@ public class PopulationStatisticsTests(TestBackend backend, DType dtype) : Backe
         var before = Read(inner.RunningMean!);
         model.Forward(batches[0]);
         Assert.That(Read(inner.RunningMean!), Is.Not.EqualTo(before));
-        Assert.That(inner.BatchesTracked!.ToArray<long>(), Is.EqualTo(new long[] { 4 }));
+        Assert.That(inner.BatchesTracked!.ToArray<long>(), Is.EqualTo(new long[] { virtualBatchSize is null ? 3 + 1 : 2 * (3 + 1) }));
+
+        void AssertStatistics(BatchNorm layer, double[] seen, Shape shape)
+        {
+            var c = new BatchNormCase(seen, null, null, shape, layer.Epsilon, UnitRoundoff);
+            var values = (double)shape[0] * shape[2];
+            ErrorBound.AssertWithin("mean", Read(layer.RunningMean!), c.Mean, c.MeanBound);
+            ErrorBound.AssertWithin(
+                "variance", Read(layer.RunningVariance!), Array.ConvertAll(c.Variance, v => v * values / (values - 1)),
+                c.VarianceBound);
+        }
     }
 
     [Test]
@@ -156,10 +166,10 @@ public class PopulationStatisticsTests(TestBackend backend, DType dtype) : Backe
         Assert.That(Read(moved.RunningMean!), Is.Not.EqualTo(new double[] { 0, 0 }));
     }
 
-    private static Sequential CreateModel(bool fuses, out BatchNorm outer, out BatchNorm inner)
+    private static Sequential CreateModel(bool fuses, int? virtualBatchSize, out BatchNorm outer, out BatchNorm inner)
     {
-        outer = new BatchNorm(3);
-        inner = new BatchNorm(4);
+        outer = new BatchNorm(3, virtualBatchSize: virtualBatchSize);
+        inner = new BatchNorm(4, virtualBatchSize: virtualBatchSize);
         return new Sequential(
             new Conv2d(1, 3, 3), outer, new ReLU(), new MaxPool2d(2),
             new Sequential(new Conv2d(3, 4, 1), inner, new ReLU()))

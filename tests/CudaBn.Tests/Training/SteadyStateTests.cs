@@ -60,8 +60,9 @@ public class SteadyStateTests
     {
         using var backend = new CpuBackend(threads);
         using var model = new Sequential(
-            new Conv2d(1, 4, 5, stride: 4), new BatchNorm(4, virtualBatchSize: 6), new ReLU(), new Flatten(),
-            new Linear(144, 10), new BatchNorm(10));
+            new Conv2d(1, 4, 5, stride: 4), new BatchNorm(4, virtualBatchSize: 6), new ReLU(), new MaxPool2d(2),
+            new Residual(new BatchNorm(4, virtualBatchSize: 6)), new ReLU(), new Flatten(), new Linear(36, 10),
+            new BatchNorm(10));
         model.Initialize(backend.Device);
         using var loss = new SoftmaxCrossEntropy();
         using var optimizer = new Sgd(model.Parameters, 0.1);
