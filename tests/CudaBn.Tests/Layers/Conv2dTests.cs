@@ -69,6 +69,8 @@ public class Conv2dTests(TestBackend backend, DType dtype) : ConvFixture(backend
         // One weight per pair of channels over planes of whole blocks, with more sums than a chunk keeps, either way round.
         new(1, 150, 24, 32, 37, 1, 1, 0, true),
         new(2, 37, 24, 16, 150, 1, 1, 0, false),
+        // A kernel of more weights per channel than addresses are kept of.
+        new(1, 3, 41, 40, 2, (41, 38), 1, (0, 2), true),
         // Phases of stride 2: in several bands, in blocks of channels, with a kernel of one row or column, or of one weight.
         new(1, 5, 130, 90, 7, 3, 2, 1, true),
         new(2, 70, 30, 41, 9, 3, 2, 1, false),

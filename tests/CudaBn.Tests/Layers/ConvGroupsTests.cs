@@ -54,6 +54,12 @@ public class ConvGroupsTests(TestBackend backend, DType dtype) : ConvFixture(bac
         Groups(2, 1, 2, 66, Same(20), Same(20)),
         Groups(2, 1, 80, 130, new(6, 1), new(6, 1)),
         Groups(2, 2, 8, 9 * 2, new(9, 2, 1, 3), new(7, 3, 2, 0, 2)),
+        // As many channels as pixels side by side are worth: in several bands, at stride 2, with rows that fill no block.
+        Groups(3, 2, 24, 24, Same(28), Same(28)),
+        Groups(2, 3, 16, 10, Same(61), Same(19)),
+        Groups(2, 1, 18, 12, Same(24, 5), Same(16, 5)),
+        Groups(2, 2, 12, 16, Same(32, 3, 2), Same(32, 3, 2)),
+        Groups(2, 2, 16, 16, Same(16, 3, 1, 2), Same(15, 3, 1, 3)),
     ];
 
     private static IEnumerable<ConvCase> Dilated() =>

@@ -18,14 +18,19 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         if (TSimd.Count == 1)
             return false;
-        // Two rows are too few sums at a time for the multiply-adds in flight.
-        var rows = new RowTiles(g.InChannels, TSimd.MaxRows).PaddedRows;
-        var channels = (double)g.OutChannels / (CeilDiv(g.OutChannels, BlockLanes) * BlockLanes)
-            * g.InChannels / Math.Max(rows, 4);
         var images = FilledImages(g.Batch);
         var block = Math.Max((long)g.InChannels * g.InHeight * g.InWidth, (long)g.OutChannels * g.OutHeight * g.OutWidth)
             * BlockLanes * sizeof(T);
-        return channels > (block > SecondLevelBytes ? images / 2 : images);
+        return FilledChannels(in g) > (block > SecondLevelBytes ? images / 2 : images);
+    }
+
+    /// <summary>The share of sums in use where output channels lie side by side.</summary>
+    private static double FilledChannels(in Conv2dGeometry g)
+    {
+        // Two rows are too few sums at a time for the multiply-adds in flight.
+        var rows = new RowTiles(g.InChannels, TSimd.MaxRows).PaddedRows;
+        return (double)g.OutChannels / (CeilDiv(g.OutChannels, BlockLanes) * BlockLanes) * g.InChannels
+            / Math.Max(rows, 4);
     }
 
     private void ChannelConv2dWeightGradient(in Conv2dBackwardCall<T> call)

@@ -17,14 +17,25 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// <summary>Sums of a chunk, registers all of them, beside the pixels of a band in the second-level cache.</summary>
     private const int DotSumBytes = 144 * 1024;
 
+    /// <summary>As many planes of a band, copied by input channel and kernel column, as the second-level cache holds with room
+    /// for the sums.</summary>
+    private const int MaxPixelColumns = 48;
+
+    /// <summary>More addresses than these do not belong on the stack.</summary>
+    private const int MaxDotTaps = 4096;
+
     /// <summary>Whether the weight gradient does best on planes of pixels.</summary>
     private static bool PrefersDotProducts(in Conv2dGeometry g)
     {
-        if (TSimd.Count == 1)
+        if (TSimd.Count == 1 || (long)g.InChannels * g.KernelHeight * g.KernelWidth > MaxDotTaps)
             return false;
         if (ReadsInputInPlace(in g))
             return true;
-        return g.InChannels <= FewChannels && FilledBlocks(in g) > FilledImages(g.Batch) / 2;
+        if (g.InChannels <= FewChannels)
+            return FilledBlocks(in g) > FilledImages(g.Batch) / 2;
+        // Otherwise where both images and channels fill too few lanes, as those of a group of channels do.
+        return (long)g.InChannels * g.KernelWidth * Math.Min(g.StrideY, g.SpanY) <= MaxPixelColumns
+            && 0.75 * FilledBlocks(in g) > Math.Max(FilledImages(g.Batch), FilledChannels(in g));
     }
 
     /// <summary>Whether planes of the input and the output gradient meet pixel by pixel and consist of whole blocks,
