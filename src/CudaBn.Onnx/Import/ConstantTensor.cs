@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using CudaBn.Onnx.Format;
 
 namespace CudaBn.Onnx.Import;
@@ -80,6 +81,32 @@ internal sealed class ConstantTensor
                 _ => bytes[i],
             };
         return values;
+    }
+
+    /// <summary>A matrix of floats or doubles with rows as columns.</summary>
+    public ConstantTensor Transposed()
+    {
+        var elements = DataType == TensorDataType.Float
+            ? Transposed<float>(Elements.Span, Sizes[0], Sizes[1])
+            : Transposed<double>(Elements.Span, Sizes[0], Sizes[1]);
+        return new ConstantTensor(
+            new TensorProto { Name = _tensor.Name, DataType = DataType, Dims = [Sizes[1], Sizes[0]], Elements = elements },
+            [Sizes[1], Sizes[0]], Count);
+    }
+
+    private static byte[] Transposed<T>(ReadOnlySpan<byte> elements, int rows, int columns)
+        where T : unmanaged
+    {
+        var transposed = new byte[elements.Length];
+        var from = MemoryMarshal.Cast<byte, T>(elements);
+        var to = MemoryMarshal.Cast<byte, T>(transposed.AsSpan());
+        for (var row = 0; row < rows; row++)
+        {
+            for (var column = 0; column < columns; column++)
+                to[column * rows + row] = from[row * columns + column];
+        }
+
+        return transposed;
     }
 
     private static int WidthOf(TensorDataType type) => type switch
