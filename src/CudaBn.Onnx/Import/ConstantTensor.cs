@@ -8,9 +8,10 @@ namespace CudaBn.Onnx.Import;
 internal sealed class ConstantTensor
 {
     private readonly TensorProto _tensor;
+    private readonly bool _isTransposed;
 
-    private ConstantTensor(TensorProto tensor, int[] sizes, int count) =>
-        (_tensor, Sizes, Count) = (tensor, sizes, count);
+    private ConstantTensor(TensorProto tensor, int[] sizes, int count, bool isTransposed = false) =>
+        (_tensor, Sizes, Count, _isTransposed) = (tensor, sizes, count, isTransposed);
 
     public int[] Sizes { get; }
 
@@ -19,8 +20,11 @@ internal sealed class ConstantTensor
 
     public TensorDataType DataType => _tensor.DataType;
 
-    /// <summary>The elements of a tensor of floats or doubles, in the file's own memory.</summary>
-    public ReadOnlyMemory<byte> Elements => _tensor.Elements;
+    /// <summary>The elements of a tensor of floats or doubles: in the file's own memory, but for a matrix whose rows are the
+    /// file's columns.</summary>
+    public ReadOnlyMemory<byte> Elements => !_isTransposed ? _tensor.Elements
+        : DataType == TensorDataType.Float ? Transposed<float>(_tensor.Elements.Span, Sizes[1], Sizes[0])
+        : Transposed<double>(_tensor.Elements.Span, Sizes[1], Sizes[0]);
 
     /// <summary>Checks a tensor.</summary>
     /// <returns>It; null, and what is wrong with it, where it is none.</returns>
@@ -83,16 +87,8 @@ internal sealed class ConstantTensor
         return values;
     }
 
-    /// <summary>A matrix of floats or doubles with rows as columns.</summary>
-    public ConstantTensor Transposed()
-    {
-        var elements = DataType == TensorDataType.Float
-            ? Transposed<float>(Elements.Span, Sizes[0], Sizes[1])
-            : Transposed<double>(Elements.Span, Sizes[0], Sizes[1]);
-        return new ConstantTensor(
-            new TensorProto { Name = _tensor.Name, DataType = DataType, Dims = [Sizes[1], Sizes[0]], Elements = elements },
-            [Sizes[1], Sizes[0]], Count);
-    }
+    /// <summary>This matrix of floats or doubles with rows as columns.</summary>
+    public ConstantTensor Transposed() => new(_tensor, [Sizes[1], Sizes[0]], Count, !_isTransposed);
 
     private static byte[] Transposed<T>(ReadOnlySpan<byte> elements, int rows, int columns)
         where T : unmanaged

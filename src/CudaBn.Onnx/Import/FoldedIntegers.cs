@@ -6,8 +6,8 @@ namespace CudaBn.Onnx.Import;
 /// constant, too.</summary>
 internal sealed class FoldedIntegers
 {
-    // Sizes of a padding, twice over. Files must not ask for more work than they have bytes.
-    private const int MostElements = 64;
+    // A padding of five axes has ten. Files must not ask for more work than they have bytes.
+    private const int MostElements = 16;
 
     private readonly Dictionary<string, TensorProto> _constants = new(StringComparer.Ordinal);
     private readonly HashSet<NodeProto> _folded = [];

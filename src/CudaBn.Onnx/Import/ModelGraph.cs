@@ -181,7 +181,7 @@ internal sealed class ModelGraph
         }
     }
 
-    // Of a matrix of weights. It is done where it is asked for, and not for every node that a file may hold.
+    // Of a matrix of weights.
     private static bool IsTransposition(NodeProto node, TensorProto tensor) =>
         tensor is { Dims.Count: 2, DataType: TensorDataType.Float or TensorDataType.Double }
         && node.Attributes is [] or [{ Name: "perm", Type: AttributeType.Ints, Ints: [1, 0] }];
