@@ -155,6 +155,11 @@ public class OnnxImportTests
                 "y = AveragePool(z)", AttributeProto.Of("kernel_shape", [3]), AttributeProto.Of("strides", [4]),
                 AttributeProto.Of("ceil_mode", 1)),
             "AvgPool1d pool1"),
+        Case("Pad and AveragePool, ceil_mode, no window starts behind the zeros", [1, 2, 6], file => file
+            .Integers("p", 0, 0, 1, 0, 0, 1).Node("z = Pad(x, p)").Node(
+                "y = AveragePool(z)", AttributeProto.Of("kernel_shape", [2]), AttributeProto.Of("strides", [5]),
+                AttributeProto.Of("ceil_mode", 1)),
+            "AvgPool1d pool1"),
         Case("Pad of nothing", [2, 3, 4], file => file
             .Integers("p", 0, 0, 0, 0, 0, 0).Node("z = Pad(x, p)", AttributeProto.Of("mode", "reflect")).Node("y = Relu(z)"),
             "ReLU relu1"),
