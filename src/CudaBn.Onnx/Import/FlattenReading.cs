@@ -12,7 +12,8 @@ internal static class FlattenReading
         var input = call.Input.Sizes.ToArray().Select(size => (long)size).ToArray();
         var rest = Product(input[1..]);
         var output = input;
-        NodeCall[] row = [call, .. new[] { next, last }.TakeWhile(behind => _operators.Contains(behind?.Operator)).OfType<NodeCall>()];
+        var behind = new[] { next, last }.TakeWhile(node => _operators.Contains(node?.Operator)).OfType<NodeCall>();
+        NodeCall[] row = [call, .. behind];
         for (taken = 1; taken <= row.Length; taken++)
         {
             var node = row[taken - 1];

@@ -4,8 +4,8 @@ namespace CudaBn.Onnx.Import;
 
 /// <summary>A node that computes its output from one value and constants.</summary>
 /// <param name="Node">The node.</param>
-/// <param name="Operator">What it does: its operator; or one of the names here for a Mul of two computed values, or for what ends
-/// with it.</param>
+/// <param name="Operator">What it does: its operator; or, where it is the last of several that are one function, a name from here
+/// for that function.</param>
 internal sealed record GraphNode(NodeProto Node, string Operator) : GraphItem
 {
     /// <summary>ONNX's name, from opset 24 on, of what is x * sigmoid(x) before.</summary>
@@ -19,7 +19,7 @@ internal sealed record GraphNode(NodeProto Node, string Operator) : GraphItem
     /// <summary>GELU but for its factor 0.5.</summary>
     public const string TwiceGelu = "x * (1 + erf(x / sqrt(2)))";
 
-    /// <summary>That of the hyperbolic tangent.</summary>
+    /// <summary>GELU by the hyperbolic tangent but for its factor 0.5.</summary>
     public const string TwiceGeluTanh = "x * (1 + tanh(...))";
 
     public const string Square = "x * x";

@@ -14,8 +14,8 @@ internal sealed class ModelGraph
     private static readonly HashSet<string> _operators =
     [
         "Add", "AveragePool", "BatchNormalization", "Constant", "Conv", "Div", "Dropout", "Erf", "Flatten", "Gelu", "Gemm",
-        "GlobalAveragePool", "Identity", "LeakyRelu", "MatMul", "MaxPool", "Mul", "Pad", "Pow", "ReduceMean", "Relu", "Reshape", "Sigmoid",
-        "Squeeze", "Sub", "Tanh", "Transpose",
+        "GlobalAveragePool", "Identity", "LeakyRelu", "MatMul", "MaxPool", "Mul", "Pad", "Pow", "ReduceMean", "Relu", "Reshape",
+        "Sigmoid", "Squeeze", "Sub", "Tanh", "Transpose",
     ];
 
     private readonly string _path;

@@ -20,7 +20,8 @@ internal static class PadReading
         if (value != 0)
             throw call.Fault($"zeros around its input, found {value}, which are not supported");
         var axes = call.Axes;
-        if (axes < 1 || pads.Any(size => size is < 0 or > int.MaxValue) || pads[0] + pads[1] + pads[axes + 2] + pads[axes + 3] > 0)
+        if (axes < 1 || pads.Any(size => size is < 0 or > int.MaxValue)
+            || pads[0] + pads[1] + pads[axes + 2] + pads[axes + 3] > 0)
             throw call.Fault(
                 $"pads of 0 or more along axes of space, found [{string.Join(", ", pads.Take(10))}], which are not supported");
 
@@ -46,9 +47,11 @@ internal static class PadReading
         var value = !isByInputs ? call.Attributes.Float("value", 0)
             : call.HasInput(2) ? call.Reals(2).Doubles() is [var only] ? only : throw call.Fault("a value that is one number")
             : 0;
-        var axes = isByInputs && call.HasInput(3) ? call.Constant(3).Integers() : [.. Enumerable.Range(0, rank).Select(axis => (long)axis)];
-        var places = axes.Select(axis => axis < 0 ? axis + rank : axis).ToArray();
-        if (given.Length != 2 * places.Length || places.Distinct().Count() != places.Length || places.Any(axis => axis < 0 || axis >= rank))
+        var places = isByInputs && call.HasInput(3)
+            ? Array.ConvertAll(call.Constant(3).Integers(), axis => axis < 0 ? axis + rank : axis)
+            : [.. Enumerable.Range(0, rank).Select(axis => (long)axis)];
+        if (given.Length != 2 * places.Length || places.Distinct().Count() != places.Length
+            || places.Any(axis => axis < 0 || axis >= rank))
             throw call.Fault($"pads at both ends of {places.Length} axes, found [{string.Join(", ", given.Take(10))}]");
         var pads = new long[2 * rank];
         for (var i = 0; i < places.Length; i++)

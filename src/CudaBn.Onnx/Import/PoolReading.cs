@@ -54,12 +54,12 @@ internal static class PoolReading
         var countsPadding = call.Attributes.Int("count_include_pad", 0) != 0;
         if (begin.Any(size => size > 0) || (countsPadding && end.Any(size => size > 0)))
             throw call.Fault(
-                $"no padding that counts beside that of the Pad in front, found pads [{string.Join(", ", begin.Concat(end))}], which "
-                + "are not supported");
+                "no padding that counts beside that of the Pad in front, found pads "
+                + $"[{string.Join(", ", begin.Concat(end))}], which are not supported");
         if (!border.Begin.AsSpan().SequenceEqual(border.End))
             throw call.Fault(
-                $"a Pad of the same sizes at begin and end in front, found [{string.Join(", ", border.Begin.Concat(border.End))}], "
-                + "which are not supported");
+                "a Pad of the same sizes at begin and end in front, found "
+                + $"[{string.Join(", ", border.Begin.Concat(border.End))}], which are not supported");
         windows = windows with { Padding = border.Begin };
         foreach (var ceil in new[] { false, true })
         {

@@ -7,7 +7,8 @@ namespace CudaBn.Tests.Fuzzing;
 /// <summary>ONNX files: one of this library with most of its operators, and some as others write them.</summary>
 internal sealed class OnnxFuzzTarget : FuzzTarget
 {
-    public override IReadOnlyList<FuzzSeed> Seeds() => [new(Exported()), new(WithMatrices()), new(WithComputedShape()), new(WithPads())];
+    public override IReadOnlyList<FuzzSeed> Seeds() =>
+        [new(Exported()), new(WithMatrices()), new(WithComputedShape()), new(WithPads())];
 
     public override void Read(string path)
     {

@@ -1,5 +1,5 @@
 """Makes the .safetensors files beside it with PyTorch and safetensors.torch: weights of a small network as PyTorch's users save
-them, and what PyTorch computes with them. PyTorchWeightsTests and PyTorchStepTests know what is in them by their names. Run once,
+them, and what PyTorch computes with them. PyTorchWeightsTests knows what is in them by their names. Run once,
 with PyTorch 1.13 and safetensors 0.3.3: python3 make.py
 
 Expected numbers are computed in double precision out of the single-precision weights. Beside each, under its name with
@@ -99,7 +99,8 @@ for name, saved in files.items():
     # The element types that a model can compute in hold the numbers of half types exactly.
     expect(results, f"{name}/", lambda dtype: {"logits": copy.deepcopy(saved).to(dtype)(images.to(dtype))})
 
-# Adam's epsilon is large: the gradient of a bias in front of batch normalization is rounding alone, which Adam would make steps of.
+# Adam's epsilon is large: of a bias in front of batch normalization the gradient is rounding alone, which Adam would make steps
+# of.
 optimizers = {
     "sgd": (1, lambda p: torch.optim.SGD(p, lr=0.2)),
     "momentum": (2, lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, dampening=0.25, weight_decay=0.01)),
