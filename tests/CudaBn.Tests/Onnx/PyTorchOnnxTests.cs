@@ -7,8 +7,8 @@ using NUnit.Framework;
 
 namespace CudaBn.Tests.Onnx;
 
-/// <summary>Files that torch.onnx.export wrote, by PyTorch/make.py: read as models, run by ONNX Runtime, and what PyTorch itself
-/// made of the same images.</summary>
+/// <summary>Files that torch.onnx.export wrote, by PyTorch/make.py: read as models, exported again, run by ONNX Runtime, and what
+/// PyTorch itself made of the same images.</summary>
 [Parallelizable(ParallelScope.Self)]
 [TestFixtureSource(nameof(Backends))]
 public class PyTorchOnnxTests(TestBackend backend) : BackendFixture(backend, DType.Float32)
@@ -39,7 +39,7 @@ public class PyTorchOnnxTests(TestBackend backend) : BackendFixture(backend, DTy
     public void RemoveFolder() => _folder.Dispose();
 
     [TestCaseSource(nameof(Files))]
-    public void Load_GivesTheOutputsOfTheRuntimeAndOfPyTorch(string name)
+    public void LoadAndSave_GiveTheOutputsOfTheRuntimeAndOfPyTorch(string name)
     {
         var file = Write(name);
         var pyTorchs = new PyTorchFile("outputs.safetensors", _folder);
@@ -60,6 +60,10 @@ public class PyTorchOnnxTests(TestBackend backend) : BackendFixture(backend, DTy
         AssertSame(
             Read(model.Forward(TensorOf(images[..(int)one.ElementCount], one))), pyTorchs[name][..(pyTorchs[name].Length / batch)],
             "PyTorch, of the first image");
+
+        OnnxExport.Save(model, _folder["exported.onnx"], shape);
+        using var exported = new OnnxRuntimeModel(File.ReadAllBytes(_folder["exported.onnx"]));
+        AssertSame(exported.Run(images, shape, DType), pyTorchs[name], "ONNX Runtime, of the model exported again");
     }
 
     [Test]
