@@ -7,10 +7,11 @@ namespace CudaBn.Onnx;
 /// <summary>Reads an ONNX file as a model of layers, for inference and for fine-tuning.</summary>
 /// <remarks>Takes files of opsets 7 to 22 in Float32 or Float64 with one input and one output whose graph is a chain of
 /// operators and residual blocks: Conv, with an Add of a number per channel, BatchNormalization, Gemm, MatMul with Add, Relu,
-/// LeakyRelu, Sigmoid, Tanh, Gelu and x * 0.5 * (1 + erf(x / sqrt(2))), x * sigmoid(x), MaxPool, AveragePool,
-/// GlobalAveragePool, ReduceMean over space, Flatten, Reshape and Squeeze to [N, rest], also to a shape that Shape, Gather,
-/// Slice and Concat compute, Dropout, Identity, and the addition of two branches; Sub and Div by a number per channel in front
-/// of a network; Transpose and MatMul as <see cref="OnnxExport"/> writes them. Whatever else a file holds is named and refused.
+/// LeakyRelu, Sigmoid, Tanh, Gelu, also written out with Erf or Tanh, x * sigmoid(x), MaxPool, AveragePool, a
+/// Pad of zeros in front of Conv or AveragePool, GlobalAveragePool, ReduceMean over space, Flatten, Reshape and Squeeze to
+/// [N, rest], also to a shape that Shape, Gather, Slice and Concat compute, Dropout, Identity, and the addition of two branches;
+/// Sub and Div by a number per channel in front of a network; Transpose of weights; Transpose and MatMul as
+/// <see cref="OnnxExport"/> writes them. Whatever else a file holds is named and refused.
 /// <para>Layers are named after their weights, so that <c>layer1.0.conv1.weight</c> is found again where a
 /// <see cref="Residual"/> allows it: it puts main or shortcut in between. A file of <see cref="OnnxExport"/> gives the layers
 /// and the state it was written from. What a file does not say is PyTorch's: batch normalization then stores the unbiased

@@ -10,9 +10,12 @@ internal static class ActivationReading
         "Sigmoid" => call.Layer(() => new Sigmoid()),
         "Tanh" => call.Layer(() => new Tanh()),
         GraphNode.Gelu => ReadGelu(call),
+        GraphNode.GeluTanh => call.Layer(() => new GELU(tanhApproximation: true)),
         GraphNode.Swish => call.Layer(() => new SiLU()),
-        "Erf" or GraphNode.TwiceGelu => throw call.Fault(
-            "all of x * 0.5 * (1 + erf(x / sqrt(2))), which is GELU, found a part of it, which is not supported"),
+        "Erf" or "Pow" or GraphNode.Square or GraphNode.Cube or GraphNode.TwiceGelu or GraphNode.TwiceGeluTanh =>
+            throw call.Fault(
+                "all of x * 0.5 * (1 + erf(x / sqrt(2))), or of x * 0.5 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))), "
+                + "which are GELU, found a part of it, which is not supported"),
         _ => throw call.Fault("no constant among its inputs here; with one it is not supported"),
     };
 

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using CudaBn.Onnx.Format;
 
 namespace CudaBn.Onnx.Import;
@@ -7,9 +8,10 @@ namespace CudaBn.Onnx.Import;
 internal sealed class ConstantTensor
 {
     private readonly TensorProto _tensor;
+    private readonly bool _isTransposed;
 
-    private ConstantTensor(TensorProto tensor, int[] sizes, int count) =>
-        (_tensor, Sizes, Count) = (tensor, sizes, count);
+    private ConstantTensor(TensorProto tensor, int[] sizes, int count, bool isTransposed = false) =>
+        (_tensor, Sizes, Count, _isTransposed) = (tensor, sizes, count, isTransposed);
 
     public int[] Sizes { get; }
 
@@ -18,8 +20,11 @@ internal sealed class ConstantTensor
 
     public TensorDataType DataType => _tensor.DataType;
 
-    /// <summary>The elements of a tensor of floats or doubles, in the file's own memory.</summary>
-    public ReadOnlyMemory<byte> Elements => _tensor.Elements;
+    /// <summary>The elements of a tensor of floats or doubles: in the file's own memory, but for a matrix whose rows are the
+    /// file's columns.</summary>
+    public ReadOnlyMemory<byte> Elements => !_isTransposed ? _tensor.Elements
+        : DataType == TensorDataType.Float ? Transposed<float>(_tensor.Elements.Span, Sizes[1], Sizes[0])
+        : Transposed<double>(_tensor.Elements.Span, Sizes[1], Sizes[0]);
 
     /// <summary>Checks a tensor.</summary>
     /// <returns>It; null, and what is wrong with it, where it is none.</returns>
@@ -80,6 +85,24 @@ internal sealed class ConstantTensor
                 _ => bytes[i],
             };
         return values;
+    }
+
+    /// <summary>This matrix of floats or doubles with rows as columns.</summary>
+    public ConstantTensor Transposed() => new(_tensor, [Sizes[1], Sizes[0]], Count, !_isTransposed);
+
+    private static byte[] Transposed<T>(ReadOnlySpan<byte> elements, int rows, int columns)
+        where T : unmanaged
+    {
+        var transposed = new byte[elements.Length];
+        var from = MemoryMarshal.Cast<byte, T>(elements);
+        var to = MemoryMarshal.Cast<byte, T>(transposed.AsSpan());
+        for (var row = 0; row < rows; row++)
+        {
+            for (var column = 0; column < columns; column++)
+                to[column * rows + row] = from[row * columns + column];
+        }
+
+        return transposed;
     }
 
     private static int WidthOf(TensorDataType type) => type switch

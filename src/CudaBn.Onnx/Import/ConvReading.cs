@@ -4,7 +4,11 @@ namespace CudaBn.Onnx.Import;
 internal static class ConvReading
 {
     /// <summary>A convolution, and the sum behind it that is its bias.</summary>
-    public static ImportedLayer Read(NodeCall call, NodeCall? next, out int taken)
+    /// <param name="call">The convolution.</param>
+    /// <param name="next">What stands behind it.</param>
+    /// <param name="border">What a Pad in front puts around the images; null where there is none.</param>
+    /// <param name="taken">One, or two with the sum.</param>
+    public static ImportedLayer Read(NodeCall call, NodeCall? next, ZeroBorder? border, out int taken)
     {
         call.RequireComputedFirst();
         var weight = call.Reals(1);
@@ -17,7 +21,9 @@ internal static class ConvReading
             throw call.Fault($"the kernel_shape of its weight, [{string.Join(", ", kernel)}]");
         var (strides, dilations) = (attributes.Sizes("strides", axes, 1), attributes.Sizes("dilations", axes, 1));
         var groups = attributes.Int("group", 1);
-        var (begin, end) = WindowPadding.Read(call, kernel, strides, dilations);
+        border ??= ZeroBorder.None(axes);
+        var (ownBegin, ownEnd) = WindowPadding.Read(call, kernel, strides, dilations, border);
+        var (begin, end) = border.With(ownBegin, ownEnd);
         int outChannels = weight.Sizes[0], inChannels = call.Input[1];
         if (groups <= 0 || inChannels % groups != 0 || weight.Sizes[1] != inChannels / groups)
             throw call.Fault(

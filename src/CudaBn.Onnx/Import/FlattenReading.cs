@@ -3,24 +3,40 @@ namespace CudaBn.Onnx.Import;
 /// <summary>Nodes that make [N, rest] of their input, or leave it as it is.</summary>
 internal static class FlattenReading
 {
-    /// <returns>Null for a node that leaves its input as it is.</returns>
-    public static ImportedLayer? Read(NodeCall call)
+    private static readonly string[] _operators = ["Flatten", "Reshape", "Squeeze"];
+
+    /// <summary>What a node does, or it with those behind: what counts is the shape in the end.</summary>
+    /// <returns>Null for nodes that leave their input as it is.</returns>
+    public static ImportedLayer? Read(NodeCall call, NodeCall? next, NodeCall? last, out int taken)
+    {
+        var input = call.Input.Sizes.ToArray().Select(size => (long)size).ToArray();
+        var rest = Product(input[1..]);
+        var output = input;
+        var behind = new[] { next, last }.TakeWhile(node => _operators.Contains(node?.Operator)).OfType<NodeCall>();
+        NodeCall[] row = [call, .. behind];
+        for (taken = 1; taken <= row.Length; taken++)
+        {
+            var node = row[taken - 1];
+            output = Reshaped(node, output);
+            if (node.Operator != "Flatten" && output.AsSpan().SequenceEqual(input))
+                return null;
+            if (output.AsSpan().SequenceEqual([input[0], rest]))
+                return call.Layer(() => new Flatten());
+        }
+
+        throw call.Fault(
+            $"an output [N, {rest}], or the input's sizes, found [{string.Join(", ", output.Take(8))}], which is not supported");
+    }
+
+    private static long[] Reshaped(NodeCall call, long[] input)
     {
         call.RequireComputedFirst();
-        var input = call.Input.Sizes.ToArray().Select(size => (long)size).ToArray();
-        var output = call.Operator switch
+        return call.Operator switch
         {
             "Flatten" => Flattened(call, input),
             "Squeeze" => Squeezed(call, input),
-            _ => Reshaped(call, input),
+            _ => ReshapedAsAsked(call, input),
         };
-        if (call.Operator != "Flatten" && output.SequenceEqual(input))
-            return null;
-        var rest = input.Skip(1).Aggregate(1L, (product, size) => product * size);
-        return output.SequenceEqual([input[0], rest])
-            ? call.Layer(() => new Flatten())
-            : throw call.Fault(
-                $"an output [N, {rest}], or the input's sizes, found [{string.Join(", ", output.Take(8))}], which is not supported");
     }
 
     private static long[] Flattened(NodeCall call, long[] input)
@@ -43,9 +59,9 @@ internal static class FlattenReading
             : throw call.Fault($"axes of size 1 behind the first, found [{string.Join(", ", axes.Take(8))}]");
     }
 
-    private static long[] Reshaped(NodeCall call, long[] input)
+    private static long[] ReshapedAsAsked(NodeCall call, long[] input)
     {
-        var asked = AskedBy(call);
+        var asked = AskedBy(call, input);
         var copiesZeros = call.Attributes.Int("allowzero", 0) == 0;
         if (asked.Length > 8 || asked.Count(size => size == -1) > 1 || asked.Any(size => size is < -1 or > int.MaxValue))
             throw call.Fault($"a shape of at most 8 sizes, one of them -1, found [{string.Join(", ", asked.Take(8))}]");
@@ -57,9 +73,9 @@ internal static class FlattenReading
         return [.. sizes.Select(size => size == -1 ? all / known : size)];
     }
 
-    private static long[] AskedBy(NodeCall call) =>
+    private static long[] AskedBy(NodeCall call, long[] input) =>
         call.Node.Inputs is [var reshaped, var shape] && call.Graph.Shapes.Contains(shape)
-            ? new ShapeComputation(call.Graph, reshaped, call.Input).Of(call.Node, shape)
+            ? new ShapeComputation(call.Graph, reshaped, input).Of(call.Node, shape)
             : call.Constant(1).Integers();
 
     // Of a hostile shape the product may wrap; then it is not the number of elements.

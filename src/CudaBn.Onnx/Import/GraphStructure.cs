@@ -76,11 +76,19 @@ internal sealed class GraphStructure
 
     private GraphValue Gate(NodeProto node, GraphValue left, GraphValue right)
     {
+        if (left == right)
+            return new GraphValue(new GraphNode(node, GraphNode.Square), node, left, 0);
         var (x, gate) = left.Depth < right.Depth ? (left, right) : (right, left);
         if (gate.Item is GraphNode { Operator: "Sigmoid" } && gate.Before == x)
         {
             Claim(gate, node);
             return new GraphValue(new GraphNode(node, GraphNode.Swish), node, x, 0);
+        }
+
+        if (gate.Item is GraphNode { Operator: GraphNode.Square } && gate.Before == x)
+        {
+            Claim(gate, node);
+            return new GraphValue(new GraphNode(node, GraphNode.Cube), node, x, 0);
         }
 
         if (GeluProduct.Of(_graph, x, gate) is not { } gelu)
@@ -89,19 +97,17 @@ internal sealed class GraphStructure
                 + "values");
         foreach (var value in gelu.Within)
             Claim(value, node);
-        return new GraphValue(
-            new GraphNode(node, gelu.Factor == 1 ? GraphNode.TwiceGelu : GraphNode.Gelu), node, gelu.X, 0);
+        return new GraphValue(new GraphNode(node, gelu.Operator), node, gelu.X, 0);
     }
 
     private GraphValue? HalfOfTwiceGelu(NodeProto node, GraphValue input)
     {
-        if (input.Item is not GraphNode { Operator: GraphNode.TwiceGelu })
-            return null;
-        var half = new GraphValue(new GraphNode(node, node.OpType), node, input, 0);
-        if (GeluProduct.FactorOf(_graph, half) != 0.5)
+        if (input.Item is not GraphNode { Operator: GraphNode.TwiceGelu or GraphNode.TwiceGeluTanh } twice
+            || GeluProduct.FactorOf(_graph, new GraphNode(node, node.OpType)) != 0.5)
             return null;
         Claim(input, node);
-        return new GraphValue(new GraphNode(node, GraphNode.Gelu), node, input.Before!, 0);
+        var whole = twice.Operator == GraphNode.TwiceGelu ? GraphNode.Gelu : GraphNode.GeluTanh;
+        return new GraphValue(new GraphNode(node, whole), node, input.Before!, 0);
     }
 
     private void Claim(GraphValue value, NodeProto by)

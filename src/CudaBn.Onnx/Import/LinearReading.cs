@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace CudaBn.Onnx.Import;
 
 /// <summary>Dense layers out of nodes.</summary>
@@ -9,7 +7,8 @@ internal static class LinearReading
     {
         call.RequireComputedFirst();
         call.Attributes.RequireInt("transA", 0);
-        var hasBias = call.Node.Inputs is [_, _, { Length: > 0 }];
+        // Times 0 it is none.
+        var hasBias = call.HasInput(2) && call.Attributes.Float("beta", 1) != 0;
         if (call.Attributes.Float("alpha", 1) != 1 || (hasBias && call.Attributes.Float("beta", 1) != 1))
             throw call.Fault(
                 $"alpha and beta 1, found {call.Attributes.Float("alpha", 1)} and {call.Attributes.Float("beta", 1)}, which are "
@@ -38,7 +37,7 @@ internal static class LinearReading
             throw call.Fault($"a weight of two axes, found [{string.Join(", ", weight.Sizes)}]");
         var (inFeatures, outFeatures) = isTransposed ? (weight.Sizes[1], weight.Sizes[0]) : (weight.Sizes[0], weight.Sizes[1]);
         List<(string, ReadOnlyMemory<byte>)> weights =
-            [("weight", isTransposed ? weight.Elements : Transposed(weight, call.Graph.DType))];
+            [("weight", isTransposed ? weight.Elements : weight.Transposed().Elements)];
         if (biasCall is not null)
             weights.Add(("bias", Bias(biasCall, biasIndex, outFeatures)));
         return call.Layer(() => new Linear(inFeatures, outFeatures, bias: biasCall is not null), names, weights);
@@ -50,24 +49,5 @@ internal static class LinearReading
         return bias.Sizes is [var count] && count == outFeatures || bias.Sizes is [1, var columns] && columns == outFeatures
             ? bias.Elements
             : throw call.Fault($"a bias of [{outFeatures}], found [{string.Join(", ", bias.Sizes)}]");
-    }
-
-    private static byte[] Transposed(ConstantTensor matrix, DType dtype) => dtype == DType.Float32
-        ? Transposed<float>(matrix.Elements.Span, matrix.Sizes[0], matrix.Sizes[1])
-        : Transposed<double>(matrix.Elements.Span, matrix.Sizes[0], matrix.Sizes[1]);
-
-    private static byte[] Transposed<T>(ReadOnlySpan<byte> elements, int rows, int columns)
-        where T : unmanaged
-    {
-        var transposed = new byte[elements.Length];
-        var from = MemoryMarshal.Cast<byte, T>(elements);
-        var to = MemoryMarshal.Cast<byte, T>(transposed.AsSpan());
-        for (var row = 0; row < rows; row++)
-        {
-            for (var column = 0; column < columns; column++)
-                to[column * rows + row] = from[row * columns + column];
-        }
-
-        return transposed;
     }
 }

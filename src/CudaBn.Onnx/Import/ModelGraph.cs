@@ -14,12 +14,13 @@ internal sealed class ModelGraph
     private static readonly HashSet<string> _operators =
     [
         "Add", "AveragePool", "BatchNormalization", "Constant", "Conv", "Div", "Dropout", "Erf", "Flatten", "Gelu", "Gemm",
-        "GlobalAveragePool", "Identity", "LeakyRelu", "MatMul", "MaxPool", "Mul", "ReduceMean", "Relu", "Reshape", "Sigmoid",
-        "Squeeze", "Sub", "Tanh", "Transpose",
+        "GlobalAveragePool", "Identity", "LeakyRelu", "MatMul", "MaxPool", "Mul", "Pad", "Pow", "ReduceMean", "Relu", "Reshape",
+        "Sigmoid", "Squeeze", "Sub", "Tanh", "Transpose",
     ];
 
     private readonly string _path;
     private readonly Dictionary<string, TensorProto> _constants = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _transposed = new(StringComparer.Ordinal);
     private readonly ValueInfoProto _input;
 
     private ModelGraph(ModelProto model, GraphProto graph, string path)
@@ -28,9 +29,10 @@ internal sealed class ModelGraph
         OperatorSet = OperatorSetOf(model);
         Options = LayerOptions.Of(model);
         IsExported = model.ProducerName == OnnxExport.Producer;
-        Shapes = new ShapeNodes(graph);
-        RequireOperators(graph);
-        AddConstants(graph);
+        var folded = new FoldedIntegers(graph);
+        Shapes = new ShapeNodes(graph, folded);
+        RequireOperators(graph, folded);
+        AddConstants(graph, folded);
         // Up to IR version 3, initializers were inputs, too.
         _input = OnlyOne(graph.Inputs.Where(value => !IsConstant(value.Name)), "input");
         Output = OnlyOne(graph.Outputs, "output").Name;
@@ -79,8 +81,9 @@ internal sealed class ModelGraph
     {
         if (!_constants.TryGetValue(name, out var tensor))
             throw Fault(node, $"a constant, found {FileText.Quoted(name)}, which is computed");
-        return ConstantTensor.Of(tensor, out var fault)
+        var constant = ConstantTensor.Of(tensor, out var fault)
             ?? throw Fault(node, $"of its input {FileText.Quoted(name)} {fault}");
+        return _transposed.Contains(name) ? constant.Transposed() : constant;
     }
 
     /// <summary>The shape of an input: what the file says, or else the caller.</summary>
@@ -131,14 +134,16 @@ internal sealed class ModelGraph
             : throw Fault($"operators of opset {FirstOperatorSet} to {LastOperatorSet}, found {version}");
     }
 
-    private void RequireOperators(GraphProto graph)
+    private void RequireOperators(GraphProto graph, FoldedIntegers folded)
     {
         if (graph.Nodes.Count > MostNodes)
             throw Fault($"at most {MostNodes} nodes, found {graph.Nodes.Count}");
         if (graph.SparseInitializers > 0)
             throw Fault($"no sparse initializers, found {graph.SparseInitializers}");
         var unknown = graph.Nodes
-            .Where(node => !Shapes.Contains(node) && (!IsOnnx(node.Domain) || !_operators.Contains(node.OpType))).ToArray();
+            .Where(node => !Shapes.Contains(node) && !folded.Contains(node)
+                && (!IsOnnx(node.Domain) || !_operators.Contains(node.OpType)))
+            .ToArray();
         if (unknown.Length == 0)
             return;
         var texts = unknown
@@ -154,7 +159,7 @@ internal sealed class ModelGraph
         return string.Join(", ", all.Take(NamesShown)) + (all.Length > NamesShown ? $" and {all.Length - NamesShown} more" : "");
     }
 
-    private void AddConstants(GraphProto graph)
+    private void AddConstants(GraphProto graph, FoldedIntegers folded)
     {
         foreach (var tensor in graph.Initializers)
         {
@@ -166,17 +171,27 @@ internal sealed class ModelGraph
         {
             if (node.OpType == "Constant")
                 AddConstant(node, ValueOf(node));
-            else if (node is { OpType: "Identity", Inputs: [var of] } && _constants.TryGetValue(of, out var tensor))
-                AddConstant(node, tensor);
+            else if (folded.Contains(node))
+                AddConstant(node, folded[node]);
+            else if (node is { OpType: "Identity" or "Transpose", Inputs: [var of] } && _constants.TryGetValue(of, out var tensor)
+                && (node.OpType == "Identity" || IsTransposition(node, tensor)))
+                AddConstant(node, tensor, isTransposed: _transposed.Contains(of) != (node.OpType == "Transpose"));
             else if (!Shapes.Contains(node))
                 Nodes.Add(node);
         }
     }
 
-    private void AddConstant(NodeProto node, TensorProto value)
+    // Of a matrix of weights.
+    private static bool IsTransposition(NodeProto node, TensorProto tensor) =>
+        tensor is { Dims.Count: 2, DataType: TensorDataType.Float or TensorDataType.Double }
+        && node.Attributes is [] or [{ Name: "perm", Type: AttributeType.Ints, Ints: [1, 0] }];
+
+    private void AddConstant(NodeProto node, TensorProto value, bool isTransposed = false)
     {
         if (!_constants.TryAdd(node.Outputs[0], value))
             throw Fault(node, $"a new name for its output, found {FileText.Quoted(node.Outputs[0])}, which exists");
+        if (isTransposed)
+            _transposed.Add(node.Outputs[0]);
     }
 
     private TensorProto ValueOf(NodeProto node) => node.Attributes switch

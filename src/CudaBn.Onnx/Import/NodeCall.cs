@@ -22,10 +22,13 @@ internal sealed class NodeCall(ModelGraph graph, GraphNode item, Shape input)
     public string OwnPath => graph.IsExported && Node.Name != Node.OpType ? Node.Name : "";
 
     public bool HasConstant(int index) =>
-        index < Node.Inputs.Count && Node.Inputs[index].Length > 0 && graph.IsConstant(Node.Inputs[index]);
+        HasInput(index) && graph.IsConstant(Node.Inputs[index]);
+
+    /// <summary>Whether there is such an input; those at the end, and empty names, stand for none.</summary>
+    public bool HasInput(int index) => index < Node.Inputs.Count && Node.Inputs[index].Length > 0;
 
     /// <summary>An input that is a constant.</summary>
-    public ConstantTensor Constant(int index) => index < Node.Inputs.Count && Node.Inputs[index].Length > 0
+    public ConstantTensor Constant(int index) => HasInput(index)
         ? graph.Constant(Node, Node.Inputs[index])
         : throw Fault($"an input {index}, found {Node.Inputs.Count} inputs");
 
@@ -82,7 +85,7 @@ internal sealed class NodeCall(ModelGraph graph, GraphNode item, Shape input)
         }
         catch (ArgumentException fault)
         {
-            throw Fault($"what a layer can do: {fault.Message}", fault);
+            throw Fault($"what a layer can do: {fault.Message.TrimEnd('.')}", fault);
         }
     }
 
@@ -95,7 +98,7 @@ internal sealed class NodeCall(ModelGraph graph, GraphNode item, Shape input)
         }
         catch (Exception fault) when (fault is ArgumentException or OverflowException)
         {
-            throw Fault($"an input that fits: {fault.Message}", fault);
+            throw Fault($"an input that fits: {fault.Message.TrimEnd('.')}", fault);
         }
     }
 

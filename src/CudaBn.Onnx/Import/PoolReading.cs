@@ -44,12 +44,31 @@ internal static class PoolReading
                 + "not supported");
         return layer;
 
-        Layer Create(bool ceil) => call.Axes switch
+        Layer Create(bool ceil) => CreateAverage(windows, ceil, countsPadding, divisor);
+    }
+
+    /// <summary>An average over places of the input and of the zeros that a Pad puts around it: a padding that counts.</summary>
+    public static ImportedLayer ReadPaddedAverage(NodeCall call, ZeroBorder border)
+    {
+        var (windows, begin, end, ceilMode) = Read(call, border);
+        var countsPadding = call.Attributes.Int("count_include_pad", 0) != 0;
+        if (begin.Any(size => size > 0) || (countsPadding && end.Any(size => size > 0)))
+            throw call.Fault(
+                "no padding that counts beside that of the Pad in front, found pads "
+                + $"[{string.Join(", ", begin.Concat(end))}], which are not supported");
+        if (!border.Begin.AsSpan().SequenceEqual(border.End))
+            throw call.Fault(
+                "a Pad of the same sizes at begin and end in front, found "
+                + $"[{string.Join(", ", border.Begin.Concat(border.End))}], which are not supported");
+        windows = windows with { Padding = border.Begin };
+        foreach (var ceil in new[] { false, true })
         {
-            1 => new AvgPool1d(windows.Window[0], windows.Stride[0], begin[0], ceil, countsPadding, divisor),
-            2 => new AvgPool2d(Two(windows.Window), Two(windows.Stride), Two(begin), ceil, countsPadding, divisor),
-            _ => new AvgPool3d(Three(windows.Window), Three(windows.Stride), Three(begin), ceil, countsPadding, divisor),
-        };
+            var layer = call.Layer(() => CreateAverage(windows, ceil, countsPadding: true, divisor: null));
+            if (HasWindows(call, windows, border, end, ceilMode, layer.Layer))
+                return layer;
+        }
+
+        throw call.Fault("as many windows as a layer with the padding of the Pad in front has");
     }
 
     /// <summary>A mean over all of space.</summary>
@@ -67,7 +86,18 @@ internal static class PoolReading
             : throw call.Fault($"axes of all of space, found [{string.Join(", ", axes.Take(8))}], which are not supported");
     }
 
-    private static (PoolSizes Windows, int[] Begin, int[] End, bool CeilMode) Read(NodeCall call)
+    private static AvgPool CreateAverage(PoolSizes windows, bool ceil, bool countsPadding, int? divisor) =>
+        windows switch
+        {
+            { Window: [var window], Stride: [var stride], Padding: [var padding] } =>
+                new AvgPool1d(window, stride, padding, ceil, countsPadding, divisor),
+            { Window.Length: 2 } => new AvgPool2d(
+                Two(windows.Window), Two(windows.Stride), Two(windows.Padding), ceil, countsPadding, divisor),
+            _ => new AvgPool3d(
+                Three(windows.Window), Three(windows.Stride), Three(windows.Padding), ceil, countsPadding, divisor),
+        };
+
+    private static (PoolSizes Windows, int[] Begin, int[] End, bool CeilMode) Read(NodeCall call, ZeroBorder? border = null)
     {
         var axes = call.Axes;
         if (axes is < 1 or > 3)
@@ -77,7 +107,7 @@ internal static class PoolReading
         var dilations = attributes.Sizes("dilations", axes, 1);
         if (dilations.Any(dilation => dilation != 1))
             throw call.Fault($"dilations of 1, found [{string.Join(", ", dilations)}], which are not supported");
-        var (begin, end) = WindowPadding.Read(call, window, strides, dilations);
+        var (begin, end) = WindowPadding.Read(call, window, strides, dilations, border ?? ZeroBorder.None(axes));
         var ceilMode = attributes.Int("ceil_mode", 0) != 0;
         return (new PoolSizes(window, strides, begin), begin, end, ceilMode);
     }
@@ -92,7 +122,7 @@ internal static class PoolReading
         foreach (var ceil in new[] { false, true })
         {
             var layer = call.Layer(() => create(ceil));
-            if (begin.SequenceEqual(end) || HasWindows(call, windows, end, ceilMode, layer.Layer))
+            if (begin.SequenceEqual(end) || HasWindows(call, windows, ZeroBorder.None(call.Axes), end, ceilMode, layer.Layer))
                 return layer;
         }
 
@@ -101,7 +131,8 @@ internal static class PoolReading
             + $"[{string.Join(", ", begin.Concat(end))}], which are not supported");
     }
 
-    private static bool HasWindows(NodeCall call, PoolSizes windows, int[] end, bool ceilMode, Layer layer)
+    private static bool HasWindows(
+        NodeCall call, PoolSizes windows, ZeroBorder border, int[] end, bool ceilMode, Layer layer)
     {
         Shape output;
         try
@@ -116,8 +147,12 @@ internal static class PoolReading
 
         for (var axis = 0; axis < end.Length; axis++)
         {
-            var room = (long)call.Input[axis + 2] + windows.Padding[axis] + end[axis] - windows.Window[axis];
-            if (room < 0 || output[axis + 2] != (room + (ceilMode ? windows.Stride[axis] - 1 : 0)) / windows.Stride[axis] + 1)
+            var (window, stride) = (windows.Window[axis], windows.Stride[axis]);
+            // Windows start before the padding at the end.
+            var starts = (long)call.Input[axis + 2] + windows.Padding[axis] + border.End[axis];
+            var room = starts + end[axis] - window;
+            var last = ceilMode ? Math.Min((room + stride - 1) / stride, (starts - 1) / stride) : room / stride;
+            if (room < 0 || output[axis + 2] != last + 1)
                 return false;
         }
 

@@ -7,7 +7,7 @@ namespace CudaBn.Onnx.Import;
 /// <param name="graph">The graph.</param>
 /// <param name="reshaped">The name of the value.</param>
 /// <param name="input">Its shape.</param>
-internal sealed class ShapeComputation(ModelGraph graph, string reshaped, Shape input)
+internal sealed class ShapeComputation(ModelGraph graph, string reshaped, long[] input)
 {
     private const int MostSizes = 8;
 
@@ -56,7 +56,7 @@ internal sealed class ShapeComputation(ModelGraph graph, string reshaped, Shape 
 
     private long?[] First(NodeProto node) => SizesOf(node, node.Inputs[0]);
 
-    private long?[] AllSizes() => Array.ConvertAll(input.Sizes.ToArray(), size => (long?)size);
+    private long?[] AllSizes() => Array.ConvertAll(input, size => (long?)size);
 
     private long?[] Gathered(NodeProto node, NodeAttributes attributes)
     {

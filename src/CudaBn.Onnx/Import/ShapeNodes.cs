@@ -12,14 +12,14 @@ internal sealed class ShapeNodes
 
     private readonly Dictionary<string, NodeProto> _byOutput = new(StringComparer.Ordinal);
 
-    public ShapeNodes(GraphProto graph)
+    public ShapeNodes(GraphProto graph, FoldedIntegers folded)
     {
         var constants = graph.Initializers.Select(tensor => tensor.Name).ToHashSet(StringComparer.Ordinal);
         var values = graph.Inputs.Select(input => input.Name).Where(name => !constants.Contains(name))
             .ToHashSet(StringComparer.Ordinal);
         foreach (var node in graph.Nodes)
         {
-            if (IsConstant(node, constants))
+            if (folded.Contains(node) || IsConstant(node, constants))
                 constants.Add(node.Outputs[0]);
             else if (!ModelGraph.IsOnnx(node.Domain) || !IsOfSizes(node, constants, values)
                 || !_byOutput.TryAdd(node.Outputs[0], node))

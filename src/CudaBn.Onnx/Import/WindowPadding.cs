@@ -3,7 +3,14 @@ namespace CudaBn.Onnx.Import;
 /// <summary>The padding of a convolution or pooling: numbers, or a rule that depends on the input.</summary>
 internal static class WindowPadding
 {
-    public static (int[] Begin, int[] End) Read(NodeCall call, int[] window, int[] strides, int[] dilations)
+    /// <summary>The padding that a node asks for.</summary>
+    /// <param name="call">The node.</param>
+    /// <param name="window">The sizes of its windows.</param>
+    /// <param name="strides">Their strides.</param>
+    /// <param name="dilations">The distances of their places.</param>
+    /// <param name="border">What lies around the images already.</param>
+    public static (int[] Begin, int[] End) Read(
+        NodeCall call, int[] window, int[] strides, int[] dilations, ZeroBorder border)
     {
         var axes = window.Length;
         var pads = call.Attributes.Sizes("pads", 2 * axes, 0);
@@ -25,9 +32,9 @@ internal static class WindowPadding
         {
             if (strides[axis] == 0)
                 throw call.Fault("strides above 0, found 0");
-            var input = call.Input[axis + 2];
+            var input = (long)call.Input[axis + 2] + border.Begin[axis] + border.End[axis];
             var output = (input - 1) / strides[axis] + 1;
-            var needed = (output - 1L) * strides[axis] + (window[axis] - 1L) * dilations[axis] + 1 - input;
+            var needed = (output - 1) * strides[axis] + (window[axis] - 1L) * dilations[axis] + 1 - input;
             if (needed > int.MaxValue)
                 throw call.Fault($"a padding of 32 bits, found {needed}");
             var (small, large) = ((int)Math.Max(0, needed) / 2, ((int)Math.Max(0, needed) + 1) / 2);

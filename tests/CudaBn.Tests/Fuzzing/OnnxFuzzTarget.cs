@@ -7,7 +7,8 @@ namespace CudaBn.Tests.Fuzzing;
 /// <summary>ONNX files: one of this library with most of its operators, and some as others write them.</summary>
 internal sealed class OnnxFuzzTarget : FuzzTarget
 {
-    public override IReadOnlyList<FuzzSeed> Seeds() => [new(Exported()), new(WithMatrices()), new(WithComputedShape())];
+    public override IReadOnlyList<FuzzSeed> Seeds() =>
+        [new(Exported()), new(WithMatrices()), new(WithComputedShape()), new(WithPads())];
 
     public override void Read(string path)
     {
@@ -44,5 +45,25 @@ internal sealed class OnnxFuzzTarget : FuzzTarget
         .Node("z = Shape(g)").Node("n = Slice(z, zero, end)").Node("k = Gather(n, zero)").Node("q = Squeeze(k, zero)")
         .Node("u = Unsqueeze(q, zero)").Node("t = Cast(u)", AttributeProto.Of("to", 7))
         .Node("f = Concat(t, rest)", AttributeProto.Of("axis", 0)).Node("y = Reshape(g, f)")
+        .ToArray();
+
+    private static byte[] WithPads() => new OnnxFile(sizes: [-1, 2, 5, 6])
+        .Floats("w", [1, 2, 3, 2], new float[12]).Floats("v", [4, 3], new float[12]).Floats("zero", [], 0).Floats("one", [], 1)
+        .Floats("half", [], 0.5f).Floats("three", [], 3).Floats("cubed", [], 0.044715f).Floats("slope", [], 0.7978846f)
+        .Integers("given", 1, 2, 0, 1).Integers("four", 4).Integers("pairs", -1, 2).Integers("last", -1)
+        .Integers("first", -long.MaxValue).Integers("axis", 0).Integers("p", 0, 0, 1, 0, 0, 0, 1, 0)
+        .Node("n = ConstantOfShape(four)", new AttributeProto
+        {
+            Name = "value", Type = AttributeType.Tensor, Tensor = OnnxFile.IntegerTensor("", 0),
+        })
+        .Node("c = Concat(given, n)", AttributeProto.Of("axis", 0)).Node("r = Reshape(c, pairs)")
+        .Node("s = Slice(r, last, first, axis, last)").Node("e = Transpose(s)", AttributeProto.Of("perm", 1, 0))
+        .Node("f = Reshape(e, last)").Node("q = Cast(f)", AttributeProto.Of("to", 7))
+        .Node("z = Pad(x, q, zero)").Node("a = Conv(z, w)").Node("b = Pad(a, p)")
+        .Node("m = AveragePool(b)", AttributeProto.Of("kernel_shape", 2, 3), AttributeProto.Of("strides", 3, 4))
+        .Node("g = Pow(m, three)").Node("h = Mul(g, cubed)").Node("i = Add(m, h)").Node("j = Mul(i, slope)").Node("k = Tanh(j)")
+        .Node("l = Add(k, one)").Node("o = Mul(m, l)").Node("t = Mul(o, half)")
+        .Node("u = GlobalAveragePool(t)").Node("d = Squeeze(u, last)").Node("aa = Squeeze(d, last)").Node("vt = Transpose(v)")
+        .Floats("ww", [3, 1], 1, 2, 3).Node("ab = Gemm(aa, ww)", AttributeProto.Of("transB", 1)).Node("y = MatMul(ab, vt)")
         .ToArray();
 }

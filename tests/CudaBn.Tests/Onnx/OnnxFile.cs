@@ -20,7 +20,7 @@ internal sealed class OnnxFile
     public GraphProto Graph => _model.Graph!;
 
     /// <summary>Adds a node by a line such as <c>y = Conv(x, w)</c>, whose name is that of its output with a slash in
-    /// front.</summary>
+    /// front; <c>_</c> stands for an input that is left out.</summary>
     public OnnxFile Node(string line, params AttributeProto[] attributes)
     {
         var (output, call) = (line[..line.IndexOf(" = ", StringComparison.Ordinal)], line[(line.IndexOf(" = ", StringComparison.Ordinal) + 3)..]);
@@ -29,7 +29,8 @@ internal sealed class OnnxFile
         {
             OpType = call[..open],
             Name = $"/{output}",
-            Inputs = call[(open + 1)..^1].Split(", ", StringSplitOptions.None).Where(name => name.Length > 0).ToArray(),
+            Inputs = call[(open + 1)..^1].Split(", ", StringSplitOptions.None).Where(name => name.Length > 0)
+                .Select(name => name == "_" ? "" : name).ToArray(),
             Outputs = [output],
             Attributes = attributes,
         });

@@ -119,6 +119,67 @@ public class OnnxImportTests
             .Floats("w", [3, 2, 1], 1, 2, 3, 4, 5, 6).Floats("b", [3, 1], 7, -8, 9)
             .Node("a = Conv(x, w)").Node("c = Add(a, b)").Node("y = Relu(c)"),
             "Conv1d conv1", "ReLU relu1"),
+        Case("Pad and Conv with pads of its own", [1, 1, 6, 5], file => Convolution(
+            file.Integers("p", 0, 0, 1, 0, 0, 0, 2, 3).Floats("zero", [], 0).Node("z = Pad(x, p, zero)"), "z",
+            AttributeProto.Of("pads", 0, 2, 1, 0)),
+            "Conv2d conv1"),
+        Case("Pad of some axes and Conv, SAME_UPPER", 18, [1, 1, 6, 5], file => Convolution(
+            file.Integers("p", 2, 1, 0, 3).Integers("axes", -1, 2).Node("z = Pad(x, p, _, axes)"), "z",
+            AttributeProto.Of("auto_pad", "SAME_UPPER")),
+            "Conv2d conv1"),
+        Case("Pad and Conv, opset 9", 9, [1, 1, 6, 5], file => Convolution(
+            file.Node("z = Pad(x)", AttributeProto.Of("pads", 0, 0, 1, 2, 0, 0, 3, 0), AttributeProto.Of("mode", "constant")), "z"),
+            "Conv2d conv1"),
+        Case("Pad of sizes that are computed", [1, 1, 6, 5], file => Convolution(
+            file.Integers("given", 1, 2, 0, 3).Integers("four", 4).Integers("pairs", -1, 2).Integers("last", -1)
+                .Integers("first", -long.MaxValue).Integers("axis", 0).Integers("flat", -1)
+                .Node("zeros = ConstantOfShape(four)", new AttributeProto
+                {
+                    Name = "value", Type = AttributeType.Tensor, Tensor = OnnxFile.IntegerTensor("", 0),
+                })
+                .Node("all = Concat(given, zeros)", AttributeProto.Of("axis", 0)).Node("rows = Reshape(all, pairs)")
+                .Node("turned = Slice(rows, last, first, axis, last)").Node("ends = Transpose(turned)", AttributeProto.Of("perm", 1, 0))
+                .Node("row = Reshape(ends, flat)").Node("p = Cast(row)", AttributeProto.Of("to", 7)).Node("z = Pad(x, p)"), "z"),
+            "Conv2d conv1"),
+        Case("Pad and AveragePool", [1, 2, 6, 7], file => file
+            .Integers("p", 0, 0, 1, 0, 0, 0, 1, 0).Node("z = Pad(x, p)").Node(
+                "y = AveragePool(z)", AttributeProto.Of("kernel_shape", 3, 2), AttributeProto.Of("strides", 2, 3)),
+            "AvgPool2d pool1"),
+        Case("Pad and AveragePool, the last window reaches beyond", [1, 2, 8], file => file
+            .Integers("p", 0, 0, 1, 0, 0, 1).Node("z = Pad(x, p)").Node(
+                "y = AveragePool(z)", AttributeProto.Of("kernel_shape", [3]), AttributeProto.Of("strides", [4]),
+                AttributeProto.Of("pads", 0, 1)),
+            "AvgPool1d pool1"),
+        Case("Pad and AveragePool, ceil_mode", [1, 2, 8], file => file
+            .Integers("p", 0, 0, 1, 0, 0, 1).Node("z = Pad(x, p)").Node(
+                "y = AveragePool(z)", AttributeProto.Of("kernel_shape", [3]), AttributeProto.Of("strides", [4]),
+                AttributeProto.Of("ceil_mode", 1)),
+            "AvgPool1d pool1"),
+        Case("Pad and AveragePool, ceil_mode, no window starts behind the zeros", [1, 2, 6], file => file
+            .Integers("p", 0, 0, 1, 0, 0, 1).Node("z = Pad(x, p)").Node(
+                "y = AveragePool(z)", AttributeProto.Of("kernel_shape", [2]), AttributeProto.Of("strides", [5]),
+                AttributeProto.Of("ceil_mode", 1)),
+            "AvgPool1d pool1"),
+        Case("Pad of nothing", [2, 3, 4], file => file
+            .Integers("p", 0, 0, 0, 0, 0, 0).Node("z = Pad(x, p)", AttributeProto.Of("mode", "reflect")).Node("y = Relu(z)"),
+            "ReLU relu1"),
+        Case("Squeeze twice", [2, 3, 4, 5], file => file
+            .Integers("last", -1).Node("m = GlobalAveragePool(x)").Node("s = Squeeze(m, last)").Node("t = Squeeze(s, last)")
+            .Node("y = Relu(t)"),
+            "GlobalAvgPool pool1", "Flatten flatten1", "ReLU relu1"),
+        Case("Reshape there and back", [2, 3, 4], file => file
+            .Integers("there", 2, 4, 3).Integers("back", 2, 3, -1).Node("r = Reshape(x, there)").Node("s = Reshape(r, back)")
+            .Node("y = Relu(s)"),
+            "ReLU relu1"),
+        Case("MatMul by weights that are transposed, once and twice", [2, 3], file => file
+            .Floats("a.weight", [2, 3], 1, 2, 3, 4, 5, 6).Floats("b.weight", [2, 4], 1, 2, 3, 4, 5, 6, 7, 8)
+            .Node("at = Transpose(a.weight)", AttributeProto.Of("perm", 1, 0)).Node("bt = Transpose(b.weight)").Node("b = Transpose(bt)")
+            .Node("h = MatMul(x, at)").Node("y = MatMul(h, b)"),
+            "Linear fc1", "Linear fc2"),
+        Case("Gemm, beta 0", [2, 3], file => file
+            .Floats("fc.weight", [2, 3], 1, 2, 3, 4, 5, 6).Floats("c", [1], 7)
+            .Node("y = Gemm(x, fc.weight, c)", AttributeProto.Of("transB", 1), AttributeProto.Of("beta", 0f)),
+            "Linear fc"),
         Case("SiLU", [2, 3], file => file.Node("s = Sigmoid(x)").Node("y = Mul(s, x)"), "SiLU silu1"),
         Case("Activations", [2, 3], file => file
             .Node("a = LeakyRelu(x)", AttributeProto.Of("alpha", 0.25f)).Node("b = Tanh(a)").Node("c = Identity(b)").Node("y = Sigmoid(c)"),
@@ -138,6 +199,14 @@ public class OnnxImportTests
             .Node("r = Tanh(x)").Node("a = Div(r, root)").Node("b = Erf(a)").Node("c = Add(b, one)").Node("d = Mul(c, r)")
             .Node("g = Div(d, two)").Node("y = Add(g, x)"),
             "Residual residual1", "Sequential main", "Tanh tanh1", "GELU gelu1"),
+        Case("GELU by tanh, the cube a power, in a block", [2, 3], file => GeluConstants(file)
+            .Node("r = Relu(x)").Node("p = Pow(r, three)").Node("q = Mul(p, cubed)").Node("a = Add(q, r)").Node("b = Mul(a, slope)")
+            .Node("t = Tanh(b)").Node("c = Add(t, one)").Node("h = Mul(r, half)").Node("g = Mul(h, c)").Node("y = Add(g, x)"),
+            "Residual residual1", "Sequential main", "ReLU relu1", "GELU gelu1"),
+        Case("GELU by tanh, the cube a product, 0.5 with the tanh", [2, 3], file => GeluConstants(file)
+            .Node("s = Mul(x, x)").Node("p = Mul(s, x)").Node("q = Mul(cubed, p)").Node("a = Add(x, q)").Node("b = Mul(slope, a)")
+            .Node("t = Tanh(b)").Node("c = Add(one, t)").Node("h = Mul(c, half)").Node("y = Mul(h, x)"),
+            "GELU gelu1"),
         Case("Dropout, opset 7", 7, [2, 3], file => file.Node("y = Dropout(x)", AttributeProto.Of("ratio", 0.25f)), "Dropout dropout1"),
         Case("BatchNormalization, opset 8", 8, [2, 3, 4], file => Normalization(file, AttributeProto.Of("spatial", 1)), "BatchNorm bn1"),
         Case("Block of torchvision", [2, 2, 4, 4], file => file
@@ -264,6 +333,16 @@ public class OnnxImportTests
         Refusal("GELU without its half", [2, 3], file => GeluConstants(file)
             .Node("a = Div(x, root)").Node("b = Erf(a)").Node("c = Add(b, one)").Node("y = Mul(x, c)"),
             "'/y' (Mul)", "a part of it"),
+        Refusal("GELU by tanh of another cube", [2, 3], file => GeluConstants(file)
+            .Node("s = Mul(x, x)").Node("p = Mul(s, x)").Node("q = Mul(half, p)").Node("a = Add(x, q)").Node("b = Mul(slope, a)")
+            .Node("t = Tanh(b)").Node("c = Add(one, t)").Node("h = Mul(c, half)").Node("y = Mul(h, x)"),
+            "'/y' (Mul)", "the factors of GELU"),
+        Refusal("GELU by tanh of a square", [2, 3], file => GeluConstants(file)
+            .Node("p = Pow(x, two)").Node("q = Mul(cubed, p)").Node("a = Add(x, q)").Node("b = Mul(slope, a)")
+            .Node("t = Tanh(b)").Node("c = Add(one, t)").Node("h = Mul(c, half)").Node("y = Mul(h, x)"),
+            "'/y' (Mul)", "the factors of GELU"),
+        Refusal("a square", [2, 3], file => file.Node("y = Mul(x, x)"), "'/y' (Mul)", "a part of it"),
+        Refusal("a power", [2, 3], file => file.Floats("three", [], 3).Node("y = Pow(x, three)"), "'/y' (Pow)", "a part of it"),
         Refusal("GELU of another root", [2, 3], file => GeluConstants(file)
             .Node("a = Div(x, two)").Node("b = Erf(a)").Node("c = Add(b, one)").Node("d = Mul(x, c)").Node("y = Mul(d, half)"),
             "'/d' (Mul)", "GELU"),
@@ -274,6 +353,40 @@ public class OnnxImportTests
         Refusal("a sum that is no bias", [1, 1, 3, 3], file => file
             .Floats("w", [2, 1, 1, 1], 1, 2).Floats("b", [3], 1, 2, 3).Node("a = Conv(x, w)").Node("y = Add(a, b)"),
             "'/y' (Add)", "no constant among its inputs"),
+        Refusal("a Pad of what is there", [1, 1, 6, 6], file => Convolution(
+            file.Integers("p", 0, 0, 1, 1, 0, 0, 1, 1).Node("z = Pad(x, p)", AttributeProto.Of("mode", "reflect")), "z"),
+            "'/z' (Pad)", "mode constant, found 'reflect'"),
+        Refusal("a Pad of ones", [1, 1, 6, 6], file => Convolution(
+            file.Integers("p", 0, 0, 1, 1, 0, 0, 1, 1).Floats("one", [], 1).Node("z = Pad(x, p, one)"), "z"),
+            "'/z' (Pad)", "zeros around its input, found 1"),
+        Refusal("a Pad of channels", [1, 1, 6, 6], file => Convolution(
+            file.Integers("p", 0, 1, 0, 0, 0, 0, 0, 0).Node("z = Pad(x, p)"), "z"),
+            "'/z' (Pad)", "along axes of space", "[0, 1, 0, 0, 0, 0, 0, 0]"),
+        Refusal("a Pad that cuts", [1, 1, 6, 6], file => Convolution(
+            file.Integers("p", 0, 0, 0, 0, 0, 0, -1, 0).Node("z = Pad(x, p)"), "z"),
+            "'/z' (Pad)", "pads of 0 or more"),
+        Refusal("a Pad of too few sizes", [1, 1, 6, 6], file => Convolution(file.Integers("p", 0, 0, 1).Node("z = Pad(x, p)"), "z"),
+            "'/z' (Pad)", "both ends of 4 axes, found [0, 0, 1]"),
+        Refusal("a Pad in front of MaxPool, where zeros may win", [1, 1, 6, 6], file => file
+            .Integers("p", 0, 0, 1, 1, 0, 0, 1, 1).Node("z = Pad(x, p)").Node("y = MaxPool(z)", AttributeProto.Of("kernel_shape", 3, 3)),
+            "'/z' (Pad)", "a Conv or AveragePool behind it, found MaxPool"),
+        Refusal("a Pad at the end", [1, 6], file => file
+            .Integers("p", 0, 0, 0, 1).Node("y = Pad(x, p)"), "'/y' (Pad)", "axes of space"),
+        Refusal("a Pad of one side in front of AveragePool", [1, 1, 6, 6], file => file
+            .Integers("p", 0, 0, 1, 1, 0, 0, 0, 0).Node("z = Pad(x, p)").Node("y = AveragePool(z)", AttributeProto.Of("kernel_shape", 3, 3)),
+            "'/y' (AveragePool)", "same sizes at begin and end in front, found [1, 1, 0, 0]"),
+        Refusal("a Pad in front of AveragePool with a padding of its own", [1, 1, 6, 6], file => file
+            .Integers("p", 0, 0, 1, 1, 0, 0, 1, 1).Node("z = Pad(x, p)").Node(
+                "y = AveragePool(z)", AttributeProto.Of("kernel_shape", 3, 3), AttributeProto.Of("pads", 1, 1, 1, 1)),
+            "'/y' (AveragePool)", "found pads [1, 1, 1, 1]"),
+        Refusal("a Pad in front of AveragePool whose windows no layer has", [1, 1, 4], file => file
+            .Integers("p", 0, 0, 1, 0, 0, 1).Node("z = Pad(x, p)").Node(
+                "y = AveragePool(z)", AttributeProto.Of("kernel_shape", [2]), AttributeProto.Of("strides", [5]),
+                AttributeProto.Of("ceil_mode", 1)),
+            "'/y' (AveragePool)", "as many windows as a layer"),
+        Refusal("operators on whole numbers that do not fit together", [1, 1, 6, 6], file => Convolution(
+            file.Integers("three", 1, 1, 1).Integers("pairs", 2, 2).Node("r = Reshape(three, pairs)").Node("z = Pad(x, r)"), "z"),
+            "'/r' (Reshape)", "an input that is computed"),
         Refusal("another domain", [2, 3], file =>
         {
             file.Node("y = Relu(x)");
@@ -366,11 +479,14 @@ public class OnnxImportTests
 
     private static OnnxFile GeluConstants(OnnxFile file) => file
         .Floats("root", [], 1.4142135f).Floats("inverse", [], 0.70710677f).Floats("one", [], 1).Floats("half", [], 0.5f)
-        .Floats("two", [1], 2);
+        .Floats("two", [1], 2).Floats("three", [], 3).Floats("cubed", [], 0.044715f).Floats("slope", [], 0.7978846f);
 
-    private static OnnxFile Convolution(OnnxFile file, params AttributeProto[] attributes) => file
+    private static OnnxFile Convolution(OnnxFile file, params AttributeProto[] attributes) =>
+        Convolution(file, "x", attributes);
+
+    private static OnnxFile Convolution(OnnxFile file, string input, params AttributeProto[] attributes) => file
         .Floats("w", [1, 1, 4, 3], 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
-        .Node("y = Conv(x, w)", [AttributeProto.Of("strides", 2, 3), .. attributes]);
+        .Node($"y = Conv({input}, w)", [AttributeProto.Of("strides", 2, 3), .. attributes]);
 
     private static OnnxFile Normalization(OnnxFile file, params AttributeProto[] attributes) => file
         .Floats("bn1.weight", [3], 1, 2, 3).Floats("bn1.bias", [3], 3, 2, 1).Floats("bn1.running_mean", [3], 0, 1, -1)
