@@ -3,11 +3,13 @@ using CudaBn.Serialization;
 
 namespace CudaBn.Cli;
 
-/// <summary>Turns the first SIGINT (Ctrl-C) or SIGTERM into a cancellation; the second ends the process at once, and leaves no
-/// file half written.</summary>
+/// <summary>Turns the first SIGINT (Ctrl-C), SIGTERM or SIGHUP (the terminal is gone) into a cancellation; the second ends the
+/// process at once, and leaves no file half written. On Windows these are Ctrl-C or Ctrl-Break, the end of the session, and the
+/// closing of the window.</summary>
 internal sealed class Interruption : IDisposable
 {
     private readonly CancellationTokenSource _source = new();
+    private readonly TaskCompletionSource _disposed = new();
     private readonly PosixSignalRegistration[] _registrations;
     private readonly bool _endsAtOnce;
 
@@ -16,11 +18,11 @@ internal sealed class Interruption : IDisposable
     public Interruption(bool endsAtOnce = false)
     {
         _endsAtOnce = endsAtOnce;
-        _registrations =
-        [
-            PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal),
-            PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal),
-        ];
+        List<PosixSignal> signals = [PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP];
+        // Ctrl-Break there; elsewhere it asks for a dump.
+        if (OperatingSystem.IsWindows())
+            signals.Add(PosixSignal.SIGQUIT);
+        _registrations = [.. signals.Select(signal => PosixSignalRegistration.Create(signal, OnSignal))];
     }
 
     public CancellationToken Token => _source.Token;
@@ -30,6 +32,7 @@ internal sealed class Interruption : IDisposable
         foreach (var registration in _registrations)
             registration.Dispose();
         _source.Dispose();
+        _disposed.SetResult();
     }
 
     private void OnSignal(PosixSignalContext context)
@@ -38,6 +41,9 @@ internal sealed class Interruption : IDisposable
         if (!_endsAtOnce && !_source.IsCancellationRequested)
         {
             _source.Cancel();
+            // For these, Windows ends the process as soon as this returns, whatever it says, and after some seconds anyway.
+            if (OperatingSystem.IsWindows() && context.Signal is PosixSignal.SIGTERM or PosixSignal.SIGHUP)
+                _disposed.Task.Wait();
             return;
         }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using CudaBn.Serialization;
 using CudaBn.Tests.Serialization;
@@ -19,6 +20,7 @@ public class InterruptionTests
 
     [TestCase("INT")]
     [TestCase("TERM")]
+    [TestCase("HUP")]
     public void Signal_AfterAnEpoch_WritesWhatThereIs(string signal)
     {
         using var train = CudabnProcess.Start(
@@ -41,6 +43,22 @@ public class InterruptionTests
         Assert.That(File.ReadAllText(_folder["run/report.html"]), Does.Contain($"Interrupted after {epochs} of 100000 epochs"));
         using var eval = CudabnProcess.Run(_folder[""], "eval", "run", "--limit", "10");
         Assert.That(eval.ExitCode, Is.Zero, eval.Error);
+    }
+
+    // As nohup(1) starts it.
+    [Test]
+    [Platform("Linux", Reason = "It is started through unshare(1).")]
+    public void Hangup_WhereItIsIgnored_EndsNothing()
+    {
+        using var train = CudabnProcess.StartWithMounts(
+            _folder[""], "trap '' HUP", "train", "--limit", "100", "--epochs", "100000", "--out", _folder["run"]);
+        train.WaitForLine("epoch 1/");
+        train.Signal("HUP");
+        train.WaitForLine(string.Create(CultureInfo.InvariantCulture, $"epoch {train.Lines.Length + 10}/"));
+        train.Signal("TERM");
+        train.Wait();
+
+        Assert.That((train.ExitCode, train.Error), Is.EqualTo((130, "")));
     }
 
     [Test]
