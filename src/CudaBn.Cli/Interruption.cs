@@ -3,9 +3,9 @@ using CudaBn.Serialization;
 
 namespace CudaBn.Cli;
 
-/// <summary>Turns the first SIGINT (Ctrl-C), SIGTERM or SIGHUP (the terminal is gone) into a cancellation; the second ends the
-/// process at once, and leaves no file half written. On Windows these are Ctrl-C or Ctrl-Break, the end of the session, and the
-/// closing of the window.</summary>
+/// <summary>Turns the first SIGINT (Ctrl-C), SIGTERM or SIGHUP (the terminal is gone) into a cancellation; a second SIGINT or
+/// SIGTERM ends the process at once, and leaves no file half written. On Windows these are Ctrl-C or Ctrl-Break, the end of the
+/// session, and the closing of the window.</summary>
 internal sealed class Interruption : IDisposable
 {
     private readonly CancellationTokenSource _source = new();
@@ -38,6 +38,9 @@ internal sealed class Interruption : IDisposable
     private void OnSignal(PosixSignalContext context)
     {
         context.Cancel = true;
+        // A shell that loses its terminal passes this on, and the system sends it once more.
+        if (context.Signal == PosixSignal.SIGHUP && _source.IsCancellationRequested)
+            return;
         if (!_endsAtOnce && !_source.IsCancellationRequested)
         {
             _source.Cancel();

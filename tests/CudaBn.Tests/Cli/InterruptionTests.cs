@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using CudaBn.Cli;
 using CudaBn.Serialization;
 using CudaBn.Tests.Serialization;
 using NUnit.Framework;
@@ -43,6 +45,34 @@ public class InterruptionTests
         Assert.That(File.ReadAllText(_folder["run/report.html"]), Does.Contain($"Interrupted after {epochs} of 100000 epochs"));
         using var eval = CudabnProcess.Run(_folder[""], "eval", "run", "--limit", "10");
         Assert.That(eval.ExitCode, Is.Zero, eval.Error);
+    }
+
+    [Test]
+    [Platform("Linux", Reason = "script(1) takes other options elsewhere.")]
+    public void Terminal_ThatIsClosed_LetsTrainingSaveFirst()
+    {
+        using var terminal = CudabnProcess.StartInTerminal(
+            _folder[""], noColor: true, "train", "--limit", "100", "--epochs", "100000", "--out", _folder["run"]);
+        terminal.WaitUntil(() => File.Exists(_folder["run/checkpoints/checkpoint-2.safetensors"]));
+        var holder = File.ReadAllText(_folder[$"run/{RunLock.HolderName}"]);
+        using var train = Process.GetProcessById(int.Parse(holder.Split(' ')[1], CultureInfo.InvariantCulture));
+        try
+        {
+            terminal.Kill();
+            Assert.That(train.WaitForExit(TimeSpan.FromSeconds(30)), Is.True, "it ends");
+        }
+        finally
+        {
+            train.Kill();
+        }
+
+        var epochs = File.ReadAllLines(_folder["run/metrics.csv"]).Length - 1;
+        Assert.That(
+            File.ReadAllText(_folder["run/report.html"]), Does.Contain($"Interrupted after {epochs} of 100000 epochs"));
+        Assert.That(File.Exists(_folder["run/model.safetensors"]), Is.True);
+        Assert.That(
+            Directory.GetFileSystemEntries(_folder["run"]).Select(Path.GetFileName), Has.None.StartsWith("."));
+        AssertWhole(_folder["run"]);
     }
 
     // As nohup(1) starts it.
