@@ -50,10 +50,10 @@ internal sealed class Interruption : IDisposable
             return;
         }
 
-        // A live table hides the cursor, and nothing else is left to bring it back.
-        if (Terminal.IsInteractive)
-            Console.Write("\u001b[?25h");
         AtomicFile.AbandonAll();
+        // A live table hides the cursor, and nothing else is left to bring it back.
+        if (Terminal.IsInteractive && context.Signal != PosixSignal.SIGHUP)
+            Console.Write("\u001b[?25h");
         Environment.Exit(ExitCodes.Interrupted);
     }
 }

@@ -81,7 +81,8 @@ internal sealed class CudabnProcess : IDisposable
     public static CudabnProcess RunInTerminal(string home, bool noColor, params string[] arguments) =>
         StartInTerminal(home, noColor, arguments).Wait();
 
-    /// <summary>Starts the command in a terminal, which ends with this process, and the command not by itself.</summary>
+    /// <summary>Starts the command in a terminal, whose process this is: when it is killed, the command is told that its terminal
+    /// is gone.</summary>
     public static CudabnProcess StartInTerminal(string home, bool noColor, params string[] arguments)
     {
         var start = Prepare(

@@ -204,6 +204,7 @@ public class InterruptionTests
     [TestCase("INT", "b.npz")]
     [TestCase("TERM", "b.npz")]
     [TestCase("TERM", "b.safetensors")]
+    [TestCase("HUP", "b.npz")]
     public void Signal_WhileAFileIsConverted_LeavesNothingBesideTheOldOne(string signal, string target)
     {
         WriteLargeFile(values: 100_000_000);

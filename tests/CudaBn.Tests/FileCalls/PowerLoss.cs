@@ -4,8 +4,8 @@ namespace CudaBn.Tests.FileCalls;
 /// name until its folder is.</summary>
 internal static class PowerLoss
 {
-    /// <summary>The calls after which, in the moments before the next ones, a reader could find a half-written file under its final
-    /// name, or a file gone whose successor is not there yet; empty where there are none.</summary>
+    /// <summary>What is out of order, each with its call: what could leave a half-written file under its final name, or a file gone
+    /// without its successor; empty where nothing is.</summary>
     public static IReadOnlyList<string> Faults(IEnumerable<FileCall> calls)
     {
         var faults = new List<string>();
