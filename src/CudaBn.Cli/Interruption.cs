@@ -4,8 +4,8 @@ using CudaBn.Serialization;
 namespace CudaBn.Cli;
 
 /// <summary>Turns the first SIGINT (Ctrl-C), SIGTERM or SIGHUP (the terminal is gone) into a cancellation; a second SIGINT or
-/// SIGTERM ends the process at once, and leaves no file half written. On Windows these are Ctrl-C or Ctrl-Break, the end of the
-/// session, and the closing of the window.</summary>
+/// SIGTERM ends the process at once, and leaves no file half written. On Windows these are Ctrl-C or Ctrl-Break, the system
+/// shutting down, and the closing of the window.</summary>
 internal sealed class Interruption : IDisposable
 {
     private readonly CancellationTokenSource _source = new();
