@@ -51,7 +51,7 @@ internal static class CudabnCommand
         return exitCode;
     }
 
-    private static RootCommand Create()
+    public static RootCommand Create()
     {
         var root = new RootCommand(
             "Trains, evaluates and measures small convolutional networks, on an NVIDIA GPU or on the processor.")

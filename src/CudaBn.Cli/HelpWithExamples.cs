@@ -7,7 +7,7 @@ namespace CudaBn.Cli;
 /// <summary>The usual help; that of the root command ends with examples, data and exit codes.</summary>
 internal sealed class HelpWithExamples(HelpAction usual, RootCommand root) : SynchronousCommandLineAction
 {
-    private const string Closing =
+    public const string Closing =
         """
         Examples:
           cudabn train                                 ten epochs on Fashion-MNIST; about a minute on two cores
@@ -16,15 +16,17 @@ internal sealed class HelpWithExamples(HelpAction usual, RootCommand root) : Syn
           cudabn train --resume runs/second            go on with a run that ended early, as if it had not
           cudabn train --notebook-bug                  also what one broken line of batch normalization costs
           cudabn train --model resnet20 --epochs 2     a residual network in place of the notebook's
-          cudabn train --data-set cifar10 --model ...  CIFAR-10 in place of Fashion-MNIST
-          cudabn train --data-set folder --data F ...  PNG and JPEG files in F/train/CLASS and F/test/CLASS
+          cudabn train --data-set cifar10 --model resnet20
+                                                       CIFAR-10 in place of Fashion-MNIST
+          cudabn train --data-set folder --data F --image-size 64 --model resnet20
+                                                       PNG and JPEG files in F/train/CLASS and F/test/CLASS
           cudabn eval runs/second                      loss and accuracy of saved weights, class by class
           cudabn predict boot.png shoe.jpg             what the newest run takes images for
           cudabn predict --weights runs/second *.png --top 5 --invert
                                                        of a run of your choice; black on white becomes white on black
           cudabn predict t10k-images-idx3-ubyte.gz --json
                                                        every image of an IDX file, for other programs
-          cudabn inspect runs/second/model.safetensors what is in a file of weights; --plot FILE.png draws it
+          cudabn inspect runs/second                   what is in weights or a checkpoint; --plot FILE.png draws it
           cudabn convert model.safetensors model.npz   the same weights for NumPy; and the other way
           cudabn export runs/second model.onnx         the same network for ONNX Runtime and others
           cudabn doctor                                what this machine has, and what was looked for where

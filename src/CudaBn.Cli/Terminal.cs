@@ -23,6 +23,15 @@ internal static class Terminal
         Interactive = IsInteractive ? InteractionSupport.Detect : InteractionSupport.No,
     });
 
+    /// <summary>Lets output that cannot be written be lost, which is said once: work of hours does not end because its terminal is
+    /// gone, or the disk of its log is full.</summary>
+    public static void OutliveOutput()
+    {
+        Console.SetError(new ForgivingWriter(Console.Error, _ => { }));
+        Console.SetOut(new ForgivingWriter(
+            Console.Out, fault => WriteError($"warning: output cannot be written: {fault.Message.TrimEnd('.')}. Training goes on.")));
+    }
+
     /// <summary>A line of a heading: what, and its value.</summary>
     public static void WriteField(string name, string value) => Console.WriteLine($"{name,-8} {value}");
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using CudaBn.Onnx;
+using CudaBn.Tests.Cli;
 using CudaBn.Tests.Support;
 using NUnit.Framework;
 
@@ -20,6 +21,21 @@ public class ReadmeTests
         foreach (var block in blocks)
             Assert.That(source, Does.Contain(Unindented(block)));
         Assert.That(blocks[0].Split('\n'), Has.Length.EqualTo(11));
+    }
+
+    [TestCase("README.md", 14)]
+    [TestCase("src/CudaBn/README.md", 0)]
+    [TestCase("src/CudaBn.Cli/README.md", 6)]
+    [TestCase("src/CudaBn.Onnx/README.md", 0)]
+    public void CommandLines_AreTaken(string readme, int lines)
+    {
+        // What stands under Speed are options of the benchmarks.
+        var text = string.Join("\n## ", File.ReadAllText(Path.Combine(Root(), readme)).Split("\n## ")
+            .Where(section => !section.StartsWith("Speed\n", StringComparison.Ordinal)));
+        var found = CommandLines.In(text).ToArray();
+        Assert.That(found, Has.Length.GreaterThanOrEqualTo(lines));
+        Assert.That(found.SelectMany(CommandLines.Faults), Is.Empty);
+        Assert.That(CommandLines.OptionsIn(text).SelectMany(CommandLines.FaultsOfOption), Is.Empty);
     }
 
     [Test]

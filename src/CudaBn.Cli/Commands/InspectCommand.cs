@@ -37,7 +37,7 @@ internal static class InspectCommand
             throw new UsageException($"--plot {plot}: expected a name that ends in {PictureExtension}.");
 
         using var interruption = new Interruption(endsAtOnce: true);
-        using var file = TensorFormats.Open(TrainedModel.WeightsAt(path));
+        using var file = TensorFormats.Open(RunWeights.At(path));
         var tensors = file.Tensors
             .Select(entry => new InspectedTensor(entry, TensorStatistics.Of(file, entry))).ToList();
         var report = InspectionReport.Of(file, tensors);

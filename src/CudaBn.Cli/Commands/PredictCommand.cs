@@ -46,7 +46,7 @@ internal static class PredictCommand
             if (images.Any(string.IsNullOrWhiteSpace))
                 throw new UsageException("IMAGE: expected a file, got a blank.");
             var trained = TrainedModel.Find(
-                parsed.GetValue(weights) ?? NewestRun.Find()
+                parsed.GetValue(weights) ?? RunWeights.OfNewestRun()
                     ?? throw new UsageException(
                         $"--weights: expected a run or a file with weights, for there is none in {RunFolder.Parent}."),
                 Choices.Of<ModelChoice>(parsed.GetValue(model)));

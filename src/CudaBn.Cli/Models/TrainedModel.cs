@@ -29,7 +29,7 @@ internal sealed class TrainedModel
     /// <exception cref="InvalidDataException">The weights or the record of the run are broken.</exception>
     public static TrainedModel Find(string runOrFile, ModelChoice? asked = null)
     {
-        var path = WeightsAt(runOrFile);
+        var path = RunWeights.At(runOrFile);
         return new TrainedModel(path, asked, RunRecord.Beside(path) ?? RecordWithin(path));
     }
 
@@ -74,46 +74,5 @@ internal sealed class TrainedModel
     {
         using var file = TensorFile.Open(path);
         return file.Metadata.TryGetValue(RunRecord.MetadataKey, out var text) ? RunRecord.Parse(text, path) : null;
-    }
-
-    /// <summary>The file that is meant by it or by the folder that it lies in: its weights or, of a run that was killed or
-    /// stopped before it wrote them, its newest undamaged checkpoint, which is said.</summary>
-    /// <exception cref="UsageException">The text is blank.</exception>
-    /// <exception cref="IOException">There is no such folder or file, or the folder holds no weights.</exception>
-    public static string WeightsAt(string runOrFile)
-    {
-        if (string.IsNullOrWhiteSpace(runOrFile))
-            throw new UsageException("RUN_OR_FILE: expected a folder or a file, got a blank.");
-        if (File.Exists(runOrFile))
-            return runOrFile;
-        if (!Directory.Exists(runOrFile))
-            throw new FileNotFoundException($"{runOrFile}: there is no such run or file.");
-
-        var path = Path.Combine(runOrFile, RunFolder.WeightsName);
-        return File.Exists(path)
-            ? path
-            : NewestCheckpoint(runOrFile)
-                ?? throw new FileNotFoundException($"{runOrFile}: holds no {RunFolder.WeightsName}, and no checkpoint.");
-    }
-
-    private static string? NewestCheckpoint(string run)
-    {
-        foreach (var path in new CheckpointFolder(Path.Combine(run, RunFolder.CheckpointsName)).Files)
-        {
-            try
-            {
-                CheckpointFile.Read(path);
-            }
-            catch (Exception fault) when (fault is InvalidDataException or IOException)
-            {
-                Terminal.WriteError($"warning: {fault.Message}");
-                continue;
-            }
-
-            Terminal.WriteError($"note: {run} holds no {RunFolder.WeightsName}: its weights are those of {path}.");
-            return path;
-        }
-
-        return null;
     }
 }

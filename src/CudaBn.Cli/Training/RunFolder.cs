@@ -48,9 +48,16 @@ internal sealed class RunFolder : IDisposable
     /// <exception cref="IOException">Another process trains in the folder, or it cannot be written.</exception>
     public static RunFolder Reopen(string path)
     {
-        var folder = new RunFolder(path, [], RunLock.Take(path)) { _isKept = true };
-        AtomicFile.RemoveLeftovers(path);
-        return folder;
+        try
+        {
+            var folder = new RunFolder(path, [], RunLock.Take(path)) { _isKept = true };
+            AtomicFile.RemoveLeftovers(path);
+            return folder;
+        }
+        catch (UnauthorizedAccessException fault)
+        {
+            throw new IOException($"--resume {path}: cannot be written: {fault.Message}", fault);
+        }
     }
 
     /// <summary>Claims a folder that holds no run yet: the one wanted, or it with -2, -3 and so on.</summary>
@@ -104,11 +111,12 @@ internal sealed class RunFolder : IDisposable
 
     /// <summary>Writes a file of the folder, which is made again if it is gone.</summary>
     /// <exception cref="IOException">It cannot be written, or another process trains in a folder of this name.</exception>
+    /// <exception cref="UnauthorizedAccessException">The folder may not be written.</exception>
     public void Write(Action write)
     {
         if (!_lock.IsHeld)
         {
-            Directory.CreateDirectory(FolderPath);
+            DurableFolder.Create(FolderPath);
             _lock = _lock.TakeAgain();
         }
 
@@ -140,8 +148,7 @@ internal sealed class RunFolder : IDisposable
     {
         try
         {
-            string[] made = [.. MissingFolders(path)];
-            Directory.CreateDirectory(path);
+            var made = DurableFolder.Create(path);
             if (RunLock.TryTake(path) is not { } runLock)
                 return null;
             var folder = new RunFolder(path, made, runLock);
@@ -164,11 +171,5 @@ internal sealed class RunFolder : IDisposable
         {
             throw new IOException($"--out {path}: cannot be written: {fault.Message}", fault);
         }
-    }
-
-    private static IEnumerable<string> MissingFolders(string path)
-    {
-        for (var folder = Path.GetFullPath(path); !Directory.Exists(folder); folder = Path.GetDirectoryName(folder)!)
-            yield return folder;
     }
 }

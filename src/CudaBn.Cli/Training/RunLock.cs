@@ -26,12 +26,16 @@ internal sealed class RunLock : IDisposable
     /// <param name="folder">The folder of a run.</param>
     /// <exception cref="IOException">Another process trains in that folder, which the message names; or the folder cannot be
     /// written.</exception>
+    /// <exception cref="UnauthorizedAccessException">The folder, or the lock that another user left there, may not be
+    /// written.</exception>
     public static RunLock Take(string folder) =>
         TryTake(folder) ?? throw new IOException(
             $"{folder}: {HolderOf(folder) ?? "another process"} trains in this folder; wait for it to end, or end it.");
 
     /// <summary>Takes the lock of an existing folder; null where another process has it.</summary>
     /// <exception cref="IOException">The folder cannot be written.</exception>
+    /// <exception cref="UnauthorizedAccessException">The folder, or the lock that another user left there, may not be
+    /// written.</exception>
     public static RunLock? TryTake(string folder)
     {
         if (TryOpen(Path.Combine(folder, FileName)) is not { } file)
@@ -53,6 +57,7 @@ internal sealed class RunLock : IDisposable
     /// its holder, gives that back.</summary>
     /// <returns>What is to be disposed in place of this.</returns>
     /// <exception cref="IOException">Another process trains in that folder by now, or it cannot be written.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
     public RunLock TakeAgain()
     {
         if (IsInPlace)
@@ -119,10 +124,6 @@ internal sealed class RunLock : IDisposable
         catch (IOException fault) when (IsSharingViolation(fault))
         {
             return null;
-        }
-        catch (UnauthorizedAccessException fault)
-        {
-            throw new IOException(fault.Message, fault);
         }
     }
 

@@ -10,6 +10,7 @@ internal sealed record RunToResume(string FolderPath, TrainSettings Settings, st
 {
     /// <exception cref="UsageException">The name is blank.</exception>
     /// <exception cref="IOException">There is no such folder, or no run in it.</exception>
+    /// <exception cref="UnauthorizedAccessException">The run may not be read.</exception>
     /// <exception cref="InvalidDataException">Its record is broken, or of a run that cannot be gone on with.</exception>
     public static RunToResume Find(string folder)
     {
@@ -18,11 +19,7 @@ internal sealed record RunToResume(string FolderPath, TrainSettings Settings, st
         if (!Directory.Exists(folder))
             throw new DirectoryNotFoundException($"--resume {folder}: there is no such folder.");
         var path = Path.Combine(folder, RunRecord.FileName);
-        if (!File.Exists(path))
-            throw new FileNotFoundException(
-                $"--resume {folder}: holds no {RunRecord.FileName}: expected the folder of a run that had begun to train.");
-
-        var record = RunRecord.Parse(File.ReadAllText(path), path);
+        var record = RunRecord.Parse(Read(path, folder), path);
         var training = record.Training ?? throw new InvalidDataException(
             $"{path}: expected how the run was trained, found none: an earlier version wrote it, without checkpoints.");
         return new RunToResume(folder, training.SettingsOf(record), record.TestImages);
@@ -79,6 +76,20 @@ internal sealed record RunToResume(string FolderPath, TrainSettings Settings, st
             throw new InvalidDataException(
                 $"--resume {FolderPath}: expected the images that the run was tested on, of SHA-256 {TestImages}, found others in "
                 + $"{images.Name}, of {images.Sha256}.");
+    }
+
+    // In a folder of another user, every file seems to be missing until it is opened.
+    private static string Read(string record, string folder)
+    {
+        try
+        {
+            return File.ReadAllText(record);
+        }
+        catch (FileNotFoundException fault)
+        {
+            throw new FileNotFoundException(
+                $"--resume {folder}: holds no {RunRecord.FileName}: expected the folder of a run that had begun to train.", fault);
+        }
     }
 
     private int Extended(int epochs)

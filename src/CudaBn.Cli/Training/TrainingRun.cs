@@ -16,6 +16,7 @@ internal sealed class TrainingRun(TrainSettings settings, RunToResume? resumed =
     public int Execute()
     {
         using var interruption = new Interruption();
+        Terminal.OutliveOutput();
         var chosen = ChosenDevice.Open(settings.Device, settings.Threads);
         using var folder = resumed is null ? RunFolder.Claim(settings.Out) : RunFolder.Reopen(resumed.FolderPath);
         var data = DataAtHand.Open(settings.Data, settings.Model, interruption.Token);

@@ -7,6 +7,9 @@ internal static class AtomicFile
     private const string TemporaryStem = ".cudabn-";
     private const string TemporaryExtension = ".tmp";
 
+    // A writer has its file for itself alone. On Windows it leaves the right to delete it, without which AbandonAll could not.
+    private static readonly FileShare _sharing = OperatingSystem.IsWindows() ? FileShare.Delete : FileShare.None;
+
     // Held for good once this process is about to end.
     private static readonly Lock _gate = new();
     private static readonly HashSet<string> _unfinished = [];
@@ -94,7 +97,7 @@ internal static class AtomicFile
         }
     }
 
-    // A writer has its file for itself alone. One that may not be opened is another user's.
+    // One that may not be opened is another user's.
     private static bool IsBeingWritten(string temporary)
     {
         try
@@ -114,7 +117,7 @@ internal static class AtomicFile
         {
             lock (_gate)
             {
-                var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, BufferSize);
+                var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, _sharing, BufferSize);
                 _unfinished.Add(temporary);
                 return stream;
             }

@@ -109,7 +109,7 @@ public sealed class CheckpointFolder
     {
         try
         {
-            Directory.CreateDirectory(FolderPath);
+            DurableFolder.Create(FolderPath);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {

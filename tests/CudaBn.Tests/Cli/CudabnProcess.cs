@@ -78,14 +78,19 @@ internal sealed class CudabnProcess : IDisposable
     }
 
     /// <summary>Runs the command to its end in a terminal, which is what script(1) makes.</summary>
-    public static CudabnProcess RunInTerminal(string home, bool noColor, params string[] arguments)
+    public static CudabnProcess RunInTerminal(string home, bool noColor, params string[] arguments) =>
+        StartInTerminal(home, noColor, arguments).Wait();
+
+    /// <summary>Starts the command in a terminal, whose process this is: when it is killed, the command is told that its terminal
+    /// is gone.</summary>
+    public static CudabnProcess StartInTerminal(string home, bool noColor, params string[] arguments)
     {
         var start = Prepare(
             home, "script", ["-qec", $"dotnet exec '{CommandPath}' {string.Join(' ', arguments)}", "/dev/null"]);
         start.Environment["TERM"] = "xterm-256color";
         if (noColor)
             start.Environment["NO_COLOR"] = "1";
-        return new CudabnProcess(start).Wait();
+        return new CudabnProcess(start);
     }
 
     /// <summary>Waits until a line of output starts so.</summary>

@@ -1,4 +1,7 @@
+using System.Diagnostics;
+using System.Globalization;
 using System.Text;
+using CudaBn.Cli;
 using CudaBn.Serialization;
 using CudaBn.Tests.Serialization;
 using NUnit.Framework;
@@ -19,6 +22,7 @@ public class InterruptionTests
 
     [TestCase("INT")]
     [TestCase("TERM")]
+    [TestCase("HUP")]
     public void Signal_AfterAnEpoch_WritesWhatThereIs(string signal)
     {
         using var train = CudabnProcess.Start(
@@ -41,6 +45,51 @@ public class InterruptionTests
         Assert.That(File.ReadAllText(_folder["run/report.html"]), Does.Contain($"Interrupted after {epochs} of 100000 epochs"));
         using var eval = CudabnProcess.Run(_folder[""], "eval", "run", "--limit", "10");
         Assert.That(eval.ExitCode, Is.Zero, eval.Error);
+    }
+
+    [Test]
+    [Platform("Linux", Reason = "script(1) takes other options elsewhere.")]
+    public void Terminal_ThatIsClosed_LetsTrainingSaveFirst()
+    {
+        using var terminal = CudabnProcess.StartInTerminal(
+            _folder[""], noColor: true, "train", "--limit", "100", "--epochs", "100000", "--out", _folder["run"]);
+        terminal.WaitUntil(() => File.Exists(_folder["run/checkpoints/checkpoint-2.safetensors"]));
+        var holder = File.ReadAllText(_folder[$"run/{RunLock.HolderName}"]);
+        using var train = Process.GetProcessById(int.Parse(holder.Split(' ')[1], CultureInfo.InvariantCulture));
+        try
+        {
+            terminal.Kill();
+            // The last that it does. Whether it is gone, only its parent is told, which is another by now.
+            Assert.That(() => File.Exists(_folder[$"run/{RunLock.FileName}"]), Is.False.After(30_000, 20));
+        }
+        finally
+        {
+            train.Kill();
+        }
+
+        var epochs = File.ReadAllLines(_folder["run/metrics.csv"]).Length - 1;
+        Assert.That(
+            File.ReadAllText(_folder["run/report.html"]), Does.Contain($"Interrupted after {epochs} of 100000 epochs"));
+        Assert.That(File.Exists(_folder["run/model.safetensors"]), Is.True);
+        Assert.That(
+            Directory.GetFileSystemEntries(_folder["run"]).Select(Path.GetFileName), Has.None.StartsWith("."));
+        AssertWhole(_folder["run"]);
+    }
+
+    // As nohup(1) starts it.
+    [Test]
+    [Platform("Linux", Reason = "It is started through unshare(1).")]
+    public void Hangup_WhereItIsIgnored_EndsNothing()
+    {
+        using var train = CudabnProcess.StartWithMounts(
+            _folder[""], "trap '' HUP", "train", "--limit", "100", "--epochs", "100000", "--out", _folder["run"]);
+        train.WaitForLine("epoch 1/");
+        train.Signal("HUP");
+        train.WaitForLine(string.Create(CultureInfo.InvariantCulture, $"epoch {train.Lines.Length + 10}/"));
+        train.Signal("TERM");
+        train.Wait();
+
+        Assert.That((train.ExitCode, train.Error), Is.EqualTo((130, "")));
     }
 
     [Test]
@@ -155,6 +204,7 @@ public class InterruptionTests
     [TestCase("INT", "b.npz")]
     [TestCase("TERM", "b.npz")]
     [TestCase("TERM", "b.safetensors")]
+    [TestCase("HUP", "b.npz")]
     public void Signal_WhileAFileIsConverted_LeavesNothingBesideTheOldOne(string signal, string target)
     {
         WriteLargeFile(values: 100_000_000);

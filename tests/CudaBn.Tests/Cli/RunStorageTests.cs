@@ -122,6 +122,20 @@ public class RunStorageTests
         Assert.That(resume.Error, Is.Empty);
     }
 
+    [Test]
+    public void OutputThatCannotBeWritten_CostsNothing()
+    {
+        using var train = CudabnProcess.StartWithMounts(
+            _folder[""], "exec > /dev/full", "train", "--limit", "100", "--epochs", "2", "--out", "run");
+        train.Wait();
+
+        Assert.That(train.ExitCode, Is.Zero, train.Error);
+        Assert.That(train.Error, Does.Match(
+            @"\Acudabn: warning: output cannot be written: No space left on device.*\. Training goes on\.\n\z"));
+        Assert.That(File.ReadAllLines(_folder["run/metrics.csv"]), Has.Length.EqualTo(3));
+        Assert.That(File.Exists(_folder["run/model.safetensors"]), Is.True);
+    }
+
     [TestCase]
     [TestCase("--tensorboard")]
     public void FolderRemovedInMidRun_IsMadeAgain(params string[] options)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using CudaBn.Tests.Serialization;
 using NUnit.Framework;
 
@@ -20,7 +21,7 @@ public class UnfinishedRunTests
         using var train = CudabnProcess.Run(_home[""], ResumableRuns.Train("run", Epochs));
         Assert.That(train.ExitCode, Is.Zero, train.Error);
         // As a process leaves it that is killed just before.
-        File.Delete(_home["run/model.safetensors"]);
+        File.Move(_home["run/model.safetensors"], _home["weights.safetensors"]);
     }
 
     [OneTimeTearDown]
@@ -52,6 +53,58 @@ public class UnfinishedRunTests
         using var json = JsonDocument.Parse(predict.Output);
         Assert.That(json.RootElement.GetProperty("weights").GetString(), Is.EqualTo($"run/checkpoints/{Newest}"));
         Assert.That(json.RootElement.GetProperty("predictions").GetArrayLength(), Is.EqualTo(1));
+    }
+
+    [Test]
+    public void Predict_OfNoRunInParticular_TakesTheNewestThatHasTrained()
+    {
+        var image = Directory.GetFiles(_home[$"{ResumableRuns.Images}/test"], "*.png", SearchOption.AllDirectories)[0];
+        var (before, trained) = ("checkpoint-0.safetensors", $"checkpoint-{ResumableRuns.StepsPerEpoch}.safetensors");
+        using var home = new TemporaryFolder();
+        Directory.CreateDirectory(home["runs/empty"]);
+        CopyOfDay(9, $"run/checkpoints/{before}", $"runs/begun/checkpoints/{before}");
+        using (var predict = CudabnProcess.Run(home[""], "predict", image))
+        {
+            Assert.That(predict.ExitCode, Is.EqualTo(2));
+            Assert.That(predict.Error, Does.Match(@"\Acudabn: --weights: expected a run .*\n\z"));
+        }
+
+        CopyOfDay(1, "weights.safetensors", "runs/finished/model.safetensors");
+        CopyOfDay(1, "run/run.json", "runs/finished/run.json");
+        AssertWeights("runs/finished/model.safetensors", "");
+
+        CopyOfDay(2, $"run/checkpoints/{before}", $"runs/killed/checkpoints/{before}");
+        CopyOfDay(3, $"run/checkpoints/{trained}", $"runs/killed/checkpoints/{trained}");
+        var killed = $"runs/killed/checkpoints/{trained}";
+        var note = $"cudabn: note: runs/killed holds no model.safetensors: its weights are those of {killed}.\n";
+        AssertWeights(killed, note);
+
+        CopyOfDay(4, "run/run.json", $"runs/killed/checkpoints/{Newest}");
+        AssertWeights(killed, $"cudabn: warning: runs/killed/checkpoints/{Newest}: byte ", note);
+
+        // A run whose checkpoints are all damaged is not one.
+        File.Delete(home[killed]);
+        File.Delete(home[$"runs/killed/checkpoints/{before}"]);
+        AssertWeights("runs/finished/model.safetensors", $"cudabn: warning: runs/killed/checkpoints/{Newest}: byte ");
+
+        void CopyOfDay(int day, string from, string to)
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(home[to])!);
+            File.Copy(_home[from], home[to]);
+            File.SetLastWriteTimeUtc(home[to], new DateTime(2026, 1, day, 0, 0, 0, DateTimeKind.Utc));
+        }
+
+        void AssertWeights(string weights, params string[] errors)
+        {
+            using var predict = CudabnProcess.Run(home[""], "predict", image, "--json");
+            Assert.That(predict.ExitCode, Is.Zero, predict.Error);
+            using var json = JsonDocument.Parse(predict.Output);
+            Assert.That(json.RootElement.GetProperty("weights").GetString(), Is.EqualTo(weights));
+            Assert.That(
+                predict.Error, Does.Match($@"\A{string.Concat(errors.Select(error => error.EndsWith('\n') || error.Length == 0
+                    ? Regex.Escape(error)
+                    : $"{Regex.Escape(error)}.*\n"))}\z"));
+        }
     }
 
     [Test]

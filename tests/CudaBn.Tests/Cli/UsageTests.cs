@@ -1,3 +1,4 @@
+using CudaBn.Cli;
 using CudaBn.Tests.Serialization;
 using NUnit.Framework;
 
@@ -23,6 +24,14 @@ public class UsageTests
         string[] texts = ["train", "eval", "inspect", "convert", "doctor", "Examples:", "cudabn train", "CUDABN_DATA", "130"];
         foreach (var text in texts)
             Assert.That(help.Output, Does.Contain(text));
+    }
+
+    [Test]
+    public void Help_ExamplesAreTaken()
+    {
+        var lines = CommandLines.In(HelpWithExamples.Closing).ToArray();
+        Assert.That(lines, Has.Length.GreaterThan(15));
+        Assert.That(lines.SelectMany(CommandLines.Faults), Is.Empty);
     }
 
     [Test]

@@ -1,5 +1,3 @@
-using System.ComponentModel;
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
@@ -10,8 +8,6 @@ namespace CudaBn.Tests.Support;
 /// processor. Built when first needed, once for each state of its sources.</summary>
 internal static class SoftCuda
 {
-    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(5);
-
     private static readonly Lazy<(string? Folder, string? Obstacle)> _library = new(Find);
 
     /// <summary>The folder with its libraries.</summary>
@@ -32,7 +28,7 @@ internal static class SoftCuda
             return (null, "the sources of the software CUDA device are not above this program");
         foreach (var tool in (string[])["cmake", "g++"])
         {
-            if (!IsInstalled(tool))
+            if (!BuildTools.IsInstalled(tool))
                 return (null, $"building the software CUDA device needs {tool}");
         }
 
@@ -79,8 +75,8 @@ internal static class SoftCuda
         var aside = $"{folder}.{Guid.NewGuid():N}";
         try
         {
-            Run("cmake", "-S", sources, "-B", aside, "-DCMAKE_BUILD_TYPE=Release");
-            Run("cmake", "--build", aside, "--parallel");
+            BuildTools.Run("cmake", "-S", sources, "-B", aside, "-DCMAKE_BUILD_TYPE=Release");
+            BuildTools.Run("cmake", "--build", aside, "--parallel");
             Directory.Move(Path.Combine(aside, "lib"), folder);
         }
         catch (IOException) when (Directory.Exists(folder))
@@ -91,54 +87,6 @@ internal static class SoftCuda
         {
             if (Directory.Exists(aside))
                 Directory.Delete(aside, recursive: true);
-        }
-    }
-
-    private static bool IsInstalled(string tool)
-    {
-        try
-        {
-            Run(tool, "--version");
-            return true;
-        }
-        catch (Win32Exception)
-        {
-            return false;
-        }
-    }
-
-    private static void Run(string program, params string[] arguments)
-    {
-        using var process = new Process
-        {
-            StartInfo = new ProcessStartInfo(program, arguments)
-            {
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-            },
-        };
-        var output = new StringBuilder();
-        process.OutputDataReceived += (_, line) => Add(line.Data);
-        process.ErrorDataReceived += (_, line) => Add(line.Data);
-        process.Start();
-        process.BeginOutputReadLine();
-        process.BeginErrorReadLine();
-        if (!process.WaitForExit(_patience))
-        {
-            process.Kill(entireProcessTree: true);
-            throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} does not end:\n{output}");
-        }
-
-        // Without a timeout, this also waits for the last lines.
-        process.WaitForExit();
-        if (process.ExitCode != 0)
-            throw new InvalidOperationException(
-                $"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}:\n{output}");
-
-        void Add(string? line)
-        {
-            lock (output)
-                output.Append(line).Append('\n');
         }
     }
 }
