@@ -83,10 +83,16 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         {
             var (mean, invStd) = (TSimd.Create(c.Mean), TSimd.Create(c.InvStd));
             var (shift, slope, scale) = (TSimd.Create(c.Offset), TSimd.Create(c.Slope), TSimd.Create(c.Scale));
-            for (var i = 0; i < map.Registers; i++)
+            var firstWindow = map.FirstWindow;
+            TVector* windows = map.Windows, codes = map.Codes;
+            nint last = map.Registers - 1, pulled = (nint)map.Start((int)last);
+            for (nint i = 0, at = 0; i <= last; i++, at += TSimd.Count)
             {
-                var gradient = map.GradientOf(i, places, gradients);
-                var at = map.Start(i);
+                if (i == last)
+                    at = pulled;
+                var (first, window) = (firstWindow[i], windows[i]);
+                var won = TSimd.Equal(TSimd.Permute(TSimd.LoadBytes(places + first), window), codes[i]);
+                var gradient = TSimd.And(won, TSimd.Permute(TSimd.Load(gradients + first), window));
                 TSimd.Store(
                     InputGradient(TSimd.Load(source + at), gradient, mean, invStd, shift, slope, scale),
                     destination + at);

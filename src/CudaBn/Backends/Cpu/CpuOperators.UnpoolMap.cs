@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Backends.Cpu;
@@ -10,9 +9,6 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     private readonly struct UnpoolMap
     {
         private readonly long _length;
-        private readonly int* _firstWindow;
-        private readonly TVector* _windows;
-        private readonly TVector* _codes;
 
         public UnpoolMap(PoolGeometry pool, ScratchMemory memory)
         {
@@ -22,9 +18,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             if (count == 1 || pool.OutWidth > count || _length < count)
                 return;
             var registers = (int)CeilDiv(_length, count);
-            _windows = memory.Get<TVector>(2L * registers + CeilDiv(registers, count));
-            _codes = _windows + registers;
-            _firstWindow = (int*)(_codes + registers);
+            Windows = memory.Get<TVector>(2L * registers + CeilDiv(registers, count));
+            Codes = Windows + registers;
+            FirstWindow = (int*)(Codes + registers);
             var windows = stackalloc int[count];
             var codes = stackalloc T[count];
             for (var i = 0; i < registers; i++)
@@ -45,9 +41,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                         return;
                 }
 
-                _firstWindow[i] = first;
-                _windows[i] = TSimd.CreateIndices(windows);
-                _codes[i] = TSimd.Load(codes);
+                FirstWindow[i] = first;
+                Windows[i] = TSimd.CreateIndices(windows);
+                Codes[i] = TSimd.Load(codes);
             }
 
             Registers = registers;
@@ -59,14 +55,13 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         /// <summary>The first element of a register; the last one is pulled back to end with the plane.</summary>
         public long Start(int register) => Math.Min((long)register * TSimd.Count, _length - TSimd.Count);
 
-        /// <summary>The gradient of each lane that won its window, 0 elsewhere.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public TVector GradientOf(int register, byte* places, T* gradients)
-        {
-            var first = _firstWindow[register];
-            var windows = _windows[register];
-            var won = TSimd.Equal(TSimd.Permute(TSimd.LoadBytes(places + first), windows), _codes[register]);
-            return TSimd.And(won, TSimd.Permute(TSimd.Load(gradients + first), windows));
-        }
+        /// <summary>For every register the window from which its lanes count theirs.</summary>
+        public int* FirstWindow { get; }
+
+        /// <summary>For every register the window of each lane.</summary>
+        public TVector* Windows { get; }
+
+        /// <summary>For every register the place of each lane in its window.</summary>
+        public TVector* Codes { get; }
     }
 }
