@@ -161,8 +161,18 @@ internal sealed class CudabnProcess : IDisposable
 
     private static string CommandPath => Path.Combine(AppContext.BaseDirectory, "CudaBn.Cli.dll");
 
+    // Tests that nohup(1) or a script started ignore SIGHUP or SIGINT, and so would the command.
+    private static bool IgnoresSignals { get; } = OperatingSystem.IsLinux()
+        && (Convert.ToUInt64(
+            File.ReadLines("/proc/self/status").Single(line => line.StartsWith("SigIgn:", StringComparison.Ordinal))[7..].Trim(), 16)
+            & (Mask(1) | Mask(2) | Mask(15))) != 0;
+
+    private static ulong Mask(int signal) => 1UL << (signal - 1);
+
     private static ProcessStartInfo Prepare(string home, string program, string[] arguments)
     {
+        if (IgnoresSignals)
+            (program, arguments) = ("env", ["--default-signal=HUP,INT,TERM", program, .. arguments]);
         var start = new ProcessStartInfo(program, arguments)
         {
             RedirectStandardInput = true,

@@ -103,7 +103,9 @@ public class RunStorageTests
     {
         using var train = StartOnSmallDisk();
         // Over what is there, as a file system in trouble does; the files that are open stay so.
-        InMountsOf(train, "mount --bind disk disk && mount -o remount,bind,ro disk");
+        InMountsOf(train, "mount --bind disk disk");
+        // A file that was opened since then keeps it busy for a moment.
+        InMountsOf(train, "for i in $(seq 100); do mount -o remount,bind,ro disk 2> busy && exit; sleep 0.02; done; cat busy >&2; exit 1");
         train.WaitForError("the checkpoint cannot be written");
         train.WaitForError("metrics.csv cannot be written");
         InMountsOf(train, "cp -r disk/run copy");
