@@ -61,14 +61,9 @@ internal static class PoolReading
                 "a Pad of the same sizes at begin and end in front, found "
                 + $"[{string.Join(", ", border.Begin.Concat(border.End))}], which are not supported");
         windows = windows with { Padding = border.Begin };
-        foreach (var ceil in new[] { false, true })
-        {
-            var layer = call.Layer(() => CreateAverage(windows, ceil, countsPadding: true, divisor: null));
-            if (HasWindows(call, windows, border, end, ceilMode, layer.Layer))
-                return layer;
-        }
-
-        throw call.Fault("as many windows as a layer with the padding of the Pad in front has");
+        return WithWindows(
+                call, windows, border, end, ceilMode, ceil => CreateAverage(windows, ceil, countsPadding: true, divisor: null))
+            ?? throw call.Fault("as many windows as a layer with the padding of the Pad in front has");
     }
 
     /// <summary>A mean over all of space.</summary>
@@ -117,18 +112,27 @@ internal static class PoolReading
     private static ImportedLayer Fitting(
         NodeCall call, PoolSizes windows, int[] begin, int[] end, bool ceilMode, Func<bool, Layer> create)
     {
-        if (ceilMode && begin.SequenceEqual(end))
-            return call.Layer(() => create(true));
+        if (begin.SequenceEqual(end))
+            return call.Layer(() => create(ceilMode));
+        return WithWindows(call, windows, ZeroBorder.None(call.Axes), end, ceilMode, create)
+            ?? throw call.Fault(
+                $"pads that are the same at begin and end, or those of a last window that reaches beyond, found "
+                + $"[{string.Join(", ", begin.Concat(end))}], which are not supported");
+    }
+
+    /// <summary>The layer that rounds the number of windows down or up, whichever gives those of the node; null where neither
+    /// does.</summary>
+    private static ImportedLayer? WithWindows(
+        NodeCall call, PoolSizes windows, ZeroBorder border, int[] end, bool ceilMode, Func<bool, Layer> create)
+    {
         foreach (var ceil in new[] { false, true })
         {
             var layer = call.Layer(() => create(ceil));
-            if (begin.SequenceEqual(end) || HasWindows(call, windows, ZeroBorder.None(call.Axes), end, ceilMode, layer.Layer))
+            if (HasWindows(call, windows, border, end, ceilMode, layer.Layer))
                 return layer;
         }
 
-        throw call.Fault(
-            $"pads that are the same at begin and end, or those of a last window that reaches beyond, found "
-            + $"[{string.Join(", ", begin.Concat(end))}], which are not supported");
+        return null;
     }
 
     private static bool HasWindows(

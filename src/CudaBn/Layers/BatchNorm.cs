@@ -332,7 +332,7 @@ public sealed class BatchNorm : Layer
     private protected override Tensor ForwardCore(Tensor input)
     {
         var output = OutputFor(input);
-        var batches = BatchesNow();
+        var batches = BatchesOf(input);
         if (batches is null)
             Backend.BatchNormFrozenForward(FrozenForwardArgs(input, output));
         for (var i = 0; i < batches?.CountIn(input.Shape); i++)
@@ -369,18 +369,21 @@ public sealed class BatchNorm : Layer
         SumGradients(batches, input);
     }
 
-    /// <summary>The batches whose own statistics normalize in the present mode; null where the running ones do.</summary>
-    internal NormalizedBatches? BatchesNow()
+    /// <summary>The batches whose own statistics normalize an input in the present mode; null where the running ones
+    /// do.</summary>
+    /// <exception cref="ArgumentException">A channel has one value in one of them.</exception>
+    internal NormalizedBatches? BatchesOf(Tensor input)
     {
         if (TracksRunningStatistics && (!IsTraining || FreezeStatistics))
             return null;
-        return IsTraining && _virtualBatches is not null ? _virtualBatches : _wholeBatch;
+        var batches = IsTraining && _virtualBatches is not null ? _virtualBatches : _wholeBatch;
+        RequireDeviations(batches, input);
+        return batches;
     }
 
     /// <summary>What normalizes one of an input's batches with its own statistics.</summary>
     internal BatchNormForwardArgs ForwardArgs(NormalizedBatches batches, int index, Tensor input, Tensor output)
     {
-        RequireBatch(batches, input);
         var (part, count) = (batches.Part(input, index), batches.CountIn(input.Shape));
         return new BatchNormForwardArgs(
             Geometry(part.Shape, ChannelsLast), part, GammaValue, Beta?.Value, Epsilon, Running(),
@@ -514,7 +517,7 @@ public sealed class BatchNorm : Layer
     }
 
     // One value has no deviation, and its unbiased variance would be 0 / 0.
-    private void RequireBatch(NormalizedBatches batches, Tensor input)
+    private void RequireDeviations(NormalizedBatches batches, Tensor input)
     {
         var left = batches.LastIn(input.Shape);
         if (Geometry(input.Shape, ChannelsLast).ValuesPerChannel / input.Shape[0] * left > 1)

@@ -20,7 +20,7 @@ internal sealed class BatchNormTail(BatchNorm batchNorm) : IDisposable
     {
         batchNorm.RequireInput(input);
         var output = TensorLike(input, _output);
-        var batches = batchNorm.BatchesNow();
+        var batches = batchNorm.BatchesOf(input);
         if (batches is null)
             BackendOf(input).BatchNormFrozenAddReLUForward(new BatchNormFrozenAddReLUForwardArgs(
                 batchNorm.FrozenForwardArgs(input, output), addend, rectifies));

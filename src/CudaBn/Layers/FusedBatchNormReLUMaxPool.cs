@@ -31,8 +31,8 @@ internal sealed class FusedBatchNormReLUMaxPool(BatchNorm batchNorm, ReLU relu, 
     {
         batchNorm.RequireInput(input);
         var output = _output.Get(pool.CachedOutputShape(input.Shape), input.DType, input.Device);
-        _batches = batchNorm.BatchesNow();
-        if (_batches is null)
+        var batches = batchNorm.BatchesOf(input);
+        if (batches is null)
         {
             input.Device.Backend.BatchNormFrozenReLUMaxPoolForward(
                 batchNorm.FusedFrozenForwardArgs(input, pool.Geometry(input.Shape, output.Shape), output));
@@ -41,15 +41,15 @@ internal sealed class FusedBatchNormReLUMaxPool(BatchNorm batchNorm, ReLU relu, 
         {
             _lastArgMax = _argMax.Get(output.Shape, DType.UInt8, input.Device);
             _lastWinners = _winners.Get(output.Shape, input.DType, input.Device);
-            for (var i = 0; i < _batches.CountIn(input.Shape); i++)
+            for (var i = 0; i < batches.CountIn(input.Shape); i++)
             {
                 input.Device.Backend.BatchNormReLUMaxPoolForward(
-                    batchNorm.FusedForwardArgs(_batches, i, input, pool, output, _lastArgMax, _lastWinners));
-                batchNorm.AddToPopulation(_batches, i, input);
+                    batchNorm.FusedForwardArgs(batches, i, input, pool, output, _lastArgMax, _lastWinners));
+                batchNorm.AddToPopulation(batches, i, input);
             }
         }
 
-        _lastInput = input;
+        (_lastInput, _batches) = (input, batches);
         return output;
     }
 

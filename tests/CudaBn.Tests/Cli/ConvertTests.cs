@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using CudaBn.Serialization;
 using CudaBn.Tests.Serialization;
+using CudaBn.Tests.Support;
 using NUnit.Framework;
 
 namespace CudaBn.Tests.Cli;
@@ -50,7 +51,7 @@ public class ConvertTests
     [Test]
     public void Convert_NumPysFile_KeepsEveryValueInRows()
     {
-        File.WriteAllBytes(_folder["a.npz"], NumpyFiles.Bytes("compressed.npz"));
+        File.WriteAllBytes(_folder["a.npz"], EmbeddedFiles.Bytes("compressed.npz"));
         using var convert = Run("convert", "a.npz", "b.safetensors");
 
         Assert.That(convert.ExitCode, Is.Zero, convert.Error);

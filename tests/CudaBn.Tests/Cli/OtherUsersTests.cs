@@ -1,6 +1,6 @@
-using System.Diagnostics;
 using CudaBn.Cli;
 using CudaBn.Tests.Serialization;
+using CudaBn.Tests.Support;
 using NUnit.Framework;
 
 namespace CudaBn.Tests.Cli;
@@ -26,7 +26,7 @@ public class OtherUsersTests
     public void Remove()
     {
         if (!Environment.IsPrivilegedProcess)
-            Execute("chmod", "-R", "u+rwX", _home[""]);
+            Programs.Run("chmod", "-R", "u+rwX", _home[""]);
         _home.Dispose();
     }
 
@@ -104,26 +104,19 @@ public class OtherUsersTests
             predict.Error, Does.Match(@"\Acudabn: warning: runs/others is passed over: Access to the path .* is denied\.\n\z"));
     }
 
-    private static void Execute(string program, params string[] arguments)
-    {
-        using var process = Process.Start(program, arguments);
-        process.WaitForExit();
-        Assert.That(process.ExitCode, Is.Zero, $"{program} {string.Join(' ', arguments)}");
-    }
-
     private void Copy(string from, string to)
     {
         if (Directory.Exists(_home[to]))
             return;
         Directory.CreateDirectory(Path.GetDirectoryName(_home[to])!);
-        Execute("cp", "-r", _home[from], _home[to]);
+        Programs.Run("cp", "-r", _home[from], _home[to]);
     }
 
     private void GiveAway(string path, string mode)
     {
         if (Environment.IsPrivilegedProcess)
-            Execute("chown", "65534:65534", _home[path]);
-        Execute("chmod", mode, _home[path]);
+            Programs.Run("chown", "65534:65534", _home[path]);
+        Programs.Run("chmod", mode, _home[path]);
     }
 
     private CudabnProcess Start(params string[] arguments) => Environment.IsPrivilegedProcess

@@ -1,6 +1,6 @@
-using System.Diagnostics;
 using System.Text.RegularExpressions;
 using CudaBn.Tests.Serialization;
+using CudaBn.Tests.Support;
 using CudaBn.Tests.TensorBoard;
 using NUnit.Framework;
 
@@ -262,18 +262,9 @@ public class RunStorageTests
         }
     }
 
-    private void InMountsOf(CudabnProcess process, string command)
-    {
-        using var shell = Process.Start(new ProcessStartInfo(
-            "nsenter",
-            ["--target", $"{process.Id}", "--user", "--mount", "--preserve-credentials", "sh", "-ec", $"cd '{_folder[""]}'; {command}"])
-        {
-            RedirectStandardError = true,
-        })!;
-        var error = shell.StandardError.ReadToEnd();
-        shell.WaitForExit();
-        Assert.That(shell.ExitCode, Is.Zero, error);
-    }
+    private void InMountsOf(CudabnProcess process, string command) => Programs.Run(
+        "nsenter", "--target", $"{process.Id}", "--user", "--mount", "--preserve-credentials", "sh", "-ec",
+        $"cd '{_folder[""]}'; {command}");
 
     // While the run may write into it.
     private static void Remove(string folder)

@@ -20,18 +20,10 @@ internal sealed class WatchedCommand
     public WatchedCommand(TemporaryFolder home)
     {
         (_home, _library) = (home, home["file_calls.so"]);
-        if (!BuildTools.IsInstalled("g++"))
-        {
-            const string obstacle = "noting the calls of a process needs g++";
-            if (Environment.GetEnvironmentVariable("CUDABN_REQUIRE_SOFTCUDA") == "1")
-                Assert.Fail($"CUDABN_REQUIRE_SOFTCUDA is 1, but {obstacle}");
-            Assert.Ignore(obstacle);
-        }
-
-        using (var resource = typeof(WatchedCommand).Assembly.GetManifestResourceStream("file_calls.c")!)
-        using (var source = File.Create(home["file_calls.c"]))
-            resource.CopyTo(source);
-        BuildTools.Run("g++", "-x", "c", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", _library, home["file_calls.c"], "-ldl");
+        if (!Programs.IsInstalled("g++"))
+            Missing.Report("CUDABN_REQUIRE_SOFTCUDA", "noting the calls of a process needs g++", "g++");
+        File.WriteAllBytes(home["file_calls.c"], EmbeddedFiles.Bytes("file_calls.c"));
+        Programs.Run("g++", "-x", "c", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", _library, home["file_calls.c"], "-ldl");
     }
 
     /// <summary>Runs the command to its end, which has to be a good one.</summary>

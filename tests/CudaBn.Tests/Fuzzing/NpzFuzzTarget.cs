@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Text;
 using CudaBn.Tests.Serialization;
+using CudaBn.Tests.Support;
 
 namespace CudaBn.Tests.Fuzzing;
 
@@ -17,7 +18,7 @@ internal sealed class NpzFuzzTarget : FuzzTarget
         var deflated = NpzFile.Of(members, CompressionLevel.Optimal, "{\"n\":\"\\u00fc\"}");
         return
         [
-            new(stored), new(deflated), new(NpzFile.Of([])), new(NumpyFiles.Bytes("versions.npz")),
+            new(stored), new(deflated), new(NpzFile.Of([])), new(EmbeddedFiles.Bytes("versions.npz")),
             new(rows, array => NpzFile.Of([("a.npy", array)])), new(columns, array => NpzFile.Of([("a.npy", array)])),
             new(columns, array => NpzFile.Of([("a.npy", array)], CompressionLevel.Optimal)),
             new(scalar, array => NpzFile.Of([("a.npy", array), ("b.npy", rows)], CompressionLevel.Optimal)),

@@ -8,18 +8,12 @@ namespace CudaBn.Tests.Onnx;
 
 /// <summary>Export of models that lie on a device, and import to it.</summary>
 [Parallelizable(ParallelScope.Self)]
-[TestFixtureSource(nameof(Devices))]
+[TestFixtureSource(typeof(TestBackends), nameof(TestBackends.CudaInEveryType))]
 public class OnnxDeviceTests(TestBackend backend, DType dtype) : BackendFixture(backend, dtype)
 {
     private static readonly Shape _images = [4, 2, 9, 9];
 
     private TemporaryFolder _folder = null!;
-
-    private static TestFixtureData[] Devices =>
-    [
-        new(new TestBackend(CudaUnderTest.Name, CudaUnderTest.Open, IsShared: true), DType.Float32),
-        new(new TestBackend(CudaUnderTest.Name, CudaUnderTest.Open, IsShared: true), DType.Float64),
-    ];
 
     private string File => _folder["model.onnx"];
 

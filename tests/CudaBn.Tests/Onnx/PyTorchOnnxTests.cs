@@ -21,7 +21,7 @@ public class PyTorchOnnxTests(TestBackend backend) : BackendFixture(backend, DTy
     private static TestFixtureData[] Backends =>
     [
         new(new TestBackend("Cpu", () => Device.Cpu, IsShared: true)),
-        new(new TestBackend(CudaUnderTest.Name, CudaUnderTest.Open, IsShared: true)),
+        new(TestBackends.Cuda),
     ];
 
     private static string[] Files =>
@@ -112,9 +112,8 @@ public class PyTorchOnnxTests(TestBackend backend) : BackendFixture(backend, DTy
 
     private string Write(string name)
     {
-        using var source = Assembly.GetExecutingAssembly().GetManifestResourceStream($"{Prefix}{name}.onnx")!;
-        using var destination = File.Create(_folder["model.onnx"]);
-        source.CopyTo(destination);
-        return destination.Name;
+        var path = _folder["model.onnx"];
+        File.WriteAllBytes(path, EmbeddedFiles.Bytes($"{Prefix}{name}.onnx"));
+        return path;
     }
 }

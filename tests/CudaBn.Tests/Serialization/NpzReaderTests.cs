@@ -3,6 +3,7 @@ using System.IO.Compression;
 using CudaBn.Cli;
 using CudaBn.Serialization;
 using CudaBn.Tests.Core;
+using CudaBn.Tests.Support;
 using NUnit.Framework;
 
 namespace CudaBn.Tests.Serialization;
@@ -25,7 +26,7 @@ public class NpzReaderTests
     [TestCase("compressed.npz")]
     public void Read_NumPysFiles_GivesEveryTypeAndOrder(string name)
     {
-        File.WriteAllBytes(Path, NumpyFiles.Bytes(name));
+        File.WriteAllBytes(Path, EmbeddedFiles.Bytes(name));
         using var reader = new NpzReader(Path);
 
         (string Npy, string DType)[] types =
@@ -54,7 +55,7 @@ public class NpzReaderTests
     [Test]
     public void Read_EveryVersionOfTheHeader()
     {
-        File.WriteAllBytes(Path, NumpyFiles.Bytes("versions.npz"));
+        File.WriteAllBytes(Path, EmbeddedFiles.Bytes("versions.npz"));
         using var reader = new NpzReader(Path);
         for (var version = 1; version <= 3; version++)
         {
@@ -66,7 +67,7 @@ public class NpzReaderTests
     [Test]
     public void Open_PickledObjects_AreRefusedByName()
     {
-        File.WriteAllBytes(Path, NumpyFiles.Bytes("objects.npz"));
+        File.WriteAllBytes(Path, EmbeddedFiles.Bytes("objects.npz"));
         ErrorAssert.Throws<InvalidDataException>(
             () => _ = new NpzReader(Path), Path, "member \"labels.npy\": byte 20: ", "\"|O\", Python objects", "pickled");
     }

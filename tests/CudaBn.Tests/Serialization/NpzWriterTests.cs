@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Collections.Immutable;
 using System.Text;
 using CudaBn.Serialization;
+using CudaBn.Tests.Support;
 using NUnit.Framework;
 
 namespace CudaBn.Tests.Serialization;
@@ -58,7 +59,7 @@ public class NpzWriterTests
     [Test]
     public void Write_NumPysArraysAgain_GiveTheSameContents()
     {
-        File.WriteAllBytes(Path, NumpyFiles.Bytes("arrays.npz"));
+        File.WriteAllBytes(Path, EmbeddedFiles.Bytes("arrays.npz"));
         using var source = new NpzReader(Path);
         NpzWriter.Write(_folder["again.npz"], source.Entries.Select(entry => new TensorSource(
             entry.Name, entry.DType, entry.Shape, stream =>

@@ -1,4 +1,3 @@
-using System.Reflection;
 using CudaBn.Serialization;
 using CudaBn.Tests.Support;
 using NUnit.Framework;
@@ -16,9 +15,7 @@ internal sealed class PyTorchFile
     public PyTorchFile(string name, TemporaryFolder folder)
     {
         Path = folder[name];
-        using (var source = Assembly.GetExecutingAssembly().GetManifestResourceStream($"PyTorch.{name}")!)
-        using (var destination = File.Create(Path))
-            source.CopyTo(destination);
+        File.WriteAllBytes(Path, EmbeddedFiles.Bytes($"PyTorch.{name}"));
         using var reader = new SafeTensorsReader(Path);
         Entries = [.. reader.Entries];
         foreach (var entry in Entries)

@@ -28,7 +28,7 @@ internal static class SoftCuda
             return (null, "the sources of the software CUDA device are not above this program");
         foreach (var tool in (string[])["cmake", "g++"])
         {
-            if (!BuildTools.IsInstalled(tool))
+            if (!Programs.IsInstalled(tool))
                 return (null, $"building the software CUDA device needs {tool}");
         }
 
@@ -75,8 +75,8 @@ internal static class SoftCuda
         var aside = $"{folder}.{Guid.NewGuid():N}";
         try
         {
-            BuildTools.Run("cmake", "-S", sources, "-B", aside, "-DCMAKE_BUILD_TYPE=Release");
-            BuildTools.Run("cmake", "--build", aside, "--parallel");
+            Programs.Run("cmake", "-S", sources, "-B", aside, "-DCMAKE_BUILD_TYPE=Release");
+            Programs.Run("cmake", "--build", aside, "--parallel");
             Directory.Move(Path.Combine(aside, "lib"), folder);
         }
         catch (IOException) when (Directory.Exists(folder))

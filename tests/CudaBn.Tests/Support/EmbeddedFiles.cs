@@ -1,9 +1,9 @@
 using System.Reflection;
 
-namespace CudaBn.Tests.Serialization;
+namespace CudaBn.Tests.Support;
 
-/// <summary>Files that NumPy made, by Numpy/make.py.</summary>
-internal static class NumpyFiles
+/// <summary>Files that lie within the assembly of the tests.</summary>
+internal static class EmbeddedFiles
 {
     public static byte[] Bytes(string name)
     {

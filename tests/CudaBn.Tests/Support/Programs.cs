@@ -4,8 +4,8 @@ using System.Text;
 
 namespace CudaBn.Tests.Support;
 
-/// <summary>The programs of this machine that build what tests need in C and C++.</summary>
-internal static class BuildTools
+/// <summary>Programs of this machine that prepare what tests need.</summary>
+internal static class Programs
 {
     private static readonly TimeSpan _patience = TimeSpan.FromMinutes(5);
 
