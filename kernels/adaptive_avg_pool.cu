@@ -52,18 +52,18 @@ __device__ inline AverageWindows<AdaptiveAxis> windows_of(const AdaptiveAvgPoolG
     return {g.planes, {g.in_depth, g.out_depth}, {g.in_height, g.out_height}, {g.in_width, g.out_width}, 0};
 }
 
-// adaptive_avg_pool_forward: any block and grid size of one dimension.
+// adaptive_avg_pool_forward: blockDim.x at most 256; any grid size of one dimension.
 // Reads x[planes, in_depth, in_height, in_width]. Writes y[planes, out_depth, out_height, out_width]: the mean of each
 // window.
-extern "C" __global__ void adaptive_avg_pool_forward(
+extern "C" __global__ void __launch_bounds__(256) adaptive_avg_pool_forward(
     AdaptiveAvgPoolGeometry geometry, const real* __restrict__ x, real* __restrict__ y)
 {
     average(windows_of(geometry), x, y);
 }
 
-// adaptive_avg_pool_backward: any block and grid size of one dimension.
+// adaptive_avg_pool_backward: blockDim.x at most 256; any grid size of one dimension.
 // Reads grad_y[planes, out_depth, out_height, out_width]. Writes grad_x[planes, in_depth, in_height, in_width].
-extern "C" __global__ void adaptive_avg_pool_backward(
+extern "C" __global__ void __launch_bounds__(256) adaptive_avg_pool_backward(
     AdaptiveAvgPoolGeometry geometry, const real* __restrict__ grad_y, real* __restrict__ grad_x)
 {
     gather_averages(windows_of(geometry), grad_y, grad_x);

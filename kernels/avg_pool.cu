@@ -41,19 +41,19 @@ __device__ inline AverageWindows<FixedAxis> windows_of(const PoolGeometry& g, in
         divisor};
 }
 
-// avg_pool_forward: any block and grid size of one dimension.
+// avg_pool_forward: blockDim.x at most 256; any grid size of one dimension.
 // Reads x[planes, in_depth, in_height, in_width]. Writes y[planes, out_depth, out_height, out_width]: the sum of each
 // window, to which padding adds nothing, over divisor, or where that is 0 over the places of the window, of which those in
 // the padding count if counts_padding is not 0.
-extern "C" __global__ void avg_pool_forward(
+extern "C" __global__ void __launch_bounds__(256) avg_pool_forward(
     PoolGeometry geometry, int counts_padding, int divisor, const real* __restrict__ x, real* __restrict__ y)
 {
     average(windows_of(geometry, counts_padding, divisor), x, y);
 }
 
-// avg_pool_backward: any block and grid size of one dimension.
+// avg_pool_backward: blockDim.x at most 256; any grid size of one dimension.
 // Reads grad_y[planes, out_depth, out_height, out_width]. Writes grad_x[planes, in_depth, in_height, in_width].
-extern "C" __global__ void avg_pool_backward(
+extern "C" __global__ void __launch_bounds__(256) avg_pool_backward(
     PoolGeometry geometry, int counts_padding, int divisor, const real* __restrict__ grad_y, real* __restrict__ grad_x)
 {
     gather_averages(windows_of(geometry, counts_padding, divisor), grad_y, grad_x);

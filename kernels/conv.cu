@@ -2,71 +2,294 @@
 #include "tile_product.cuh"
 
 // Convolution as a product of matrices whose right factor, the patches of the input, is never stored: its elements are
-// looked up as they are staged. All three products put positions, which lie next to each other in memory, where
-// neighbouring threads take them. A group of channels has products of its own, and a tile belongs to one group. Signals and
-// images are volumes of one row and of one slice.
+// gathered as they are staged. In all three products an element of the right factor lies where a patch and a tap meet: a patch
+// belongs to a position, a tap to a channel and a place of the kernel. Whatever is divided to find one of the two is divided
+// once for a thread's own column, and for the terms by one warp, which leaves it in a table for all; what remains for an
+// element is to add the two, to see whether the sum is outside, in the padding, and to load. A group of channels has products
+// of its own, and a tile belongs to one group. Signals and images are volumes of one row and of one slice.
+// ptx-constants: TILE_ROWS=16 TILE_COLUMNS=128 IS_NEAR=1
+// ptx-constants: TILE_ROWS=64 TILE_COLUMNS=64 IS_NEAR=0
+// ptx-constants: TILE_ROWS=128 TILE_COLUMNS=64 IS_NEAR=1
 
-constexpr int COLUMNS = 64;
+// Every kernel is compiled for tiles of TILE_ROWS by TILE_COLUMNS, and for near and for any offsets, as IS_NEAR says.
+constexpr int ROWS = TILE_ROWS;
+constexpr int COLUMNS = TILE_COLUMNS;
 
-// A place of the kernel in one channel: how far its element lies from that of the first place, by slices, rows and columns,
-// and where its channel starts in a group.
-struct Tap
+// Terms in one half of the table, and the stages they last for.
+constexpr int TABLE_TERMS = 32;
+constexpr int TABLE_STAGES = TABLE_TERMS / TILE_STEPS;
+
+// A slice, row or column that is outside, whatever is added to it.
+constexpr int OUTSIDE = -(1 << 30);
+
+// Places of a kernel that bits of a mask can stand for.
+constexpr int MASKED_TAPS = 32;
+
+// A patch or a tap: where it begins, relative to the first element of a tensor, and in slices, rows and columns of a volume.
+// left_offset is where the element of the left factor lies in its row. If IS_NEAR is set, the kernel has no more places than
+// a mask has bits, no tensor more elements than an int counts, and this is enough: a tap's bit is set in the mask of every
+// patch whose place for it is inside.
+struct alignas(16) Part
 {
-    int64 channel_start;
+    int near_offset;
+    unsigned mask;
     int slice;
     int row;
     int column;
+    int64 offset;
+    int64 left_offset;
 };
 
-__device__ inline Tap tap_of(int term, const ConvGeometry& g, int places)
+__device__ inline Part outside()
 {
-    const int channel = term / g.taps(), tap = term - channel * g.taps();
-    const int line = tap / g.kernel_width, slice = line / g.kernel_height;
-    return {
-        (int64)channel * places, slice * g.dilation_z, (line - slice * g.kernel_height) * g.dilation_y,
-        (tap - line * g.kernel_width) * g.dilation_x};
+    return {0, 0, OUTSIDE, OUTSIDE, OUTSIDE, 0, 0};
 }
 
-// An output position: where its patch begins in the input, which with padding may lie outside.
-struct Patch
+// The volumes of a tensor.
+struct Extent
 {
-    int64 image;
-    int position;
-    int front;
-    int top;
-    int left;
+    int depth;
+    int height;
+    int width;
+
+    __device__ int places() const { return depth * height * width; }
+
+    __device__ int64 offset(int slice, int row, int column) const
+    {
+        return ((int64)slice * height + row) * width + column;
+    }
+
+    // Without branches, so that a load that depends on it needs none.
+    __device__ bool contains(int slice, int row, int column) const
+    {
+        return ((unsigned)slice < (unsigned)depth) & ((unsigned)row < (unsigned)height)
+            & ((unsigned)column < (unsigned)width);
+    }
 };
 
-__device__ inline Patch patch_of(int64 position, const ConvGeometry& g)
+__device__ inline Extent in_extent(const ConvGeometry& g)
 {
-    const int64 image = position / g.out_places();
+    return {g.in_depth, g.in_height, g.in_width};
+}
+
+__device__ inline Extent out_extent(const ConvGeometry& g)
+{
+    return {g.out_depth, g.out_height, g.out_width};
+}
+
+// Taps along one axis: those of the kernel from first, every period-th, and where they lie relative to a patch.
+struct TapAxis
+{
+    int taps;
+    int first;
+    int period;
+    int shift; // of the first
+    int shift_per_tap;
+
+    __device__ int place(int tap) const { return first + tap * period; }
+    __device__ int shift_of(int tap) const { return shift + tap * shift_per_tap; }
+};
+
+// The taps of a product, in a tensor of some extent.
+struct Taps
+{
+    TapAxis z, y, x;
+    Extent extent;
+    int kernel_height;
+    int kernel_width;
+    int64 left_per_channel;
+
+    __device__ int count() const { return z.taps * y.taps * x.taps; }
+
+    // Number term of all channels from the first on.
+    __device__ Part part(int term, int64 first_channel = 0) const
+    {
+        const int channel = term / count(), tap = term - channel * count();
+        const int line = tap / x.taps, z_tap = line / y.taps, y_tap = line - z_tap * y.taps, x_tap = tap - line * x.taps;
+        const int slice = z.shift_of(z_tap), row = y.shift_of(y_tap), column = x.shift_of(x_tap);
+        const int place = (z.place(z_tap) * kernel_height + y.place(y_tap)) * kernel_width + x.place(x_tap);
+        const int64 offset = (first_channel + channel) * extent.places() + extent.offset(slice, row, column);
+        return {(int)offset, 1u << tap % MASKED_TAPS, slice, row, column, offset, channel * left_per_channel + place};
+    }
+
+    // Which taps of a patch are inside.
+    __device__ unsigned mask(int slice, int row, int column) const
+    {
+        unsigned mask = 0, bit = 1;
+        for (int i = 0; i < z.taps; i++)
+            for (int j = 0; j < y.taps; j++)
+                for (int k = 0; k < x.taps; k++, bit <<= 1)
+                    if (extent.contains(slice + z.shift_of(i), row + y.shift_of(j), column + x.shift_of(k)))
+                        mask |= bit;
+        return mask;
+    }
+
+    // The patch that begins there in a channel.
+    __device__ Part patch(int64 channel, int slice, int row, int column, int64 left_offset) const
+    {
+        const int64 offset = channel * extent.places() + extent.offset(slice, row, column);
+        return {
+            (int)offset, IS_NEAR ? mask(slice, row, column) : 0, slice, row, column, offset, left_offset};
+    }
+};
+
+// Those of the kernel, in the input.
+__device__ inline Taps kernel_taps(const ConvGeometry& g)
+{
+    return {
+        {g.kernel_depth, 0, 1, 0, g.dilation_z}, {g.kernel_height, 0, 1, 0, g.dilation_y},
+        {g.kernel_width, 0, 1, 0, g.dilation_x}, in_extent(g), g.kernel_height, g.kernel_width, g.taps()};
+}
+
+// The patch of an output position, in a channel of the input: with padding it may begin outside.
+__device__ inline Part patch_of(int64 position, int channel, const ConvGeometry& g, const Taps& taps)
+{
+    const int64 image = quotient(position, g.out_places());
     const int inside = (int)(position - image * g.out_places());
     const int line = inside / g.out_width, slice = line / g.out_height;
+    return taps.patch(
+        image * g.in_channels + channel, slice * g.stride_z - g.padding_z,
+        (line - slice * g.out_height) * g.stride_y - g.padding_y, (inside - line * g.out_width) * g.stride_x - g.padding_x,
+        image * g.out_channels * g.out_places() + inside);
+}
+
+// Along one axis, the places of the input that lie as far behind a multiple of the stride: they get their gradients through
+// the same taps, and the next of them from the next output.
+struct PhaseAxis
+{
+    int first_place;
+    int places;
+    TapAxis taps;
+};
+
+__device__ inline PhaseAxis phase_of_axis(int phase, int inputs, int kernel, int stride, int padding, int dilation)
+{
+    int period = 1;
+    while (period * dilation % stride != 0)
+        period++;
+    int first = 0;
+    while (first < period && (phase + padding - first * dilation) % stride != 0)
+        first++;
+    const int taps = first < period && first < kernel ? (kernel - first - 1) / period + 1 : 0;
     return {
-        image, inside, slice * g.stride_z - g.padding_z, (line - slice * g.out_height) * g.stride_y - g.padding_y,
-        (inside - line * g.out_width) * g.stride_x - g.padding_x};
+        phase, phase < inputs ? (inputs - phase - 1) / stride + 1 : 0,
+        {taps, first, period, (phase + padding - first * dilation) / stride, -period * dilation / stride}};
 }
 
-// x begins with the first channel of a group.
-__device__ inline real input_at(const real* x, const ConvGeometry& g, const Patch& patch, const Tap& tap)
+struct Phase
 {
-    const int slice = patch.front + tap.slice, row = patch.top + tap.row, column = patch.left + tap.column;
-    if ((unsigned)slice >= (unsigned)g.in_depth || (unsigned)row >= (unsigned)g.in_height
-        || (unsigned)column >= (unsigned)g.in_width)
-        return 0;
-    const int place = (slice * g.in_height + row) * g.in_width + column;
-    return x[patch.image * g.in_channels * g.in_places() + tap.channel_start + place];
+    PhaseAxis z, y, x;
+
+    __device__ int places() const { return z.places * y.places * x.places; }
+
+    // In the gradient of the output.
+    __device__ Taps taps(const ConvGeometry& g) const
+    {
+        return {
+            z.taps, y.taps, x.taps, out_extent(g), g.kernel_height, g.kernel_width,
+            (int64)g.group_in_channels() * g.taps()};
+    }
+};
+
+__device__ inline Phase phase_of(int phase, const ConvGeometry& g)
+{
+    return {
+        phase_of_axis(
+            phase / (g.stride_y * g.stride_x), g.in_depth, g.kernel_depth, g.stride_z, g.padding_z, g.dilation_z),
+        phase_of_axis(
+            phase / g.stride_x % g.stride_y, g.in_height, g.kernel_height, g.stride_y, g.padding_y, g.dilation_y),
+        phase_of_axis(phase % g.stride_x, g.in_width, g.kernel_width, g.stride_x, g.padding_x, g.dilation_x)};
 }
 
-// The output place whose window begins so many places into the padded input, along one axis; false where there is none.
-__device__ inline bool find_output(int begin, int stride, int outputs, int& output)
+// A place of the input, by its number among those of a phase.
+struct PhasePlace
 {
-    output = stride == 1 ? begin : begin / stride;
-    return begin >= 0 && output < outputs && output * stride == begin;
-}
+    int64 image;
+    int slice;
+    int row;
+    int column;
+
+    __device__ PhasePlace(int64 position, const Phase& phase)
+    {
+        image = quotient(position, phase.places());
+        const int inside = (int)(position - image * phase.places());
+        const int line = inside / phase.x.places;
+        slice = line / phase.y.places;
+        row = line - slice * phase.y.places;
+        column = inside - line * phase.x.places;
+    }
+};
+
+// The factors of a product: the left one has rows of memory as its rows; the right one's element is gathered from where a
+// term's part and this thread's own part meet, and otherwise is a constant. part_of(term) makes a term's part.
+template <typename PartOf>
+struct GatherOperands
+{
+    static constexpr bool LEFT_ALONG_STEPS = true;
+    static constexpr bool RIGHT_ALONG_STEPS = false;
+
+    const real* left_factor;
+    int64 first_row;
+    int64 left_offset;
+    int64 left_stride;
+    int rows;
+    const real* source;
+    Extent extent;
+    Part own;
+    real otherwise;
+    int64 terms;
+    PartOf part_of;
+    Part (&table)[2][TABLE_TERMS];
+
+    __device__ void look_ahead(int stage)
+    {
+        if (stage % TABLE_STAGES != 0 || threadIdx.x >= TABLE_TERMS)
+            return;
+        const int64 term = (int64)stage * TILE_STEPS + threadIdx.x;
+        table[stage / TABLE_STAGES % 2][threadIdx.x] = term < terms ? part_of(term) : outside();
+    }
+
+    __device__ real load_left(int stage, int step, int row) const
+    {
+        // Rows past the last are never stored.
+        const int64 begin = (first_row + min(row, rows - 1)) * left_stride + left_offset;
+        const int64 offset = part(stage, step).left_offset;
+        return IS_NEAR ? left_factor[(int)begin + (int)offset] : left_factor[begin + offset];
+    }
+
+    __device__ real left(int stage, int step, int, real loaded) const
+    {
+        return (int64)stage * TILE_STEPS + step < terms ? loaded : 0;
+    }
+
+    __device__ real load_right(int stage, int step, int) const
+    {
+        // Anded, not chosen: a choice may become a branch around the load.
+        const int is_inside_mask = -(int)is_inside(stage, step);
+        return IS_NEAR ? source[(own.near_offset + part(stage, step).near_offset) & is_inside_mask]
+                       : source[(own.offset + part(stage, step).offset) & (int64)is_inside_mask];
+    }
+
+    __device__ real right(int stage, int step, int, real loaded) const
+    {
+        return is_inside(stage, step) ? loaded : otherwise;
+    }
+
+private:
+    __device__ const Part& part(int stage, int step) const
+    {
+        return table[stage / TABLE_STAGES % 2][stage % TABLE_STAGES * TILE_STEPS + step];
+    }
+
+    __device__ bool is_inside(int stage, int step) const
+    {
+        const Part& other = part(stage, step);
+        return IS_NEAR ? (own.mask & other.mask) != 0
+                       : extent.contains(own.slice + other.slice, own.row + other.row, own.column + other.column);
+    }
+};
 
 // The group and the first row of a block's tile, and how many blocks lie between those of neighbouring columns.
-template <int ROWS>
 struct GroupTile
 {
     int blocks;
@@ -83,320 +306,180 @@ struct GroupTile
     }
 };
 
-// Forward: rows are output channels, columns positions, terms taps of all input channels of the group. All tensors begin with
-// the group's first channel.
-template <int ROWS>
-struct ForwardOperands
-{
-    const ConvGeometry& g;
-    const real* x;
-    const real* weight;
-    int first_row;
-    Patch patch; // of this thread's column
-    bool has_patch;
-    Tap (&taps)[2][TILE_STEPS];
-
-    __device__ void look_ahead(int stage)
-    {
-        if (threadIdx.x < TILE_STEPS)
-            taps[stage % 2][threadIdx.x] =
-                tap_of(stage * TILE_STEPS + threadIdx.x, g, g.in_places());
-    }
-
-    __device__ void load(int stage, TileStage<ROWS, COLUMNS>& tile) const
-    {
-        const int terms = g.group_in_channels() * g.taps(), first = stage * TILE_STEPS;
-        const int channels = g.group_out_channels();
-        stage_factor<true>(tile.left, [&](int step, int row) {
-            const int channel = first_row + row, term = first + step;
-            return channel < channels && term < terms ? weight[(int64)channel * terms + term] : (real)0;
-        });
-        stage_factor<false>(tile.right, [&](int step, int) {
-            return has_patch && first + step < terms ? input_at(x, g, patch, taps[stage % 2][step]) : (real)0;
-        });
-    }
-};
-
-// Input gradient: rows are input channels, columns positions of the input, terms taps of all output channels of the group. A
-// position gathers from the outputs whose patches cover it, so that overlapping patches need no atomics.
-template <int ROWS>
-struct InputGradientOperands
-{
-    const ConvGeometry& g;
-    const real* weight;
-    const real* grad_y;
-    int first_row;
-    int64 image; // of this thread's column
-    int slice;
-    int row;
-    int column;
-    bool has_position;
-    Tap (&taps)[2][TILE_STEPS];
-
-    __device__ void look_ahead(int stage)
-    {
-        if (threadIdx.x < TILE_STEPS)
-            taps[stage % 2][threadIdx.x] = tap_of(stage * TILE_STEPS + threadIdx.x, g, g.out_places());
-    }
-
-    __device__ real gradient_at(const Tap& tap) const
-    {
-        int out_slice, out_row, out_column;
-        if (!find_output(slice + g.padding_z - tap.slice, g.stride_z, g.out_depth, out_slice)
-            || !find_output(row + g.padding_y - tap.row, g.stride_y, g.out_height, out_row)
-            || !find_output(column + g.padding_x - tap.column, g.stride_x, g.out_width, out_column))
-            return 0;
-        const int place = (out_slice * g.out_height + out_row) * g.out_width + out_column;
-        return grad_y[image * g.out_channels * g.out_places() + tap.channel_start + place];
-    }
-
-    __device__ void load(int stage, TileStage<ROWS, COLUMNS>& tile) const
-    {
-        const int terms = g.group_out_channels() * g.taps(), first = stage * TILE_STEPS;
-        const int channels = g.group_in_channels();
-        stage_factor<true>(tile.left, [&](int step, int row_of_tile) {
-            const int channel = first_row + row_of_tile, term = first + step;
-            if (channel >= channels || term >= terms)
-                return (real)0;
-            const int out_channel = term / g.taps(), tap = term - out_channel * g.taps();
-            return weight[((int64)out_channel * channels + channel) * g.taps() + tap];
-        });
-        stage_factor<false>(tile.right, [&](int step, int) {
-            return has_position && first + step < terms ? gradient_at(taps[stage % 2][step]) : (real)0;
-        });
-    }
-};
-
-// Weight gradient: rows are output channels, columns taps of all input channels of the group and, behind them, the bias, which
-// meets ones; terms are positions.
-template <int ROWS>
-struct WeightGradientOperands
-{
-    const ConvGeometry& g;
-    const real* x;
-    const real* grad_y;
-    int first_row;
-    int first_column;
-    int64 first_position;
-    int64 end_position;
-    Tap (&taps)[COLUMNS];
-    Patch (&patches)[2][TILE_STEPS];
-
-    __device__ void look_ahead(int stage)
-    {
-        const int64 position = first_position + (int64)stage * TILE_STEPS + threadIdx.x;
-        if (threadIdx.x < TILE_STEPS && position < end_position)
-            patches[stage % 2][threadIdx.x] = patch_of(position, g);
-    }
-
-    __device__ void load(int stage, TileStage<ROWS, COLUMNS>& tile) const
-    {
-        const int64 left = end_position - first_position - (int64)stage * TILE_STEPS;
-        const int steps = left < TILE_STEPS ? (int)left : TILE_STEPS;
-        const int terms = g.group_in_channels() * g.taps(), channels = g.group_out_channels();
-        stage_factor<true>(tile.left, [&](int step, int row) {
-            const int channel = first_row + row;
-            if (channel >= channels || step >= steps)
-                return (real)0;
-            const Patch& patch = patches[stage % 2][step];
-            return grad_y[(patch.image * g.out_channels + channel) * g.out_places() + patch.position];
-        });
-        stage_factor<true>(tile.right, [&](int step, int column) {
-            if (first_column + column > terms || step >= steps)
-                return (real)0;
-            if (first_column + column == terms)
-                return (real)1;
-            return input_at(x, g, patches[stage % 2][step], taps[column]);
-        });
-    }
-};
-
 __device__ inline int stages_of(int64 terms)
 {
     return (int)ceil_div(terms, TILE_STEPS);
 }
 
-template <int ROWS>
-__device__ void forward(
-    const ConvGeometry& g, const real* x, const real* weight, const real* bias, real* y)
+// blockDim.x is 128 for all kernels of tiles.
+
+// conv_forward: for every split of the terms, a block per tile of output channels of a group by positions:
+// groups * ceil(out_channels / groups / TILE_ROWS) * ceil(batch * out_depth * out_height * out_width / TILE_COLUMNS) of them.
+// Reads x[batch, in_channels, in_depth, in_height, in_width], weight[out_channels, in_channels / groups, kernel_depth,
+// kernel_height, kernel_width] and bias[out_channels], which may be null. Writes y[splits, batch, out_channels, out_depth,
+// out_height, out_width]: split s sums over terms s * terms_per_split and on, a term being a tap of an input channel.
+extern "C" __global__ void __launch_bounds__(TILE_THREADS) conv_forward(
+    ConvGeometry geometry, const real* __restrict__ x, const real* __restrict__ weight, const real* __restrict__ bias,
+    int terms_per_split, real* __restrict__ y)
 {
     __shared__ TileStage<ROWS, COLUMNS> buffers[2];
-    __shared__ Tap taps[2][TILE_STEPS];
-    const int channels = g.group_out_channels(), terms = g.group_in_channels() * g.taps();
-    const GroupTile<ROWS> tile(g, channels);
-    const int64 first_column = (int64)(blockIdx.x / tile.blocks) * COLUMNS;
+    __shared__ Part table[2][TABLE_TERMS];
+    // Rows are output channels, columns positions.
+    const ConvGeometry& g = geometry;
+    const int channels = g.group_out_channels();
+    const GroupTile tile(g, channels);
     const int64 positions = (int64)g.batch * g.out_places();
+    const int column_tiles = (int)ceil_div(positions, COLUMNS), column_tile = (int)(blockIdx.x / tile.blocks);
+    const int split = column_tile / column_tiles;
+    const int64 first_column = (int64)(column_tile - split * column_tiles) * COLUMNS;
     const int64 staged = first_column + threadIdx.x % COLUMNS;
-    const int64 first_channel = (int64)tile.group * channels;
+    const int64 first_channel = (int64)tile.group * channels + tile.first_row;
+    const int rows = channels - tile.first_row;
 
-    ForwardOperands<ROWS> operands = {
-        g, x + (int64)tile.group * g.group_in_channels() * g.in_places(), weight + first_channel * terms, tile.first_row,
-        patch_of(staged, g), staged < positions, taps};
+    const Taps taps = kernel_taps(g);
+    const int all_terms = g.group_in_channels() * g.taps(), first_term = split * terms_per_split;
+    const auto part_of = [&](int64 term) { return taps.part(first_term + (int)term); };
+    GatherOperands<decltype(part_of)> operands = {
+        weight,
+        first_channel,
+        0,
+        all_terms,
+        rows,
+        x,
+        in_extent(g),
+        staged < positions ? patch_of(staged, tile.group * g.group_in_channels(), g, taps) : outside(),
+        0,
+        min(terms_per_split, all_terms - first_term),
+        part_of,
+        table};
     TileSums<ROWS, COLUMNS> sums;
-    multiply_tiles(operands, stages_of(terms), buffers, sums);
+    multiply_tiles(operands, stages_of(operands.terms), buffers, sums);
 
-    sums.for_each([&](int row, int column, real sum) {
-        const int channel_of_group = tile.first_row + row;
-        const int64 position = first_column + column, channel = first_channel + channel_of_group;
-        if (channel_of_group >= channels || position >= positions)
-            return;
-        const int64 image = position / g.out_places();
-        const int64 element = (image * (g.out_channels - 1) + channel) * g.out_places() + position;
-        y[element] = bias != nullptr ? sum + bias[channel] : sum;
-    });
+    sums.store(
+        y + (split * positions * g.out_channels + first_channel * g.out_places()), g.out_places(), rows,
+        [&](int column) {
+            const int64 position = first_column + column;
+            const int64 others = (int64)(g.out_channels - 1) * g.out_places();
+            return position < positions ? quotient(position, g.out_places()) * others + position : -1;
+        },
+        [&](int row) { return bias != nullptr ? bias[first_channel + row] : (real)0; });
 }
 
-template <int ROWS>
-__device__ void input_gradient(const ConvGeometry& g, const real* weight, const real* grad_y, real* grad_x)
+// conv_backward_input: for every split of the terms and every phase of the strides, a block per tile of input channels of a
+// group by positions: stride_z * stride_y * stride_x * groups * ceil(in_channels / groups / TILE_ROWS)
+// * ceil(batch * ceil(in_depth / stride_z) * ceil(in_height / stride_y) * ceil(in_width / stride_x) / TILE_COLUMNS) of them.
+// Reads weight and grad_y, of the shape of y. Writes grad_x[splits, batch, in_channels, in_depth, in_height, in_width]: split s
+// sums over terms s * terms_per_split and on, a term being a tap of an output channel.
+extern "C" __global__ void __launch_bounds__(TILE_THREADS) conv_backward_input(
+    ConvGeometry geometry, const real* __restrict__ weight, const real* __restrict__ grad_y, int terms_per_split,
+    real* __restrict__ grad_x)
 {
     __shared__ TileStage<ROWS, COLUMNS> buffers[2];
-    __shared__ Tap taps[2][TILE_STEPS];
+    __shared__ Part table[2][TABLE_TERMS];
+    // Rows are input channels, columns positions of the input in one phase. A position gathers from the outputs whose patches
+    // cover it, so that overlapping patches need no atomics.
+    const ConvGeometry& g = geometry;
     const int channels = g.group_in_channels(), out_channels = g.group_out_channels();
-    const GroupTile<ROWS> tile(g, channels);
-    const int64 first_column = (int64)(blockIdx.x / tile.blocks) * COLUMNS;
-    const int64 positions = (int64)g.batch * g.in_places();
+    const GroupTile tile(g, channels);
+    // Phases have as many blocks as the first, the largest.
+    const int64 most = ceil_div(g.in_depth, g.stride_z) * ceil_div(g.in_height, g.stride_y) * ceil_div(g.in_width, g.stride_x);
+    const int column_tiles = (int)ceil_div(g.batch * most, COLUMNS), phases = g.stride_z * g.stride_y * g.stride_x;
+    const int column_tile = (int)(blockIdx.x / tile.blocks);
+    const int phase_of_split = column_tile / column_tiles, split = phase_of_split / phases;
+    __shared__ Phase phase;
+    if (threadIdx.x == 0)
+        phase = phase_of(phase_of_split - split * phases, g);
+    __syncthreads();
+    const int64 first_column = (int64)(column_tile - phase_of_split * column_tiles) * COLUMNS;
+    const int64 positions = (int64)g.batch * phase.places();
+    if (first_column >= positions)
+        return;
     const int64 staged = first_column + threadIdx.x % COLUMNS;
-    const int64 staged_image = staged / g.in_places();
-    const int inside = (int)(staged - staged_image * g.in_places());
-    const int line = inside / g.in_width, slice = line / g.in_height;
     const int64 first_out_channel = (int64)tile.group * out_channels;
+    const int rows = channels - tile.first_row;
 
-    InputGradientOperands<ROWS> operands = {
-        g,
-        weight + first_out_channel * channels * g.taps(),
-        grad_y + first_out_channel * g.out_places(),
+    const auto own_patch = [&](int64 position) {
+        const PhasePlace place(position, phase);
+        return phase.taps(g).patch(
+            place.image * g.out_channels + first_out_channel, place.slice, place.row, place.column, 0);
+    };
+    const int first_term = split * terms_per_split;
+    const auto part_of = [&](int64 term) { return phase.taps(g).part(first_term + (int)term); };
+    GatherOperands<decltype(part_of)> operands = {
+        weight,
         tile.first_row,
-        staged_image,
-        slice,
-        line - slice * g.in_height,
-        inside - line * g.in_width,
-        staged < positions,
-        taps};
+        first_out_channel * channels * g.taps(),
+        g.taps(),
+        rows,
+        grad_y,
+        out_extent(g),
+        staged < positions ? own_patch(staged) : outside(),
+        0,
+        min(terms_per_split, out_channels * phase.taps(g).count() - first_term),
+        part_of,
+        table};
     TileSums<ROWS, COLUMNS> sums;
-    multiply_tiles(operands, stages_of(out_channels * g.taps()), buffers, sums);
+    multiply_tiles(operands, stages_of(operands.terms), buffers, sums);
 
-    sums.for_each([&](int row, int column, real sum) {
-        const int channel_of_group = tile.first_row + row;
-        const int64 position = first_column + column, channel = (int64)tile.group * channels + channel_of_group;
-        if (channel_of_group >= channels || position >= positions)
-            return;
-        const int64 image = position / g.in_places();
-        grad_x[(image * (g.in_channels - 1) + channel) * g.in_places() + position] = sum;
-    });
+    sums.store(
+        grad_x + ((int64)split * g.batch * g.in_channels + tile.group * channels + tile.first_row) * g.in_places(),
+        g.in_places(), rows,
+        [&](int column) {
+            if (first_column + column >= positions)
+                return (int64)-1;
+            const PhasePlace place(first_column + column, phase);
+            return place.image * g.in_channels * g.in_places()
+                + in_extent(g).offset(
+                    phase.z.first_place + place.slice * g.stride_z, phase.y.first_place + place.row * g.stride_y,
+                    phase.x.first_place + place.column * g.stride_x);
+        },
+        [](int) { return (real)0; });
 }
 
-template <int ROWS>
-__device__ void weight_gradient(
-    const ConvGeometry& g, const real* x, const real* grad_y, int columns, int64 positions_per_split, real* partials)
+// conv_backward_weight: for every split of the positions, a block per tile of output channels of a group by columns: the taps,
+// then the bias if columns counts it.
+// Reads x and grad_y. Writes partials[splits, out_channels, columns], which conv_sum_splits adds up in a fixed order.
+extern "C" __global__ void __launch_bounds__(TILE_THREADS) conv_backward_weight(
+    ConvGeometry geometry, const real* __restrict__ x, const real* __restrict__ grad_y, int columns,
+    int64 positions_per_split, real* __restrict__ partials)
 {
     __shared__ TileStage<ROWS, COLUMNS> buffers[2];
-    __shared__ Tap taps[COLUMNS];
-    __shared__ Patch patches[2][TILE_STEPS];
+    __shared__ Part table[2][TABLE_TERMS];
+    // Rows are output channels, columns taps of all input channels of the group and, behind them, the bias, which meets ones;
+    // terms are positions.
+    const ConvGeometry& g = geometry;
     const int channels = g.group_out_channels();
     const int column_tiles = (int)ceil_div(columns, COLUMNS);
-    const GroupTile<ROWS> tile(g, channels);
+    const GroupTile tile(g, channels);
     const int first_column = (int)(blockIdx.x / tile.blocks % column_tiles) * COLUMNS;
     const int split = (int)(blockIdx.x / tile.blocks / column_tiles);
-    const int64 first_channel = (int64)tile.group * channels;
-    const int64 positions = (int64)g.batch * g.out_places();
-    const int64 first_position = split * positions_per_split;
-    const int64 end = first_position + positions_per_split;
-    const int64 end_position = end < positions ? end : positions;
+    const int64 first_channel = (int64)tile.group * channels + tile.first_row;
+    const int64 positions = (int64)g.batch * g.out_places(), first_position = split * positions_per_split;
+    const int64 left = positions - first_position;
+    const int rows = channels - tile.first_row, all_taps = g.group_in_channels() * g.taps();
+    const int staged = first_column + (int)threadIdx.x % COLUMNS;
 
-    // Visible to all after the first barrier of the product.
-    if (threadIdx.x < COLUMNS)
-        taps[threadIdx.x] = tap_of(first_column + threadIdx.x, g, g.in_places());
-    WeightGradientOperands<ROWS> operands = {
-        g,
-        x + (int64)tile.group * g.group_in_channels() * g.in_places(),
-        grad_y + first_channel * g.out_places(),
-        tile.first_row,
-        first_column,
-        first_position,
-        end_position,
-        taps,
-        patches};
+    const Taps taps = kernel_taps(g);
+    const auto part_of = [&](int64 term) { return patch_of(first_position + term, 0, g, taps); };
+    GatherOperands<decltype(part_of)> operands = {
+        grad_y,
+        first_channel,
+        0,
+        g.out_places(),
+        rows,
+        x,
+        in_extent(g),
+        staged < all_taps ? taps.part(staged, tile.group * g.group_in_channels()) : outside(),
+        // No tap is beyond the bias.
+        (real)(staged < all_taps ? 0 : 1),
+        left < positions_per_split ? left : positions_per_split,
+        part_of,
+        table};
     TileSums<ROWS, COLUMNS> sums;
-    multiply_tiles(operands, stages_of(end_position - first_position), buffers, sums);
+    multiply_tiles(operands, stages_of(operands.terms), buffers, sums);
 
-    sums.for_each([&](int row, int column, real sum) {
-        const int64 channel = first_channel + tile.first_row + row;
-        if (tile.first_row + row < channels && first_column + column < columns)
-            partials[((int64)split * g.out_channels + channel) * columns + first_column + column] = sum;
-    });
-}
-
-// conv_forward_32, conv_forward_64: blockDim.x 128; a block per tile of 32 or 64 output channels of a group by 64 positions:
-// groups * ceil(out_channels / groups / 32 or 64) * ceil(batch * out_depth * out_height * out_width / 64) of them.
-// Reads x[batch, in_channels, in_depth, in_height, in_width], weight[out_channels, in_channels / groups, kernel_depth,
-// kernel_height, kernel_width] and bias[out_channels], which may be null. Writes y[batch, out_channels, out_depth, out_height,
-// out_width].
-extern "C" __global__ void __launch_bounds__(TILE_THREADS) conv_forward_32(
-    ConvGeometry geometry, const real* __restrict__ x, const real* __restrict__ weight, const real* __restrict__ bias,
-    real* __restrict__ y)
-{
-    forward<32>(geometry, x, weight, bias, y);
-}
-
-extern "C" __global__ void __launch_bounds__(TILE_THREADS) conv_forward_64(
-    ConvGeometry geometry, const real* __restrict__ x, const real* __restrict__ weight, const real* __restrict__ bias,
-    real* __restrict__ y)
-{
-    forward<64>(geometry, x, weight, bias, y);
-}
-
-// conv_backward_input_32, conv_backward_input_64: blockDim.x 128; a block per tile of 32 or 64 input channels of a
-// group by 64 positions of the input.
-// Reads weight and grad_y, of the shape of y. Writes grad_x, of the shape of x.
-extern "C" __global__ void __launch_bounds__(TILE_THREADS) conv_backward_input_32(
-    ConvGeometry geometry, const real* __restrict__ weight, const real* __restrict__ grad_y,
-    real* __restrict__ grad_x)
-{
-    input_gradient<32>(geometry, weight, grad_y, grad_x);
-}
-
-extern "C" __global__ void __launch_bounds__(TILE_THREADS) conv_backward_input_64(
-    ConvGeometry geometry, const real* __restrict__ weight, const real* __restrict__ grad_y,
-    real* __restrict__ grad_x)
-{
-    input_gradient<64>(geometry, weight, grad_y, grad_x);
-}
-
-// conv_backward_weight_32, conv_backward_weight_64: blockDim.x 128; for every split of the positions, a block per tile
-// of 32 or 64 output channels of a group by 64 columns: the taps, then the bias if columns counts it.
-// Reads x and grad_y. Writes partials[splits, out_channels, columns], which conv_sum_splits adds up in a fixed order.
-extern "C" __global__ void __launch_bounds__(TILE_THREADS) conv_backward_weight_32(
-    ConvGeometry geometry, const real* __restrict__ x, const real* __restrict__ grad_y, int columns,
-    int64 positions_per_split, real* __restrict__ partials)
-{
-    weight_gradient<32>(geometry, x, grad_y, columns, positions_per_split, partials);
-}
-
-extern "C" __global__ void __launch_bounds__(TILE_THREADS) conv_backward_weight_64(
-    ConvGeometry geometry, const real* __restrict__ x, const real* __restrict__ grad_y, int columns,
-    int64 positions_per_split, real* __restrict__ partials)
-{
-    weight_gradient<64>(geometry, x, grad_y, columns, positions_per_split, partials);
-}
-
-// conv_sum_splits: any block and grid size of one dimension.
-// Reads partials[splits, rows, columns]. Writes grad_weight[rows, columns] or, where grad_bias is not null,
-// grad_weight[rows, columns - 1] and grad_bias[rows] from the last column.
-extern "C" __global__ void conv_sum_splits(
-    const real* __restrict__ partials, int splits, int rows, int columns, real* __restrict__ grad_weight,
-    real* __restrict__ grad_bias)
-{
-    const int64 elements = (int64)rows * columns;
-    const int weight_columns = grad_bias != nullptr ? columns - 1 : columns;
-    for (int64 i = global_thread(); i < elements; i += global_threads())
-    {
-        real sum = 0;
-        for (int split = 0; split < splits; split++)
-            sum += partials[split * elements + i];
-        const int row = (int)(i / columns), column = (int)(i - (int64)row * columns);
-        if (column < weight_columns)
-            grad_weight[(int64)row * weight_columns + column] = sum;
-        else
-            grad_bias[row] = sum;
-    }
+    sums.store(
+        partials + ((int64)split * g.out_channels + first_channel) * columns, columns, rows,
+        [&](int column) { return first_column + column < columns ? (int64)first_column + column : -1; },
+        [](int) { return (real)0; });
 }

@@ -1,4 +1,5 @@
 #include "conv_geometry.cuh"
+#include "pack.cuh"
 
 // Convolution of images with one channel, without dilation, such as the first layer's. A product of matrices would have as
 // few terms as the kernel has taps and gain nothing from its tiles; here a block keeps a band of the image and the weights in
@@ -119,18 +120,15 @@ extern "C" __global__ void __launch_bounds__(THREADS) conv_one_channel_forward(
     }
 }
 
-// The weight gradient: lanes are columns of it, the taps and then the bias, and each of the four warps has four channels.
+// The weight gradient: lanes are columns of it, the taps and then the bias, and every thread has all channels of a group. The
+// four warps share out the positions of a band, a pack of neighbouring ones at a time: what a thread loads from shared memory
+// then meets several numbers in registers, whether it is a pixel or a pack of gradients.
 constexpr int LANES = 32;
-constexpr int CHANNELS_PER_WARP = 4;
-constexpr int GROUP_CHANNELS = THREADS / LANES * CHANNELS_PER_WARP;
+constexpr int WARPS = THREADS / LANES;
+constexpr int GROUP_CHANNELS = 20;
 constexpr int STAGED_POSITIONS = 64;
 
-struct alignas(CHANNELS_PER_WARP * sizeof(real)) Gradients
-{
-    real of_channel[CHANNELS_PER_WARP];
-};
-
-// conv_one_channel_backward_weight: blockDim.x 128; for every split, a block per 16 channels and 32 columns: the taps and,
+// conv_one_channel_backward_weight: blockDim.x 128; for every split, a block per 20 channels and 32 columns: the taps and,
 // if columns counts it, the bias. Dynamic shared memory: a band of 64 positions.
 // Reads x and grad_y. A split takes every splits-th band of all images. Writes partials[splits, out_channels, columns],
 // which conv_sum_splits adds up in a fixed order.
@@ -139,23 +137,25 @@ extern "C" __global__ void __launch_bounds__(THREADS) conv_one_channel_backward_
     real* __restrict__ partials)
 {
     extern __shared__ real pixels[];
-    __shared__ Gradients gradients[STAGED_POSITIONS][THREADS / LANES];
+    __shared__ Pack gradients[GROUP_CHANNELS][STAGED_POSITIONS / PACK_ELEMENTS];
     __shared__ int patches[STAGED_POSITIONS];
+    __shared__ real sums_of_block[GROUP_CHANNELS][LANES];
     const ConvGeometry& g = geometry;
     const int groups = (int)ceil_div(g.out_channels, GROUP_CHANNELS);
     const int column_tiles = (int)ceil_div(columns, LANES);
     const int first_channel = (int)(blockIdx.x % groups) * GROUP_CHANNELS;
-    const int column = (int)(blockIdx.x / groups % column_tiles) * LANES + threadIdx.x % LANES;
-    const int split = (int)(blockIdx.x / groups / column_tiles), warp = threadIdx.x / LANES;
+    const int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES;
+    const int column = (int)(blockIdx.x / groups % column_tiles) * LANES + lane;
+    const int split = (int)(blockIdx.x / groups / column_tiles);
     const int bands = (int)ceil_div(g.out_places(), STAGED_POSITIONS);
     const Band first_band(g, 0, STAGED_POSITIONS);
     const bool is_tap = column < g.taps();
     const int tap = is_tap ? column / g.kernel_width * first_band.width + column % g.kernel_width : 0;
 
-    real sums[CHANNELS_PER_WARP] = {};
+    real sums[GROUP_CHANNELS] = {};
     for (int64 i = split; i < (int64)g.batch * bands; i += splits)
     {
-        const int64 image = i / bands;
+        const int64 image = quotient(i, bands);
         const Band band(g, (int)(i - image * bands), STAGED_POSITIONS);
         const int staged = band.end_position - band.first_position;
         band.load(g, x + image * g.in_places(), pixels);
@@ -166,28 +166,50 @@ extern "C" __global__ void __launch_bounds__(THREADS) conv_one_channel_backward_
             const int group_channel = element / STAGED_POSITIONS, position = element % STAGED_POSITIONS;
             const int channel = first_channel + group_channel;
             const bool is_inside = channel < g.out_channels && position < staged;
-            gradients[position][group_channel / CHANNELS_PER_WARP].of_channel[group_channel % CHANNELS_PER_WARP] =
+            gradients[group_channel][position / PACK_ELEMENTS].values[position % PACK_ELEMENTS] =
                 is_inside ? grad_y[(image * g.out_channels + channel) * g.out_places() + band.first_position + position]
                           : 0;
         }
 
         __syncthreads();
-        for (int position = 0; position < staged; position++)
+        for (int pack = warp; pack * PACK_ELEMENTS < staged; pack += WARPS)
         {
-            const real pixel = is_tap ? pixels[patches[position] + tap] : 1;
-            const Gradients of_position = gradients[position][warp];
+            real pixel[PACK_ELEMENTS];
 #pragma unroll
-            for (int c = 0; c < CHANNELS_PER_WARP; c++)
-                sums[c] += of_position.of_channel[c] * pixel;
+            for (int k = 0; k < PACK_ELEMENTS; k++)
+            {
+                const int position = pack * PACK_ELEMENTS + k;
+                // Past the last position, gradients are 0, and what they meet must not be infinite.
+                pixel[k] = position >= staged ? (real)0 : is_tap ? pixels[patches[position] + tap] : (real)1;
+            }
+
+#pragma unroll
+            for (int c = 0; c < GROUP_CHANNELS; c++)
+            {
+                const Pack of_channel = gradients[c][pack];
+#pragma unroll
+                for (int k = 0; k < PACK_ELEMENTS; k++)
+                    sums[c] += of_channel.values[k] * pixel[k];
+            }
         }
 
         __syncthreads();
     }
 
-    for (int c = 0; c < CHANNELS_PER_WARP; c++)
+    // One warp after the other, so that the order never changes.
+    for (int turn = 0; turn < WARPS; turn++)
     {
-        const int channel = first_channel + warp * CHANNELS_PER_WARP + c;
-        if (channel < g.out_channels && column < columns)
-            partials[((int64)split * g.out_channels + channel) * columns + column] = sums[c];
+        if (warp == turn)
+        {
+#pragma unroll
+            for (int c = 0; c < GROUP_CHANNELS; c++)
+                sums_of_block[c][lane] = turn == 0 ? sums[c] : sums_of_block[c][lane] + sums[c];
+        }
+
+        __syncthreads();
     }
+
+    for (int c = warp; c < GROUP_CHANNELS && first_channel + c < g.out_channels; c += WARPS)
+        if (column < columns)
+            partials[((int64)split * g.out_channels + first_channel + c) * columns + column] = sums_of_block[c][lane];
 }

@@ -1,4 +1,4 @@
-#include "common.cuh"
+#include "split_sums.cuh"
 #include "tile_product.cuh"
 
 // Products of matrices for machines without cuBLAS. All matrices are row-major.
@@ -6,13 +6,16 @@
 constexpr int ROWS = 64;
 constexpr int COLUMNS = 64;
 
-// Terms in memory order are staged by neighbouring threads: along the steps where a factor's rows (left) or columns
+// Elements in memory order are fetched by neighbouring threads: along the steps where a factor's rows (left) or columns
 // (right) are its memory's rows.
 template <bool IS_LEFT_TRANSPOSED, bool IS_RIGHT_TRANSPOSED>
 struct MatrixOperands
 {
-    const real* left;
-    const real* right;
+    static constexpr bool LEFT_ALONG_STEPS = !IS_LEFT_TRANSPOSED;
+    static constexpr bool RIGHT_ALONG_STEPS = IS_RIGHT_TRANSPOSED;
+
+    const real* left_matrix;
+    const real* right_matrix;
     int rows;
     int columns;
     int terms;
@@ -23,22 +26,31 @@ struct MatrixOperands
 
     __device__ void look_ahead(int) {}
 
-    __device__ void load(int stage, TileStage<ROWS, COLUMNS>& tile) const
+    __device__ real load_left(int stage, int step, int place) const
     {
-        const int first = first_term + stage * TILE_STEPS;
-        stage_factor<!IS_LEFT_TRANSPOSED>(tile.left, [&](int step, int place) {
-            const int term = first + step, row = first_row + place;
-            if (term >= end_term || row >= rows)
-                return (real)0;
-            return IS_LEFT_TRANSPOSED ? left[(int64)term * rows + row] : left[(int64)row * terms + term];
-        });
-        stage_factor<IS_RIGHT_TRANSPOSED>(tile.right, [&](int step, int place) {
-            const int term = first + step, column = first_column + place;
-            if (term >= end_term || column >= columns)
-                return (real)0;
-            return IS_RIGHT_TRANSPOSED ? right[(int64)column * terms + term] : right[(int64)term * columns + column];
-        });
+        const int term = min(term_of(stage, step), terms - 1), row = min(first_row + place, rows - 1);
+        return left_matrix[IS_LEFT_TRANSPOSED ? (int64)term * rows + row : (int64)row * terms + term];
     }
+
+    __device__ real load_right(int stage, int step, int place) const
+    {
+        const int term = min(term_of(stage, step), terms - 1), column = min(first_column + place, columns - 1);
+        return right_matrix[IS_RIGHT_TRANSPOSED ? (int64)column * terms + term : (int64)term * columns + column];
+    }
+
+    // Rows and columns past the last are never stored.
+    __device__ real left(int stage, int step, int, real loaded) const
+    {
+        return term_of(stage, step) < end_term ? loaded : 0;
+    }
+
+    __device__ real right(int stage, int step, int, real loaded) const
+    {
+        return term_of(stage, step) < end_term ? loaded : 0;
+    }
+
+private:
+    __device__ int term_of(int stage, int step) const { return first_term + stage * TILE_STEPS + step; }
 };
 
 template <bool IS_LEFT_TRANSPOSED, bool IS_RIGHT_TRANSPOSED>
@@ -57,10 +69,10 @@ __device__ void multiply(
         left, right, rows, columns, terms, first_row, first_column, first_term, end_term};
     TileSums<ROWS, COLUMNS> sums;
     multiply_tiles(operands, (int)ceil_div(end_term - first_term, TILE_STEPS), buffers, sums);
-    sums.for_each([&](int row, int column, real sum) {
-        if (first_row + row < rows && first_column + column < columns)
-            partials[((int64)split * rows + first_row + row) * columns + first_column + column] = sum;
-    });
+    sums.store(
+        partials + ((int64)split * rows + first_row) * columns, columns, rows - first_row,
+        [&](int column) { return first_column + column < columns ? (int64)first_column + column : -1; },
+        [](int) { return (real)0; });
 }
 
 // gemm_nn, gemm_nt, gemm_tn: blockDim.x 128; for every split of the terms, a block per tile of 64 x 64.
@@ -87,16 +99,10 @@ extern "C" __global__ void __launch_bounds__(TILE_THREADS) gemm_tn(
     multiply<true, false>(left, right, rows, columns, terms, terms_per_split, partials);
 }
 
-// gemm_sum_splits: any block and grid size of one dimension.
-// y[elements] = the sum of partials[splits, elements], in the order of the splits.
-extern "C" __global__ void gemm_sum_splits(
+// gemm_sum_splits: blockDim.x 256; a block per 32 elements.
+// y[elements] = the sum of partials[splits, elements] over the splits.
+extern "C" __global__ void __launch_bounds__(SPLIT_SUM_THREADS) gemm_sum_splits(
     const real* __restrict__ partials, int splits, int64 elements, real* __restrict__ y)
 {
-    for (int64 i = global_thread(); i < elements; i += global_threads())
-    {
-        real sum = 0;
-        for (int split = 0; split < splits; split++)
-            sum += partials[split * elements + i];
-        y[i] = sum;
-    }
+    sum_splits(partials, splits, elements, [&](int64 element, real sum) { y[element] = sum; });
 }

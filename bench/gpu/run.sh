@@ -1,21 +1,35 @@
 #!/usr/bin/env bash
 # Runs everything that needs a real GPU, from the folder that pack.sh made, and leaves one folder of plain files. A step
 # that fails does not keep the others from running; the exit status says whether any did.
-# Usage: ./run.sh [RESULTS]    (default: ./results)
-#   CUDABN_DATA           Fashion-MNIST, as four .gz or idx files; without it the training steps are left out
+# Usage: ./run.sh [RESULTS [STEP...]]    (default: ./results, and all steps in this order)
+#   doctor       what the machine has
+#   tests        all tests of CUDA devices on the GPU, in several processes
+#   sanitizer    the tests of single kernels under compute-sanitizer
+#   train        the seed network, ten epochs, with kernels to compile and with kernels compiled; needs CUDABN_DATA
+#   profile      Nsight Compute over training steps of the seed network and of ResNet-20, and the kernels' machine code
+#   bench        the benchmark suite; CUDABN_BENCH holds other options for it
+#   pytorch      the seed network and its operators in PyTorch; CUDABN_PYTORCH holds options for pytorch_seed.py
+# Environment:
+#   CUDABN_DATA           Fashion-MNIST, as four .gz or idx files
 #   CUDABN_NO_GPU=1       a rehearsal on a machine without a GPU: its absence is no failure
 #   CUDABN_TEST_FILTER    only these tests, as the option --filter of the test runner takes them
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 bin=$here/bin
 results=$(realpath -m "${1:-$here/results}")
+shift || true
+steps=" ${*:-doctor tests sanitizer train profile bench pytorch} "
 mkdir -p "$results"
 # Nothing is sent anywhere, and kernels compiled before do not count.
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 TESTINGPLATFORM_TELEMETRY_OPTOUT=1
 export CUDABN_CACHE=$results/kernels
-[ "${CUDABN_NO_GPU:-0}" = 1 ] || export CUDABN_REQUIRE_CUDA=1
+has_gpu=1
+[ "${CUDABN_NO_GPU:-0}" = 1 ] && has_gpu=0
+[ $has_gpu = 0 ] || export CUDABN_REQUIRE_CUDA=1
 failures=0
 : > "$results/summary.txt"
+
+wants() { [[ $steps == *" $1 "* ]]; }
 
 # step NAME SECONDS COMMAND...: output to NAME.txt, and a line to the summary.
 step() {
@@ -24,13 +38,58 @@ step() {
     echo "== $name: $*"
     timeout --kill-after=20 "$limit" "$@" > "$results/$name.txt" 2>&1 || code=$?
     tail -n 3 "$results/$name.txt"
-    [ "$code" = 0 ] || failures=$((failures + 1))
-    printf '%-24s exit %3d  %5d s\n' "$name" "$code" $((SECONDS - start)) >> "$results/summary.txt"
+    note "$name" $code $((SECONDS - start))
+}
+
+note() {
+    [ "$2" = 0 ] || failures=$((failures + 1))
+    printf '%-24s exit %3d  %5d s\n' "$1" "$2" "$3" >> "$results/summary.txt"
 }
 
 left_out() {
     echo "== $1: left out, $2"
     printf '%-24s left out: %s\n' "$1" "$2" >> "$results/summary.txt"
+}
+
+# Every test that runs kernels, in parts that take about as long: most of the time goes into the reference, on the processor.
+# The test adapter takes no notice of a filter that lets more than 2,000 tests through.
+on_device='(FullyQualifiedName~Gpu|FullyQualifiedName~cuda:|FullyQualifiedName~Backends.Cuda.)'
+is() { printf 'FullyQualifiedName~%s' "$1"; }
+not() { printf '&FullyQualifiedName!~%s' "$@"; }
+parts=(
+    "$(is .Optimizers.)"
+    "$(is .Layers.BatchNormConfigurationTests)"
+    "$(is .Layers.BatchNormAddReLUTests)"
+    "$(is .Layers.BatchNorm)$(not BatchNormConfigurationTests BatchNormAddReLUTests)"
+    "$(is .Layers.Conv)"
+    "$(is .Layers.FusedLayersTests)"
+    "$(is .Layers.Fused)$(not FusedLayersTests)"
+    "$(is .Layers.)$(not .Layers.BatchNorm .Layers.Conv .Layers.Fused)"
+    "$(is .Backends.Cuda.BatchNorm)"
+    "$(is .Backends.Cuda.)$(not .Backends.Cuda.BatchNorm)"
+    "$(is .Backends.LargeBatchTests)"
+    "$(is .Backends.)$(not .Backends.Cuda. .Backends.LargeBatchTests)"
+    "$(is .Gradients.)"
+    "$(is .Training.)"
+    "$(is CudaBn.Tests.)$(not .Optimizers. .Layers. .Backends. .Gradients. .Training. .Cli. ReadmeTests BenchProcessTests)"
+)
+
+# The parts at once; prints what failed, and ends on the counts of all.
+tests_in_parts() {
+    local code=0 i pids=()
+    for i in "${!parts[@]}"; do
+        timeout --kill-after=20 1500 "$bin/CudaBn.Tests" --progress off --results-directory "$results/tests" \
+            --filter "$on_device&${parts[$i]}" > "$results/tests-$i.txt" 2>&1 &
+        pids+=($!)
+    done
+    for i in "${!pids[@]}"; do
+        wait "${pids[$i]}" || { code=$?; echo "part $i, ${parts[$i]}: exit $code"; }
+    done
+    grep -h -A 8 '^failed ' "$results"/tests-*.txt
+    cat "$results"/tests-*.txt | awk '$1 == "total:" { total += $2 } $1 == "failed:" { failed += $2 }
+        $1 == "succeeded:" { passed += $2 } $1 == "skipped:" { skipped += $2 }
+        END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped }'
+    return $code
 }
 
 {
@@ -47,44 +106,89 @@ if command -v nvidia-smi > /dev/null; then
 fi
 if command -v nvcc > /dev/null; then nvcc --version >> "$results/machine.txt" 2>&1; fi
 
-step doctor 60 "$bin/CudaBn.Cli" doctor
-# Tests that start the command through the SDK's dotnet, or read the sources, have neither here.
-step tests 1500 "$bin/CudaBn.Tests" --no-progress --results-directory "$results/tests" --filter \
-    "${CUDABN_TEST_FILTER:-FullyQualifiedName!~.Cli.&FullyQualifiedName!~ReadmeTests&FullyQualifiedName!~BenchProcessTests}"
+if wants doctor; then
+    step doctor 60 "$bin/CudaBn.Cli" doctor
+fi
+
+if wants tests; then
+    if [ -n "${CUDABN_TEST_FILTER:-}" ]; then
+        step tests 1500 "$bin/CudaBn.Tests" --progress off --results-directory "$results/tests" \
+            --filter "$CUDABN_TEST_FILTER"
+    else
+        echo "== tests"
+        start=$SECONDS code=0
+        tests_in_parts > "$results/tests.txt" 2>&1 || code=$?
+        tail -n 40 "$results/tests.txt"
+        note tests $code $((SECONDS - start))
+    fi
+fi
 
 # Under the sanitizer a kernel takes a hundred times as long: the tests of single kernels, whose shapes are small.
-kernels='FullyQualifiedName~KernelTests'
-if command -v compute-sanitizer > /dev/null; then
-    for tool in memcheck racecheck initcheck synccheck; do
-        step "sanitizer-$tool" 900 compute-sanitizer --tool "$tool" --target-processes all --error-exitcode 9 \
-            "$bin/CudaBn.Tests" --no-progress --results-directory "$results/tests-$tool" --filter "$kernels"
-    done
-else
-    left_out sanitizer "compute-sanitizer is not installed"
+if wants sanitizer; then
+    if command -v compute-sanitizer > /dev/null; then
+        for tool in memcheck racecheck initcheck synccheck; do
+            step "sanitizer-$tool" 900 compute-sanitizer --tool "$tool" --target-processes all --error-exitcode 9 \
+                "$bin/CudaBn.Tests" --progress off --results-directory "$results/tests-$tool" \
+                --filter 'FullyQualifiedName~KernelTests'
+        done
+    else
+        left_out sanitizer "compute-sanitizer is not installed"
+    fi
 fi
 
-if [ -n "${CUDABN_DATA:-}" ]; then
-    device=cuda
-    [ "${CUDABN_NO_GPU:-0}" = 1 ] && device=auto
-    # The first run compiles all kernels, the second finds them compiled.
-    step train-cold 900 "$bin/CudaBn.Cli" train --device "$device" --data "$CUDABN_DATA" --out "$results/train-cold"
-    step train-warm 900 "$bin/CudaBn.Cli" train --device "$device" --data "$CUDABN_DATA" --out "$results/train-warm"
-else
-    left_out train "CUDABN_DATA names no Fashion-MNIST"
+device=cuda
+[ $has_gpu = 1 ] || device=auto
+if wants train; then
+    if [ -n "${CUDABN_DATA:-}" ]; then
+        # The first run compiles all kernels, the second finds them compiled.
+        for name in train-cold train-warm; do
+            step $name 900 "$bin/CudaBn.Cli" train --device "$device" --data "$CUDABN_DATA" --out "$results/$name"
+        done
+    else
+        left_out train "CUDABN_DATA names no Fashion-MNIST"
+    fi
 fi
 
-if [ "${CUDABN_NO_GPU:-0}" = 1 ]; then
-    step bench 900 "$bin/CudaBn.Bench" --quick --device cpu --out "$results/bench" --filter '*.Forward*' '*.Backward*' '*.Step*'
-else
-    step bench 1200 "$bin/CudaBn.Bench" --device cuda --out "$results/bench"
+if wants profile; then
+    if [ $has_gpu = 1 ] && command -v ncu > /dev/null; then
+        # Before a step is recorded, its kernels are launched one by one. The first are those that draw weights.
+        for model in seed resnet20; do
+            step profile-$model 300 env CUDABN_OFFLINE=1 ncu --clock-control none --launch-count 250 --csv --page raw \
+                --metrics gpu__time_duration.sum --section LaunchStats \
+                "$bin/CudaBn.Cli" train --device cuda --model $model --limit 768 --epochs 1 \
+                --out "$results/profile-$model"
+        done
+    else
+        left_out profile "no GPU or no ncu"
+    fi
+    if command -v cuobjdump > /dev/null; then
+        mkdir -p "$results/sass"
+        # Behind the head that the cache puts before every image.
+        for image in "$results"/kernels/*; do
+            tail -c +57 "$image" > "$results/sass/image.cubin"
+            cuobjdump --dump-resource-usage --dump-sass "$results/sass/image.cubin" \
+                > "$results/sass/$(basename "$image" .cubin).txt" 2>&1
+        done
+        rm -f "$results/sass/image.cubin"
+    fi
 fi
 
-if python3 -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2> /dev/null; then
-    step pytorch 900 python3 "$here/pytorch_seed.py" --out "$results/pytorch"
-else
-    left_out pytorch "no PyTorch that sees a GPU"
+if wants bench; then
+    if [ $has_gpu = 0 ]; then
+        step bench 900 "$bin/CudaBn.Bench" --quick --device cpu --out "$results/bench" \
+            --filter '*.Forward*' '*.Backward*' '*.Step*'
+    else
+        step bench 1200 "$bin/CudaBn.Bench" --device cuda --out "$results/bench" ${CUDABN_BENCH:-}
+    fi
 fi
 
-rm -rf "$results/kernels"
+if wants pytorch; then
+    if python3 -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2> /dev/null; then
+        step pytorch 900 python3 "$here/pytorch_seed.py" --out "$results/pytorch" ${CUDABN_PYTORCH:-}
+    else
+        left_out pytorch "no PyTorch that sees a GPU"
+    fi
+fi
+
 cat "$results/machine.txt" "$results/summary.txt"
 exit $((failures > 0))

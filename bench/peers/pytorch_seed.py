@@ -145,7 +145,19 @@ def operators(device):
     layer("max pool", nn.MaxPool2d(2), (BATCH, 20, 24, 24))
     layer("linear", nn.Linear(1250, 128), (BATCH, 1250))
     layer("bn [20,6,65536]", nn.BatchNorm1d(6), (20, 6, 65536))
-    layer("bn [2097152,1,3]", nn.BatchNorm1d(1), (2097152, 1, 3))
+    layer("bn [2000000,1,3]", nn.BatchNorm1d(1), (2_000_000, 1, 3))
+    layer("bn [8,64,32,32]", nn.BatchNorm2d(64), (8, 64, 32, 32))
+    layer("bn [32,64,112,112]", nn.BatchNorm2d(64), (32, 64, 112, 112))
+    layer("bn [256,64,112,112]", nn.BatchNorm2d(64), (256, 64, 112, 112))
+    layer("bn [32,2048,7,7]", nn.BatchNorm2d(2048), (32, 2048, 7, 7))
+    layer("conv [32,64,56,56] k3", nn.Conv2d(64, 64, 3, padding=1, bias=False), (32, 64, 56, 56))
+    layer("conv [256,64,56,56] k3", nn.Conv2d(64, 64, 3, padding=1, bias=False), (256, 64, 56, 56))
+    layer("conv [32,64,56,56] k1", nn.Conv2d(64, 256, 1, bias=False), (32, 64, 56, 56))
+    layer("conv [32,128,56,56] k3 s2", nn.Conv2d(128, 128, 3, 2, 1, bias=False), (32, 128, 56, 56))
+    layer("conv [32,256,14,14] k3", nn.Conv2d(256, 256, 3, padding=1, bias=False), (32, 256, 14, 14))
+    layer("conv [32,512,7,7] k3", nn.Conv2d(512, 512, 3, padding=1, bias=False), (32, 512, 7, 7))
+    layer("conv [8,32,112,112] depthwise", nn.Conv2d(32, 32, 3, padding=1, groups=32, bias=False), (8, 32, 112, 112))
+    layer("linear 2048 -> 1000", nn.Linear(2048, 1000), (BATCH, 2048))
     logits, labels = normal(BATCH, 10).requires_grad_(), torch.randint(0, 10, (BATCH,), device=device)
     cases.append(("softmax cross-entropy", 8 * logits.numel(),
                   lambda: torch.autograd.grad(F.cross_entropy(logits, labels), logits)))
@@ -159,7 +171,7 @@ def operators(device):
 
 
 def time_operator(device, run, launches, flush):
-    """Median microseconds of one launch: hot from a graph of many, cold with a flush before each."""
+    """Median microseconds of one launch: hot from a graph of up to so many, cold with a flush before each."""
     if device == "cpu":
         run()
         start = time.perf_counter()
@@ -170,7 +182,12 @@ def time_operator(device, run, launches, flush):
     with torch.cuda.stream(side):
         for _ in range(3):
             run()
-    side.synchronize()
+        side.synchronize()
+        start = time.perf_counter()
+        run()
+        side.synchronize()
+    # Some tens of milliseconds for one replay are enough.
+    launches = max(3, min(launches, int(0.03 / (time.perf_counter() - start))))
 
     def replayed(count, body):
         graph = torch.cuda.CUDAGraph()
@@ -196,12 +213,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--device", default="cuda", choices=("cuda", "cpu"))
     parser.add_argument("--quick", action="store_true", help="few images, one mode: a smoke test")
+    parser.add_argument("--modes", help="of eager, graph and compile, some, with commas [default: all on a GPU]")
+    parser.add_argument("--precisions", help=f"of {', '.join(PRECISIONS)}, some, with commas [default: all on a GPU]")
+    parser.add_argument("--no-operators", action="store_true", help="training alone")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("pytorch-results"))
     options = parser.parse_args()
     device = options.device
     images, epochs = (1024, 1) if options.quick else (60000, 10)
     modes = ("eager",) if options.quick or device == "cpu" else ("eager", "graph", "compile")
     precisions = PRECISIONS[:1] if options.quick or device == "cpu" else PRECISIONS
+
+    modes = options.modes.split(",") if options.modes else modes
+    precisions = options.precisions.split(",") if options.precisions else precisions
 
     training = []
     for mode in modes:
@@ -215,11 +238,11 @@ def main():
     set_precision("float32")
     rows = []
     flush = torch.empty(256 << 20, dtype=torch.uint8, device=device) if device == "cuda" else None
-    for name, size, run in operators(device):
+    for name, size, run in [] if options.no_operators else operators(device):
         hot, cold = time_operator(device, run, 2 if options.quick else 100, flush)
         rows.append({"operator": name, "microseconds_hot": hot, "microseconds_cold": cold,
                      "gigabytes_per_second_hot": size / hot / 1e3})
-        print(f"{name:24} {hot:10.2f} us hot", "" if cold is None else f"{cold:10.2f} us cold", flush=True)
+        print(f"{name:32} {hot:10.2f} us hot", "" if cold is None else f"{cold:10.2f} us cold", flush=True)
 
     options.out.mkdir(parents=True, exist_ok=True)
     versions = {"torch": torch.__version__, "cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version(),
@@ -227,6 +250,8 @@ def main():
                 "python": platform.python_version(), "batch": BATCH}
     (options.out / "pytorch_seed.json").write_text(
         json.dumps({"versions": versions, "training": training, "operators": rows}, indent=2) + "\n")
+    if not rows:
+        return
     with open(options.out / "operators.csv", "w", newline="") as file:
         writer = csv.DictWriter(file, rows[0].keys())
         writer.writeheader()

@@ -14,8 +14,8 @@ internal static class CudaUnderTest
     /// <summary>Whether it is a GPU.</summary>
     public static bool IsGpu { get; } = IsSet("CUDABN_REQUIRE_CUDA") || (ChosenFolder is null && HasGpu());
 
-    /// <summary>How names of tests show it.</summary>
-    public static string Name => IsGpu ? "Cuda" : "SoftCuda";
+    /// <summary>How names of tests show it, and what filters of tests look for.</summary>
+    public static string Name => IsGpu ? "Gpu" : "SoftCuda";
 
     /// <summary>Why tests of it cannot run; null if they can. Where the environment requires the device, its absence is a
     /// failure instead.</summary>

@@ -4,12 +4,17 @@ namespace CudaBn.Backends.Cuda;
 
 public sealed unsafe partial class CudaBackend
 {
-    // As in tile_product.cuh and conv.cu.
-    private const int TileThreads = 128;
-    private const int TileColumns = 64;
-    private const int TileSteps = 16;
+    // As in split_sums.cuh.
+    private const int SplitSumThreads = 256;
+    private const int SplitSumColumns = 32;
+
+    private const int ImageSumThreads = 256;
+
+    // As in conv.cu: the places of a kernel that a mask has bits for.
+    private const int MaskedTaps = 32;
 
     internal static readonly KernelFile ConvFile = new("conv.cu");
+    internal static readonly KernelFile ConvSumSplitsFile = new("conv_sum_splits.cu");
 
     /// <inheritdoc/>
     public override void ConvForward(in ConvForwardArgs args)
@@ -18,10 +23,17 @@ public sealed unsafe partial class CudaBackend
         if (TryConvForwardOneChannel(in args) || TryConvForwardSmallGroups(in args))
             return;
         var g = args.Geometry;
-        var rows = TileRows(g.GroupOutChannels);
-        Kernel(ConvFile, rows == 32 ? "conv_forward_32" : "conv_forward_64", args.Input.DType).Launch(
-            Blocks(g.Groups * CeilDiv(g.GroupOutChannels, rows) * CeilDiv((long)g.Batch * g.OutPlaces, TileColumns)),
-            TileThreads, [KernelArgument.Struct(&g), args.Input, args.Weight, args.Bias, args.Output]);
+        var positions = (long)g.Batch * g.OutPlaces;
+        var plan = ConvTile.Plan(
+            g.Groups, g.GroupOutChannels, positions, (long)g.GroupInChannels * g.Taps, args.Input.DType, MultiprocessorCount);
+        var output = SplitOutput(in plan, args.Output);
+        ConvKernel("conv_forward", in g, in plan, args.Input.DType).Launch(
+            Blocks(g.Groups * plan.Tile.Count(g.GroupOutChannels, positions) * plan.Splits), ConvTile.Threads,
+            [
+                KernelArgument.Struct(&g), args.Input, args.Weight, plan.Splits > 1 ? null : args.Bias,
+                (int)plan.TermsPerSplit, output,
+            ]);
+        SumImages(in plan, output, args.Bias, g.OutChannels, g.OutPlaces, args.Output);
     }
 
     /// <inheritdoc/>
@@ -29,27 +41,51 @@ public sealed unsafe partial class CudaBackend
     {
         using var scope = Enter();
         if (args.GradInput is not null)
-            ConvBackwardInput(in args);
+            ConvBackwardInput(in args, args.GradInput);
         if (args.GradWeight is not null)
             ConvBackwardWeight(in args);
     }
-
-    /// <summary>The smaller tile wastes less where there are few channels.</summary>
-    private static int TileRows(int channels) => channels <= 32 ? 32 : 64;
 
     private static long CeilDiv(long dividend, long divisor) => (dividend + divisor - 1) / divisor;
 
     private static int Blocks(long blocks) => checked((int)blocks);
 
-    private void ConvBackwardInput(in ConvBackwardArgs args)
+    /// <summary>Whether a kernel's places fit in a mask, and an int counts the elements of every tensor.</summary>
+    private static bool IsNear(in ConvGeometry g) => g.Taps <= MaskedTaps
+        && (long)g.Batch * g.InChannels * g.InPlaces <= int.MaxValue
+        && (long)g.Batch * g.OutChannels * g.OutPlaces <= int.MaxValue
+        && (long)g.OutChannels * g.GroupInChannels * g.Taps <= int.MaxValue;
+
+    /// <summary>Along one axis, the most places of a kernel that lead from an output to inputs which are a stride
+    /// apart.</summary>
+    private static long MostTaps(int kernel, int stride, int dilation)
+    {
+        var period = 1L;
+        while (period * dilation % stride != 0)
+            period++;
+        return CeilDiv(kernel, period);
+    }
+
+    private BoundKernel ConvKernel(string name, in ConvGeometry g, in ConvPlan plan, DType dtype) =>
+        Kernel(ConvFile, name, dtype, (IsNear(in g) ? plan.Tile.NearConstants : plan.Tile.FarConstants).AsSpan());
+
+    private void ConvBackwardInput(in ConvBackwardArgs args, Tensor gradInput)
     {
         if (TryConvBackwardInputSmallGroups(in args))
             return;
         var g = args.Geometry;
-        var rows = TileRows(g.GroupInChannels);
-        Kernel(ConvFile, rows == 32 ? "conv_backward_input_32" : "conv_backward_input_64", args.Input.DType).Launch(
-            Blocks(g.Groups * CeilDiv(g.GroupInChannels, rows) * CeilDiv((long)g.Batch * g.InPlaces, TileColumns)),
-            TileThreads, [KernelArgument.Struct(&g), args.Weight, args.GradOutput, args.GradInput]);
+        // Places with the same remainder by the strides make a product of their own.
+        var phases = (long)g.StrideZ * g.StrideY * g.StrideX;
+        var positions = g.Batch * CeilDiv(g.InDepth, g.StrideZ) * CeilDiv(g.InHeight, g.StrideY) * CeilDiv(g.InWidth, g.StrideX);
+        var terms = g.GroupOutChannels * MostTaps(g.KernelDepth, g.StrideZ, g.DilationZ)
+            * MostTaps(g.KernelHeight, g.StrideY, g.DilationY) * MostTaps(g.KernelWidth, g.StrideX, g.DilationX);
+        var plan = ConvTile.Plan(
+            phases * g.Groups, g.GroupInChannels, positions, terms, args.Input.DType, MultiprocessorCount);
+        var output = SplitOutput(in plan, gradInput);
+        ConvKernel("conv_backward_input", in g, in plan, args.Input.DType).Launch(
+            Blocks(phases * g.Groups * plan.Tile.Count(g.GroupInChannels, positions) * plan.Splits), ConvTile.Threads,
+            [KernelArgument.Struct(&g), args.Weight, args.GradOutput, (int)plan.TermsPerSplit, output]);
+        SumImages(in plan, output, bias: null, g.InChannels, g.InPlaces, gradInput);
     }
 
     private void ConvBackwardWeight(in ConvBackwardArgs args)
@@ -58,27 +94,37 @@ public sealed unsafe partial class CudaBackend
         var columns = checked(g.GroupInChannels * g.Taps + (args.GradBias is null ? 0 : 1));
         if (TryConvBackwardWeightOneChannel(in args, columns) || TryConvBackwardWeightSmallGroups(in args, columns))
             return;
-        var rows = TileRows(g.GroupOutChannels);
-        var tiles = g.Groups * CeilDiv(g.GroupOutChannels, rows) * CeilDiv(columns, TileColumns);
-        var positions = (long)g.Batch * g.OutPlaces;
-        // Blocks for all multiprocessors, but no split shorter than a few steps.
-        var wanted = Math.Clamp(4L * MultiprocessorCount / tiles, 1, CeilDiv(positions, 8 * TileSteps));
-        var perSplit = CeilDiv(CeilDiv(positions, wanted), TileSteps) * TileSteps;
-        var splits = (int)CeilDiv(positions, perSplit);
-
         var dtype = args.Input.DType;
-        var partials = Scratch((long)splits * g.OutChannels * columns * dtype.Size());
-        Kernel(ConvFile, rows == 32 ? "conv_backward_weight_32" : "conv_backward_weight_64", dtype).Launch(
-            Blocks(tiles * splits), TileThreads,
-            [KernelArgument.Struct(&g), args.Input, args.GradOutput, columns, perSplit, partials]);
-        SumSplits(in args, columns, partials, splits);
+        var plan = ConvTile.Plan(
+            g.Groups, g.GroupOutChannels, columns, (long)g.Batch * g.OutPlaces, dtype, MultiprocessorCount, hasSum: true);
+        var partials = Scratch((long)plan.Splits * g.OutChannels * columns * dtype.Size());
+        ConvKernel("conv_backward_weight", in g, in plan, dtype).Launch(
+            Blocks(g.Groups * plan.Tile.Count(g.GroupOutChannels, columns) * plan.Splits), ConvTile.Threads,
+            [KernelArgument.Struct(&g), args.Input, args.GradOutput, columns, plan.TermsPerSplit, partials]);
+        SumSplits(in args, columns, partials, plan.Splits);
     }
 
     private void SumSplits(in ConvBackwardArgs args, int columns, nint partials, int splits)
     {
         var channels = args.Geometry.OutChannels;
-        Kernel(ConvFile, "conv_sum_splits", args.Input.DType).Launch(
-            BlocksFor((long)channels * columns, TileThreads), TileThreads,
+        Kernel(ConvSumSplitsFile, "conv_sum_splits", args.Input.DType).Launch(
+            Blocks(CeilDiv((long)channels * columns, SplitSumColumns)), SplitSumThreads,
             [partials, splits, channels, columns, args.GradWeight, args.GradBias]);
+    }
+
+    /// <summary>Where a kernel whose terms may be split writes images.</summary>
+    private KernelArgument SplitOutput(in ConvPlan plan, Tensor output) =>
+        plan.Splits == 1 ? output : Scratch(plan.Splits * output.ByteLength);
+
+    /// <summary>Adds up images, unless there is one of each alone.</summary>
+    private void SumImages(
+        in ConvPlan plan, KernelArgument partials, Tensor? bias, int channels, int places, Tensor output)
+    {
+        if (plan.Splits == 1)
+            return;
+        var elements = output.ElementCount;
+        Kernel(ConvSumSplitsFile, "conv_sum_images", output.DType).Launch(
+            BlocksFor(elements, ImageSumThreads), ImageSumThreads,
+            [partials, plan.Splits, elements, bias, channels, places, output]);
     }
 }

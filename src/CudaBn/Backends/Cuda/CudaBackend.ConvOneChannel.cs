@@ -9,11 +9,11 @@ public sealed unsafe partial class CudaBackend
     private const int OneChannelBand = 256;
     private const int OneChannelGroup = 10;
     private const int OneChannelGradientBand = 64;
-    private const int OneChannelGradientGroup = 16;
+    private const int OneChannelGradientGroup = 20;
     private const int OneChannelColumns = 32;
 
     // What every block of every GPU can have without asking, less what the kernels declare themselves.
-    private const int MaxOneChannelShared = 36 * 1024;
+    private const int MaxOneChannelShared = 32 * 1024;
 
     internal static readonly KernelFile ConvOneChannelFile = new("conv_one_channel.cu");
 
@@ -49,7 +49,7 @@ public sealed unsafe partial class CudaBackend
             return false;
         var tiles = CeilDiv(g.OutChannels, OneChannelGradientGroup) * CeilDiv(columns, OneChannelColumns);
         var bands = g.Batch * CeilDiv((long)g.OutHeight * g.OutWidth, OneChannelGradientBand);
-        var splits = (int)Math.Clamp(8L * MultiprocessorCount / tiles, 1, CeilDiv(bands, 2));
+        var splits = (int)Math.Clamp(6L * MultiprocessorCount / tiles, 1, CeilDiv(bands, 2));
         var partials = Scratch((long)splits * g.OutChannels * columns * dtype.Size());
         Kernel(ConvOneChannelFile, "conv_one_channel_backward_weight", dtype).Launch(
             Blocks(tiles * splits), OneChannelThreads,

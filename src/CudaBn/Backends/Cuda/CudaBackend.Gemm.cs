@@ -4,14 +4,21 @@ namespace CudaBn.Backends.Cuda;
 
 public sealed unsafe partial class CudaBackend
 {
+    // As in gemm.cu.
     private const int GemmRows = 64;
+    private const int GemmColumns = 64;
+    private const int GemmThreads = 128;
+    private const int LeastTermsPerSplit = 32;
+
+    // Measured on an H100: up to here cuBLAS takes longer, ten times as long for some shapes.
+    private const long LargestOwnProduct = 1 << 20;
 
     internal static readonly KernelFile GemmFile = new("gemm.cu");
 
-    /// <summary>Multiplies matrices: on cuBLAS where there is one, else on a kernel of this library.</summary>
+    /// <summary>Multiplies matrices: large ones on cuBLAS where there is one, others on a kernel of this library.</summary>
     internal void Multiply(in MatrixProduct product, Tensor left, Tensor right, Tensor result)
     {
-        if (Blas is { } blas)
+        if ((long)product.Rows * product.Columns * product.Terms > LargestOwnProduct && Blas is { } blas)
             MultiplyOnCublas(blas.Handle, in product, left, right, result);
         else
             MultiplyOnTiles(in product, left, right, result);
@@ -52,18 +59,19 @@ public sealed unsafe partial class CudaBackend
             (true, false) => "gemm_tn",
             _ => throw new ArgumentException("No operator multiplies two transposed matrices."),
         };
-        var tiles = CeilDiv(product.Rows, GemmRows) * CeilDiv(product.Columns, TileColumns);
+        var tiles = CeilDiv(product.Rows, GemmRows) * CeilDiv(product.Columns, GemmColumns);
         // Few tiles leave multiprocessors idle: then the terms are split among blocks, none shorter than a few steps.
-        var wanted = Math.Clamp(2L * MultiprocessorCount / tiles, 1, CeilDiv(product.Terms, 4 * TileSteps));
-        var perSplit = (int)(CeilDiv(CeilDiv(product.Terms, wanted), TileSteps) * TileSteps);
+        var wanted = Math.Clamp(2L * MultiprocessorCount / tiles, 1, CeilDiv(product.Terms, LeastTermsPerSplit));
+        var steps = ConvTile.Steps(result.DType);
+        var perSplit = (int)(CeilDiv(CeilDiv(product.Terms, wanted), steps) * steps);
         var splits = (int)CeilDiv(product.Terms, perSplit);
         var elements = result.ElementCount;
         KernelArgument sums = splits == 1 ? result : Scratch(splits * elements * result.DType.Size());
         Kernel(GemmFile, kernel, result.DType).Launch(
-            Blocks(tiles * splits), TileThreads,
+            Blocks(tiles * splits), GemmThreads,
             [left, right, product.Rows, product.Columns, product.Terms, perSplit, sums]);
         if (splits > 1)
             Kernel(GemmFile, "gemm_sum_splits", result.DType).Launch(
-                BlocksFor(elements, TileThreads), TileThreads, [sums, splits, elements, result]);
+                Blocks(CeilDiv(elements, SplitSumColumns)), SplitSumThreads, [sums, splits, elements, result]);
     }
 }

@@ -16,6 +16,8 @@ public sealed unsafe partial class CudaBackend
         var vector = 16 / dtype.Size();
         (KernelFile File, KernelConstant[] Constants)[] variants =
         [
+            // The largest first, so that none is left over when all others are done.
+            .. ConvTile.All.Select(tile => (ConvFile, tile.NearConstants.ToArray())),
             (ActivationFile, []),
             (AdamFile, []),
             (AdaptiveAvgPoolFile, []),
@@ -30,7 +32,7 @@ public sealed unsafe partial class CudaBackend
             (BatchNormRowsAddReLUFile, [new("PACK", 1)]),
             (BatchNormRowsAddReLUFile, [new("PACK", vector)]),
             (BatchNormReLUMaxPoolFile, []),
-            (ConvFile, []),
+            (ConvSumSplitsFile, []),
             (ConvOneChannelFile, []),
             (ConvSmallGroupsFile, []),
             (DropoutFile, []),

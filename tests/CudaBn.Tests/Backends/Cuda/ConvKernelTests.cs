@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using CudaBn.Backends.Cuda;
 using CudaBn.Backends.OpArgs;
 using CudaBn.Tests.Layers;
@@ -18,16 +19,33 @@ public class ConvKernelTests(TestBackend backend, DType dtype) : KernelFixture(b
     private static IEnumerable<ConvCase> Cases() =>
     [
         new(1, 1, 1, 1, 1, 1, 1, 0, false),
-        // 63, 64 and 65 positions, and channels just past a tile.
+        // 63, 64, 65, 127, 128 and 129 positions, and channels just past a tile.
         new(1, 2, 9, 11, 33, 3, 1, 0, true),
         new(1, 3, 8, 8, 32, 3, 1, 1, true),
         new(1, 33, 5, 13, 65, 1, 1, 0, false),
         new(5, 17, 3, 13, 64, (3, 2), 1, (1, 1), true),
-        // 15, 16, 17 and 48 terms.
+        new(1, 3, 1, 127, 31, 1, 1, 0, true),
+        new(2, 2, 8, 8, 32, 3, 1, 1, false),
+        new(1, 2, 3, 43, 33, (1, 3), 1, (0, 1), true),
+        // 7, 8, 9, 15, 16, 17, 31, 32, 33 and 48 terms.
+        new(2, 7, 4, 5, 3, 1, 1, 0, true),
+        new(2, 2, 5, 4, 3, 2, 1, 0, true),
+        new(2, 9, 3, 5, 3, 1, 1, 0, false),
+        new(2, 31, 3, 2, 3, 1, 1, 0, true),
+        new(2, 8, 3, 4, 3, 2, 1, 1, true),
+        new(2, 33, 3, 2, 3, 1, 2, 0, true),
         new(2, 15, 4, 5, 3, 1, 1, 0, true),
         new(2, 4, 5, 5, 3, 2, 2, 1, true),
         new(2, 17, 4, 5, 3, 1, (2, 3), 0, false),
         new(3, 3, 7, 6, 5, 4, (3, 1), (2, 3), true),
+        // Strides beyond the kernel, and beyond the input; strides that share a factor with the dilation, or all of it.
+        new(2, 3, 7, 8, 5, 2, (3, 4), (1, 2), true),
+        new(2, 3, 2, 3, 5, 1, (4, 5), 0, true),
+        new(2, 3, 11, 13, 5, 3, (2, 4), (3, 4), true) { Dilation = (2, 2) },
+        new(2, 3, 11, 13, 5, (2, 3), (6, 3), (3, 1), true) { Dilation = (4, 2) },
+        // 32 and 33 places of the kernel.
+        new(2, 2, 9, 11, 3, (4, 8), 1, (2, 3), true),
+        new(2, 2, 9, 13, 3, (3, 11), (1, 2), (1, 5), true),
         // Patches that lie in the padding altogether.
         new(2, 2, 2, 3, 4, 2, 1, 3, true),
         // Groups of a tile and one, dilation, other padding at the end, volumes.
@@ -62,8 +80,8 @@ public class ConvKernelTests(TestBackend backend, DType dtype) : KernelFixture(b
         new(1, 1, 1, 257, 11, 1, 1, 0, true),
         new(3, 1, 29, 23, 21, 5, (2, 1), (1, 3), true),
         // 31, 32 and 33 columns of the weight gradient, the bias among them.
-        new(2, 1, 9, 40, 16, (1, 31), 1, 0, false),
-        new(2, 1, 9, 40, 17, (1, 31), 1, 0, true),
+        new(2, 1, 9, 40, 19, (1, 31), 1, 0, false),
+        new(2, 1, 9, 40, 20, (1, 31), 1, 0, true),
         new(3, 1, 11, 9, 15, (8, 4), (1, 2), (4, 2), true),
         // 63, 64 and 65 positions.
         new(2, 1, 9, 7, 3, 1, 1, 0, true),
@@ -72,32 +90,48 @@ public class ConvKernelTests(TestBackend backend, DType dtype) : KernelFixture(b
     ];
 
     [TestCaseSource(nameof(Cases))]
-    public void Forward_WithEveryTile_GivesTheReference(ConvCase c)
+    public void Forward_WithEveryTileAndSplit_GivesTheReference(ConvCase c)
     {
         var data = new Data(this, c);
-        foreach (var rows in new[] { 32, 64 })
+        var g = data.Geometry;
+        var terms = g.GroupInChannels * g.Taps;
+        foreach (var (tile, constants) in Variants(g))
         {
-            var y = Poison(c.OutputShape);
-            Launch(
-                CudaBackend.ConvFile, $"conv_forward_{rows}",
-                c.Groups * Tiles(data.Geometry.GroupOutChannels, rows) * Tiles(data.OutPositions, 64), data.Geometry,
-                [data.X, data.Weight, data.Bias, y]);
-            ErrorBound.AssertEqual($"{rows} rows", Read(y), data.Expected.Output);
+            foreach (var perSplit in new[] { terms, 16, 48 })
+            {
+                var splits = Tiles(terms, perSplit);
+                var y = Poison([splits, .. c.OutputShape]);
+                LaunchTiles(
+                    "conv_forward", constants,
+                    splits * c.Groups * tile.Count(g.GroupOutChannels, data.OutPositions), g,
+                    [data.X, data.Weight, splits == 1 ? data.Bias : null, perSplit, y]);
+                AssertImages(data.Expected.Output, c.OutputShape, y, splits, data.Bias, g.OutPlaces, Name(tile, constants));
+            }
         }
     }
 
     [TestCaseSource(nameof(Cases))]
-    public void InputGradient_WithEveryTile_GivesTheReference(ConvCase c)
+    public void InputGradient_WithEveryTileAndSplit_GivesTheReference(ConvCase c)
     {
         var data = new Data(this, c);
-        foreach (var rows in new[] { 32, 64 })
+        var g = data.Geometry;
+        var positions = c.Batch * Tiles(g.InDepth, g.StrideZ) * Tiles(g.InHeight, g.StrideY) * Tiles(g.InWidth, g.StrideX);
+        // As many as there may be in one phase.
+        var terms = g.GroupOutChannels * g.Taps;
+        foreach (var (tile, constants) in Variants(g))
         {
-            var gradInput = Poison(c.InputShape);
-            Launch(
-                CudaBackend.ConvFile, $"conv_backward_input_{rows}",
-                c.Groups * Tiles(data.Geometry.GroupInChannels, rows) * Tiles(c.Batch * data.Geometry.InPlaces, 64), data.Geometry,
-                [data.Weight, data.GradOutput, gradInput]);
-            ErrorBound.AssertEqual($"{rows} rows", Read(gradInput), data.Expected.GradInput!);
+            foreach (var perSplit in new[] { terms, 16, 48 })
+            {
+                var splits = Tiles(terms, perSplit);
+                var gradInput = Poison([splits, .. c.InputShape]);
+                LaunchTiles(
+                    "conv_backward_input", constants,
+                    splits * g.StrideZ * g.StrideY * g.StrideX * c.Groups * tile.Count(g.GroupInChannels, positions), g,
+                    [data.Weight, data.GradOutput, perSplit, gradInput]);
+                AssertImages(
+                    data.Expected.GradInput!, c.InputShape, gradInput, splits, bias: null, g.InPlaces,
+                    Name(tile, constants));
+            }
         }
     }
 
@@ -105,20 +139,45 @@ public class ConvKernelTests(TestBackend backend, DType dtype) : KernelFixture(b
     public void WeightGradient_WithEveryTileAndSplit_GivesTheReference(ConvCase c)
     {
         var data = new Data(this, c);
-        foreach (var rows in new[] { 32, 64 })
+        var g = data.Geometry;
+        foreach (var (tile, constants) in Variants(g))
         {
             foreach (var perSplit in new[] { 16, 48, 1024 })
             {
                 var splits = Tiles(data.OutPositions, perSplit);
                 var partials = Poison([splits, c.OutChannels, data.Columns]);
-                Launch(
-                    CudaBackend.ConvFile, $"conv_backward_weight_{rows}",
-                    c.Groups * Tiles(data.Geometry.GroupOutChannels, rows) * Tiles(data.Columns, 64) * splits, data.Geometry,
+                LaunchTiles(
+                    "conv_backward_weight", constants, c.Groups * tile.Count(g.GroupOutChannels, data.Columns) * splits, g,
                     [data.X, data.GradOutput, data.Columns, (long)perSplit, partials]);
-                AssertGradients(data, c, partials, splits, $"{rows} rows, {splits} splits");
+                AssertGradients(data, c, partials, splits, $"{Name(tile, constants)}, {splits} splits");
             }
         }
     }
+
+    [Test]
+    public void Plan_CoversAllTermsOnce()
+    {
+        var random = new Random(1);
+        for (var i = 0; i < 2000; i++)
+        {
+            var terms = random.NextInt64(1, 100_000);
+            var plan = ConvTile.Plan(
+                random.Next(1, 9), random.Next(1, 600), random.NextInt64(1, 200_000), terms, DType, random.Next(1, 200),
+                hasSum: i % 2 == 0);
+            Assert.That(plan.Splits * plan.TermsPerSplit, Is.GreaterThanOrEqualTo(terms));
+            Assert.That((plan.Splits - 1) * plan.TermsPerSplit, Is.LessThan(terms));
+            Assert.That(plan.TermsPerSplit % ConvTile.Steps(DType), Is.Zero);
+        }
+    }
+
+    // Few tiles of long sums are split, many of short ones are not.
+    [TestCase(64, 6272, 576, 2, 8)]
+    [TestCase(50, 25600, 180, 1, 1)]
+    [TestCase(64, 1_000_000, 576, 1, 1)]
+    [TestCase(512, 1568, 4608, 2, 16)]
+    public void Plan_SplitsWhereMultiprocessorsWouldIdle(int rows, long columns, long terms, int least, int most) =>
+        Assert.That(
+            ConvTile.Plan(1, rows, columns, terms, DType.Float32, multiprocessors: 132).Splits, Is.InRange(least, most));
 
     [TestCaseSource(nameof(OneChannelCases))]
     public void OneChannel_Forward_GivesTheReference(ConvCase c)
@@ -144,7 +203,7 @@ public class ConvKernelTests(TestBackend backend, DType dtype) : KernelFixture(b
             var partials = Poison([splits, c.OutChannels, data.Columns]);
             Launch(
                 CudaBackend.ConvOneChannelFile, "conv_one_channel_backward_weight",
-                Tiles(c.OutChannels, 16) * Tiles(data.Columns, 32) * splits, data.Geometry,
+                Tiles(c.OutChannels, 20) * Tiles(data.Columns, 32) * splits, data.Geometry,
                 [data.X, data.GradOutput, data.Columns, splits, partials],
                 BandElements(data.Geometry, 64) * DType.Size());
             AssertGradients(data, c, partials, splits, $"{splits} splits");
@@ -217,11 +276,49 @@ public class ConvKernelTests(TestBackend backend, DType dtype) : KernelFixture(b
         var gradWeight = Poison(c.WeightShape);
         var gradBias = c.Bias ? Poison([c.OutChannels]) : null;
         using (Backend.Enter())
-            Backend.Kernel(CudaBackend.ConvFile, "conv_sum_splits", DType).Launch(
-                2, 96, [partials, splits, c.OutChannels, data.Columns, gradWeight, gradBias]);
+            Backend.Kernel(CudaBackend.ConvSumSplitsFile, "conv_sum_splits", DType).Launch(
+                Tiles(c.OutChannels * data.Columns, 32), 256, [partials, splits, c.OutChannels, data.Columns, gradWeight, gradBias]);
         ErrorBound.AssertEqual($"weight gradient, {launch}", Read(gradWeight), data.Expected.GradWeight);
         if (gradBias is not null)
             ErrorBound.AssertEqual($"bias gradient, {launch}", Read(gradBias), data.Expected.GradBias!);
+    }
+
+    private static IEnumerable<(ConvTile Tile, ImmutableArray<KernelConstant> Constants)> Variants(ConvGeometry g)
+    {
+        foreach (var tile in ConvTile.All)
+        {
+            yield return (tile, tile.FarConstants);
+            // Masks have 32 bits.
+            if (g.Taps <= 32)
+                yield return (tile, tile.NearConstants);
+        }
+    }
+
+    private static string Name(ConvTile tile, ImmutableArray<KernelConstant> constants) =>
+        $"{tile.Rows} x {tile.Columns}, {(constants == tile.NearConstants ? "near" : "far")}";
+
+    private void AssertImages(
+        double[] expected, Shape shape, Tensor images, int splits, Tensor? bias, int places, string launch)
+    {
+        var sum = images;
+        if (splits > 1)
+        {
+            sum = Poison(shape);
+            using var scope = Backend.Enter();
+            Backend.Kernel(CudaBackend.ConvSumSplitsFile, "conv_sum_images", DType).Launch(
+                2, 96, [images, splits, sum.ElementCount, bias, shape[1], places, sum]);
+        }
+
+        ErrorBound.AssertEqual($"{launch}, {splits} splits", Read(sum), expected);
+    }
+
+    private unsafe void LaunchTiles(
+        string kernel, ImmutableArray<KernelConstant> constants, long blocks, ConvGeometry geometry,
+        ReadOnlySpan<KernelArgument> others)
+    {
+        using var scope = Backend.Enter();
+        Backend.Kernel(CudaBackend.ConvFile, kernel, DType, constants.AsSpan()).Launch(
+            (int)blocks, ConvTile.Threads, [KernelArgument.Struct(&geometry), .. others]);
     }
 
     private unsafe void Launch(

@@ -23,7 +23,7 @@ public class GemmKernelTests(TestBackend backend, DType dtype) : KernelFixture(b
     public void Tiles_InEverySplit_GiveTheReference(int rows, int columns, int terms, string kernel)
     {
         var (left, right, expected) = Factors(rows, columns, terms, kernel);
-        foreach (var perSplit in new[] { 16, 48, 2048 })
+        foreach (var perSplit in new[] { 8, 48, 2048 })
         {
             var splits = (terms + perSplit - 1) / perSplit;
             var tiles = (rows + 63) / 64 * ((columns + 63) / 64);
@@ -34,7 +34,7 @@ public class GemmKernelTests(TestBackend backend, DType dtype) : KernelFixture(b
                 Backend.Kernel(CudaBackend.GemmFile, $"gemm_{kernel}", DType).Launch(
                     tiles * splits, 128, [left, right, rows, columns, terms, perSplit, partials]);
                 Backend.Kernel(CudaBackend.GemmFile, "gemm_sum_splits", DType).Launch(
-                    3, 64, [partials, splits, (long)rows * columns, result]);
+                    ((rows * columns) + 31) / 32, 256, [partials, splits, (long)rows * columns, result]);
             }
 
             ErrorBound.AssertEqual($"{splits} splits", Read(result), expected);
