@@ -6,8 +6,10 @@
 // shared memory, and every value loaded from there is used by several outputs in registers.
 
 constexpr int THREADS = 128;
+constexpr int LANES = 32;
+constexpr int WARPS = THREADS / LANES;
 
-// Outputs a thread has at a time: positions THREADS apart, by channels.
+// Outputs a thread has at a time: positions LANES apart, by channels.
 constexpr int POSITIONS = 2;
 constexpr int CHANNELS = 10;
 
@@ -77,12 +79,17 @@ extern "C" __global__ void __launch_bounds__(THREADS) conv_one_channel_forward(
     band.load(g, x + image * g.in_places(), pixels);
     __syncthreads();
 
+    // A warp's positions follow each other, so that at the end of an image whole warps have none.
+    const int first_of_warp = band.first_position + (int)threadIdx.x / LANES * (LANES * POSITIONS);
+    if (first_of_warp >= band.end_position)
+        return;
+    const int first_of_thread = first_of_warp + (int)threadIdx.x % LANES;
     const real* patches[POSITIONS];
 #pragma unroll
     for (int p = 0; p < POSITIONS; p++)
     {
         // A thread past the end repeats the last position, and stores nothing.
-        const int position = band.first_position + threadIdx.x + p * THREADS;
+        const int position = first_of_thread + p * LANES;
         patches[p] = pixels + band.patch(g, min(position, band.end_position - 1));
     }
 
@@ -108,7 +115,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) conv_one_channel_forward(
 #pragma unroll
         for (int p = 0; p < POSITIONS; p++)
         {
-            const int position = band.first_position + threadIdx.x + p * THREADS;
+            const int position = first_of_thread + p * LANES;
             for (int c = 0; c < CHANNELS && first_channel + c < g.out_channels && position < band.end_position; c++)
             {
                 const int channel = first_channel + c;
@@ -123,8 +130,6 @@ extern "C" __global__ void __launch_bounds__(THREADS) conv_one_channel_forward(
 // The weight gradient: lanes are columns of it, the taps and then the bias, and every thread has all channels of a group. The
 // four warps share out the positions of a band, a pack of neighbouring ones at a time: what a thread loads from shared memory
 // then meets several numbers in registers, whether it is a pixel or a pack of gradients.
-constexpr int LANES = 32;
-constexpr int WARPS = THREADS / LANES;
 constexpr int GROUP_CHANNELS = 20;
 constexpr int STAGED_POSITIONS = 64;
 

@@ -3,6 +3,7 @@ using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using BenchmarkDotNet.Environments;
+using CudaBn.Backends.Cuda;
 
 namespace CudaBn.Bench;
 
@@ -38,8 +39,19 @@ public sealed record MachineDescription
         Runtime = RuntimeInformation.FrameworkDescription,
         Version = $"CudaBn {VersionAndCommit()}",
         Peers = $"ONNX Runtime {VersionOf(typeof(Microsoft.ML.OnnxRuntime.InferenceSession))}",
-        Devices = devices.ToDictionary(device => device.ToString(), device => device.Description),
+        Devices = devices.ToDictionary(device => device.ToString(), Describe),
     };
+
+    // Of a GPU with the versions of what runs it.
+    private static string Describe(Device device)
+    {
+        if (device.Backend is not CudaBackend cuda)
+            return device.Description;
+        var driver = NvidiaSmi.Query("driver_version", device.Index) is { } version ? $"driver {version}, " : "";
+        var diagnosis = CudaDiagnosis.OfThisMachine;
+        return $"{device.Description}; {driver}CUDA {diagnosis.DriverVersion}, NVRTC {diagnosis.NvrtcVersion}, "
+            + (cuda.CublasVersion is { } cublas ? $"cuBLAS {cublas}" : "no cuBLAS");
+    }
 
     // The version names the commit that was built; changes on top of it, git alone knows.
     private static string VersionAndCommit()

@@ -14,7 +14,7 @@ public sealed class DeviceTimer(CudaBackend backend)
 
     // Twice the largest second-level cache there is.
     private const int FlushedBytes = 128 << 20;
-    private static readonly TimeSpan _timePerReplay = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan _timePerReplay = TimeSpan.FromMilliseconds(20);
 
     public DeviceTimes Measure(Action operation)
     {
@@ -69,26 +69,7 @@ public sealed class DeviceTimer(CudaBackend backend)
         return times[Replays / 2];
     }
 
-    private double? ClockMegahertz()
-    {
-        var start = new ProcessStartInfo(
-            "nvidia-smi",
-            ["--query-gpu=clocks.sm", "--format=csv,noheader,nounits", $"--id={backend.Device.Index}"])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        try
-        {
-            using var process = Process.Start(start)!;
-            var text = process.StandardOutput.ReadToEnd();
-            process.WaitForExit();
-            return process.ExitCode == 0 ? double.Parse(text, CultureInfo.InvariantCulture) : null;
-        }
-        catch (System.ComponentModel.Win32Exception)
-        {
-            // The tool is not on this machine.
-            return null;
-        }
-    }
+    private double? ClockMegahertz() => NvidiaSmi.Query("clocks.sm", backend.Device.Index) is { } text
+        ? double.Parse(text, CultureInfo.InvariantCulture)
+        : null;
 }

@@ -15,9 +15,11 @@ mkdir "$work/source"
 git -C "$root" ls-files -z --cached --others --exclude-standard | (cd "$root" && xargs -0 ls -d 2> /dev/null | tar -cf - -T -) |
     tar -xf - -C "$work/source"
 
+# There is no repository in the copy: results name the commit all the same.
+commit=$(git -C "$root" rev-parse HEAD)$(git -C "$root" diff --quiet HEAD || echo .with-changes)
 publish() {
     dotnet publish "$work/source/$1" -c Release -r linux-x64 --self-contained -o "$work/cudabn-gpu/bin" \
-        -nodeReuse:false -v q "${@:2}"
+        -nodeReuse:false -v q -p:SourceRevisionId="$commit" "${@:2}"
 }
 publish tests/CudaBn.Tests -p:TestsAsProgram=true
 publish src/CudaBn.Cli
@@ -30,7 +32,7 @@ rm -f "$work"/cudabn-gpu/bin/{libonnxruntime*,onnxruntime*,libcapstone*}
 # Nor for debuggers, core dumps, event tracing and other collectors of the runtime, or for native parts of another system.
 rm -rf "$work"/cudabn-gpu/bin/{libmscordaccore.so,libmscordbi.so,createdump,libcoreclrtraceptprovider.so,libclrgc*.so,amd64}
 cp "$root/bench/gpu/run.sh" "$root/bench/gpu/README.md" "$root/bench/peers/pytorch_seed.py" "$work/cudabn-gpu/"
-git -C "$root" describe --always --dirty > "$work/cudabn-gpu/commit.txt"
+echo "$commit" > "$work/cudabn-gpu/commit.txt"
 
 mkdir -p "$(dirname "$package")"
 # One block, so that every file is packed by what all before it hold; files of a kind stand together by their names.

@@ -52,7 +52,7 @@ left_out() {
 }
 
 # Every test that runs kernels, in parts that take about as long: most of the time goes into the reference, on the processor.
-# The test adapter takes no notice of a filter that lets more than 2,000 tests through.
+# The test adapter takes no notice of a filter that lets more than 2,000 tests through. ONNX Runtime is not in the package.
 on_device='(FullyQualifiedName~Gpu|FullyQualifiedName~cuda:|FullyQualifiedName~Backends.Cuda.)'
 is() { printf 'FullyQualifiedName~%s' "$1"; }
 not() { printf '&FullyQualifiedName!~%s' "$@"; }
@@ -71,7 +71,7 @@ parts=(
     "$(is .Backends.)$(not .Backends.Cuda. .Backends.LargeBatchTests)"
     "$(is .Gradients.)"
     "$(is .Training.)"
-    "$(is CudaBn.Tests.)$(not .Optimizers. .Layers. .Backends. .Gradients. .Training. .Cli. ReadmeTests BenchProcessTests)"
+    "$(is CudaBn.Tests.)$(not .Optimizers. .Layers. .Backends. .Gradients. .Training. .Cli. ReadmeTests BenchProcessTests PyTorchOnnxTests)"
 )
 
 # The parts at once; prints what failed, and ends on the counts of all.

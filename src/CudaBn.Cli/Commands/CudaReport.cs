@@ -25,13 +25,8 @@ internal static class CudaReport
 
     private static string? Of(string what, Version? version) => version is null ? null : $"{what} {version}";
 
-    private static void WriteBlas(CudaBackend backend)
-    {
-        using var scope = backend.Enter();
-        Terminal.WriteField("cuBLAS", backend.Blas is { } blas
-            ? Text.Of($"version {blas.Version / 10_000}.{blas.Version / 100 % 100}")
-            : $"{backend.WhyNoBlas}: dense layers run on CudaBn's own kernel");
-    }
+    private static void WriteBlas(CudaBackend backend) => Terminal.WriteField(
+        "cuBLAS", Of("version", backend.CublasVersion) ?? $"{backend.WhyNoBlas}: dense layers run on CudaBn's own kernel");
 
     private static void WriteDevice(CudaDiagnosis diagnosis, CudaDeviceInfo gpu)
     {

@@ -23,6 +23,16 @@ public sealed unsafe partial class CudaBackend
     /// <summary>Why there is no cuBLAS; null if there is, or nobody has asked yet.</summary>
     internal string? WhyNoBlas => _whyNoBlas;
 
+    /// <summary>The version of cuBLAS; null where products of matrices run on a kernel of this library.</summary>
+    internal Version? CublasVersion
+    {
+        get
+        {
+            using var scope = Enter();
+            return Blas is { } blas ? new Version(blas.Version / 10_000, blas.Version / 100 % 100) : null;
+        }
+    }
+
     private void OpenBlas()
     {
         if (Environment.GetEnvironmentVariable("CUDABN_CUBLAS") == "off")
