@@ -10,12 +10,6 @@ constexpr int LANES = 32;
 // Columns of the weight gradient that a block has: a kernel of 3 x 3 and the bias are read in one go.
 constexpr int COLUMNS = 10;
 
-// Dividing 64 bits takes a GPU about a hundred instructions, and numbers that need them are rare.
-__device__ inline int64 quotient(int64 dividend, int divisor)
-{
-    return dividend >> 32 == 0 ? (int64)((unsigned)dividend / (unsigned)divisor) : dividend / divisor;
-}
-
 // A place of a tensor [batch, channels, depth, height, width].
 struct Site
 {
