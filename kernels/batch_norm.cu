@@ -5,25 +5,57 @@
 // ptx-constants: PACK=1
 // ptx-constants: PACK=2
 
-// The moments of the next visits, at most limit, as sums around their first value, which is never farther from their mean
-// than they are from each other: a single sweep then keeps its digits, wherever the mean is.
-template <typename Number>
-__device__ Moments moments_of_group(const real* x, Visits<PACK>& visits, int limit)
+// As the C# structure of that name: where the statistics of a batch go, in double, for backward; and running statistics, which
+// may be null, that move towards them with the weight momentum or, if that is negative, one over the number of batches.
+struct BatchStatistics
 {
-    const Number origin = (Number)x[visits.offset()];
-    Number sum = 0, squares = 0;
-    int values = 0;
-    for (; values < limit * PACK && visits.left > 0; values += PACK, visits.advance())
+    double* mean;
+    double* inv_std;
+    real* running_mean;
+    real* running_variance;
+    int64* batches_tracked;
+    double momentum;
+    double epsilon;
+    int is_unbiased;
+
+    __device__ void write(int channel, const Moments& moments) const
     {
-        const Elements elements = load(x + visits.offset());
-#pragma unroll
-        for (int i = 0; i < PACK; i++)
-        {
-            const Number deviation = (Number)elements.values[i] - origin;
-            sum += deviation;
-            squares += deviation * deviation;
-        }
+        const bool is_running = running_mean != nullptr;
+        const double old_mean = is_running ? running_mean[channel] : 0;
+        const double old_variance = is_running ? running_variance[channel] : 0;
+        const double variance = moments.squared_deviations / moments.count;
+        mean[channel] = moments.mean;
+        inv_std[channel] = 1 / sqrt(variance + epsilon);
+        if (!is_running)
+            return;
+        const double weight = momentum < 0 ? 1.0 / *batches_tracked : momentum;
+        const double stored = is_unbiased ? moments.squared_deviations / (moments.count - 1) : variance;
+        running_mean[channel] = (real)((1 - weight) * old_mean + weight * moments.mean);
+        running_variance[channel] = (real)((1 - weight) * old_variance + weight * stored);
     }
+};
+
+// The moments of visits, as sums around their first value, which is never farther from their mean than they are from each
+// other: a single sweep then keeps its digits, wherever the mean is.
+template <typename Number>
+__device__ Moments moments_of(const real* x, Visits<PACK>& visits)
+{
+    const int values = visits.left * PACK;
+    auto loads = loads_of<4>(visits, [&](const Visits<PACK>& next) { return load(x + next.offset); });
+    const Number origin = (Number)loads.loaded[0].values[0];
+    Number sum = 0, squares = 0;
+    do
+    {
+        loads.for_each([&](const Elements& elements, int64) {
+#pragma unroll
+            for (int i = 0; i < PACK; i++)
+            {
+                const Number deviation = (Number)elements.values[i] - origin;
+                sum += deviation;
+                squares += deviation * deviation;
+            }
+        });
+    } while (loads.load_next());
 
     const double mean = (double)sum / values;
     const double squared_deviations = (double)squares - mean * (double)sum;
@@ -32,58 +64,49 @@ __device__ Moments moments_of_group(const real* x, Visits<PACK>& visits, int lim
 }
 
 // batch_norm_stats: blockDim.x 128; a block per slice of a channel, or of 32 columns.
-// Reads x. Writes parts[channels, parts of a channel]: the moments of every slice, which batch_norm_finish_stats merges.
+// Reads x. Writes parts[channels, parts of a channel]: the moments of every slice. They are merged by the last block of every
+// channel, which writes the results, where counters[channels] are given, each zero before and after; that takes planes, and
+// a momentum that is not negative. With counters null batch_norm_finish_stats is to follow.
 // Counts the batch in batches_tracked, which may be null, before that reads it.
 extern "C" __global__ void __launch_bounds__(128) batch_norm_stats(
-    BatchNormGeometry geometry, ChannelSlices slices, const real* __restrict__ x, Moments* __restrict__ parts,
-    int64* __restrict__ batches_tracked)
+    BatchNormGeometry geometry, ChannelSlices slices, const real* __restrict__ x, Moments* parts, unsigned* counters,
+    BatchStatistics results)
 {
     constexpr int GROUP = 32;
     Visits<PACK> visits = visits_of_thread<PACK>(geometry, slices, geometry.spatial);
     Moments moments = {};
-    while (visits.left > 0)
+    for (int left = visits.left; left > 0; left -= GROUP)
     {
+        visits.left = left < GROUP ? left : GROUP;
         const Visits<PACK> start = visits;
-        Moments group = moments_of_group<real>(x, visits, GROUP);
+        Moments group = moments_of<real>(x, visits);
         // Squares of values beyond 1e19 leave the range of a float, not that of a double. NaN comes here too.
         if (sizeof(real) < sizeof(double) && !isfinite(group.squared_deviations))
         {
             visits = start;
-            group = moments_of_group<double>(x, visits, GROUP);
+            group = moments_of<double>(x, visits);
         }
 
         moments.merge(group);
+        visits.advance(true);
     }
 
     moments = merge_in_block(moments, visits.stride);
-    if (threadIdx.x < visits.stride && visits.part >= 0)
-        parts[visits.part] = moments;
-    if (batches_tracked != nullptr && blockIdx.x == 0 && threadIdx.x == 0)
-        ++*batches_tracked;
+    if (results.batches_tracked != nullptr && blockIdx.x == 0 && threadIdx.x == 0)
+        ++*results.batches_tracked;
+    if (leave_part(moments, visits, slices, parts, counters))
+        results.write(visits.channel, moments);
 }
 
 // batch_norm_finish_stats: blockDim.x 32; a block per channel.
-// Reads parts[channels, parts_per_channel] and merges them in their order. Writes mean[channels] and inv_std[channels] in
-// double, for backward, and moves the running statistics towards those of the batch, with the weight momentum or, if that is
-// negative, one over the number of batches. running_mean may be null: then there are none.
+// Reads parts[channels, parts_per_channel], merges them in their order, and writes the results.
 extern "C" __global__ void __launch_bounds__(32) batch_norm_finish_stats(
-    const Moments* __restrict__ parts, int64 parts_per_channel, double epsilon, double* __restrict__ mean,
-    double* __restrict__ inv_std, real* __restrict__ running_mean, real* __restrict__ running_variance,
-    const int64* __restrict__ batches_tracked, double momentum, int is_unbiased)
+    const Moments* __restrict__ parts, int64 parts_per_channel, BatchStatistics results)
 {
     const int channel = blockIdx.x;
     const Moments moments = merge_row(parts + channel * parts_per_channel, parts_per_channel);
-    if (threadIdx.x != 0)
-        return;
-    const double variance = moments.squared_deviations / moments.count;
-    mean[channel] = moments.mean;
-    inv_std[channel] = 1 / sqrt(variance + epsilon);
-    if (running_mean == nullptr)
-        return;
-    const double weight = momentum < 0 ? 1.0 / *batches_tracked : momentum;
-    const double stored = is_unbiased ? moments.squared_deviations / (moments.count - 1) : variance;
-    running_mean[channel] = (real)((1 - weight) * running_mean[channel] + weight * moments.mean);
-    running_variance[channel] = (real)((1 - weight) * running_variance[channel] + weight * stored);
+    if (threadIdx.x == 0)
+        results.write(channel, moments);
 }
 
 // batch_norm_normalize: blockDim.x 128; blocks as for batch_norm_stats.
@@ -93,56 +116,59 @@ extern "C" __global__ void __launch_bounds__(128) batch_norm_normalize(
     const real* __restrict__ gamma, const real* __restrict__ beta, real* __restrict__ y)
 {
     Visits<PACK> visits = visits_of_thread<PACK>(geometry, slices, geometry.spatial);
+    auto loads = loads_of<4>(visits, [&](const Visits<PACK>& next) { return load(x + next.offset); });
     const NormalizeConstants constants = normalize_constants(statistics, gamma, beta, visits.channel);
-    for (; visits.left > 0; visits.advance())
+    do
     {
-        Elements elements = load(x + visits.offset());
+        loads.for_each([&](Elements elements, int64 offset) {
 #pragma unroll
-        for (int i = 0; i < PACK; i++)
-            elements.values[i] = constants.normalize(elements.values[i]);
-        store(elements, y + visits.offset());
-    }
+            for (int i = 0; i < PACK; i++)
+                elements.values[i] = constants.normalize(elements.values[i]);
+            store(elements, y + offset);
+        });
+    } while (loads.load_next());
 }
 
 // batch_norm_backward_reduce: blockDim.x 128; blocks as for batch_norm_stats.
-// Reads x and grad_y. Writes parts[channels, parts of a channel]: for every slice sum dy and sum dy * (x - mean).
+// Reads x and grad_y. Writes parts[channels, parts of a channel]: for every slice sum dy and sum dy * (x - mean). They are
+// added up by the last block of every channel, which writes the gradients, where counters[channels] are given, each zero
+// before and after; that takes planes. With counters null batch_norm_finish_gradients is to follow.
 extern "C" __global__ void __launch_bounds__(128) batch_norm_backward_reduce(
     BatchNormGeometry geometry, ChannelSlices slices, BatchNormStatistics statistics, const real* __restrict__ x,
-    const real* __restrict__ grad_y, GradientSums* __restrict__ parts)
+    const real* __restrict__ grad_y, GradientSums* parts, unsigned* counters, ChannelGradients results)
 {
     Visits<PACK> visits = visits_of_thread<PACK>(geometry, slices, geometry.spatial);
+    auto loads = loads_of<4>(visits, [&](const Visits<PACK>& next) {
+        return InputAndGradient{load(x + next.offset), load(grad_y + next.offset)};
+    });
     const double mean = statistics.mean_of(visits.channel);
     const real high = (real)mean;
     GradientSum sum;
-    for (; visits.left > 0; visits.advance())
+    do
     {
-        const Elements values = load(x + visits.offset()), gradients = load(grad_y + visits.offset());
+        loads.for_each([&](const InputAndGradient& loaded, int64) {
 #pragma unroll
-        for (int i = 0; i < PACK; i++)
-            sum.add(gradients.values[i], values.values[i] - high);
-    }
+            for (int i = 0; i < PACK; i++)
+                sum.add(loaded.grad_y.values[i], loaded.x.values[i] - high);
+            sum.flush_if_many(PACK);
+        });
+    } while (loads.load_next());
 
-    const GradientSums sums = merge_in_block(sum.finish(mean - high), visits.stride);
-    if (threadIdx.x < visits.stride && visits.part >= 0)
-        parts[visits.part] = sums;
+    GradientSums sums = merge_in_block(sum.finish(mean - high), visits.stride);
+    if (leave_part(sums, visits, slices, parts, counters))
+        results.write(statistics, visits.channel, sums);
 }
 
 // batch_norm_finish_gradients: blockDim.x 32; a block per channel.
-// Reads parts[channels, parts_per_channel] and adds them up in their order. Writes the sums of every channel, and from them
-// grad_gamma[channels] and grad_beta[channels], which may be null.
+// Reads parts[channels, parts_per_channel], adds them up in their order, and writes the gradients.
 extern "C" __global__ void __launch_bounds__(32) batch_norm_finish_gradients(
     const GradientSums* __restrict__ parts, int64 parts_per_channel, BatchNormStatistics statistics,
-    GradientSums* __restrict__ sums_of_channels, real* __restrict__ grad_gamma, real* __restrict__ grad_beta)
+    ChannelGradients results)
 {
     const int channel = blockIdx.x;
     const GradientSums sums = merge_row(parts + channel * parts_per_channel, parts_per_channel);
-    if (threadIdx.x != 0)
-        return;
-    sums_of_channels[channel] = sums;
-    if (grad_gamma != nullptr)
-        grad_gamma[channel] = (real)(sums.product * statistics.inv_std_of(channel));
-    if (grad_beta != nullptr)
-        grad_beta[channel] = (real)sums.gradient;
+    if (threadIdx.x == 0)
+        results.write(statistics, channel, sums);
 }
 
 // batch_norm_backward_input: blockDim.x 128; blocks as for batch_norm_stats.
@@ -153,18 +179,21 @@ extern "C" __global__ void __launch_bounds__(128) batch_norm_backward_input(
     real* __restrict__ grad_x)
 {
     Visits<PACK> visits = visits_of_thread<PACK>(geometry, slices, geometry.spatial);
+    auto loads = loads_of<4>(visits, [&](const Visits<PACK>& next) {
+        return InputAndGradient{load(x + next.offset), load(grad_y + next.offset)};
+    });
     const InputGradientConstants constants = input_gradient_constants(
         statistics, gamma, sums_of_channels[visits.channel], (double)geometry.batch * geometry.spatial,
         visits.channel);
-    for (; visits.left > 0; visits.advance())
+    do
     {
-        const Elements values = load(x + visits.offset());
-        Elements gradients = load(grad_y + visits.offset());
+        loads.for_each([&](InputAndGradient loaded, int64 offset) {
 #pragma unroll
-        for (int i = 0; i < PACK; i++)
-            gradients.values[i] = constants.input_gradient(values.values[i], gradients.values[i]);
-        store(gradients, grad_x + visits.offset());
-    }
+            for (int i = 0; i < PACK; i++)
+                loaded.grad_y.values[i] = constants.input_gradient(loaded.x.values[i], loaded.grad_y.values[i]);
+            store(loaded.grad_y, grad_x + offset);
+        });
+    } while (loads.load_next());
 }
 
 // batch_norm_frozen_backward_input: blockDim.x 128; blocks as for batch_norm_stats.
@@ -174,13 +203,15 @@ extern "C" __global__ void __launch_bounds__(128) batch_norm_frozen_backward_inp
     const real* __restrict__ grad_y, real* __restrict__ grad_x)
 {
     Visits<PACK> visits = visits_of_thread<PACK>(geometry, slices, geometry.spatial);
+    auto loads = loads_of<4>(visits, [&](const Visits<PACK>& next) { return load(grad_y + next.offset); });
     const real scale = normalize_constants(statistics, gamma, nullptr, visits.channel).scale;
-    for (; visits.left > 0; visits.advance())
+    do
     {
-        Elements gradients = load(grad_y + visits.offset());
+        loads.for_each([&](Elements gradients, int64 offset) {
 #pragma unroll
-        for (int i = 0; i < PACK; i++)
-            gradients.values[i] *= scale;
-        store(gradients, grad_x + visits.offset());
-    }
+            for (int i = 0; i < PACK; i++)
+                gradients.values[i] *= scale;
+            store(gradients, grad_x + offset);
+        });
+    } while (loads.load_next());
 }

@@ -1,6 +1,7 @@
 // What the kernels of batch normalization share: which values of a channel a block takes, and the constants of a channel.
 #pragma once
-#include "common.cuh"
+#include "batch_norm_loads.cuh"
+#include "last_block.cuh"
 #include "moments.cuh"
 
 // As the C# structure of that name: x is [batch, channels, spatial].
@@ -22,34 +23,36 @@ struct ChannelSlices
     int in_columns;
 };
 
+constexpr int THREADS = 128;
 constexpr int COLUMNS = 32;
 
-// The places of one channel that a thread visits: every row is a plane, and a column VISITED elements of it.
+// As quotient of an int, where the divisor may need 64 bits, too.
+__device__ inline int64 quotient(int64 dividend, int64 divisor)
+{
+    return (dividend | divisor) >> 32 == 0 ? (int64)((unsigned)dividend / (unsigned)divisor) : dividend / divisor;
+}
+
+// The places of one channel that a thread visits: every row is a plane, and a column VISITED elements of it. A thread that
+// visits none stands at the first element of all.
 template <int VISITED>
 struct Visits
 {
     int channel;
-    int64 left;
-    int64 base;
-    int64 row_stride;
-    int64 row, column;
-    int64 row_step, column_step, columns;
+    int left;
+    int64 offset; // of the next one
+    int64 step;   // how far behind it the one after it is, in the same plane,
+    int64 gap;    // and how much farther past the end of the plane
+    int64 column, column_step, columns;
     int64 part; // where the first threads of the block leave the block's sums
     int stride; // how far apart the threads are that visit the same channel
 
-    __device__ int64 offset() const { return base + row * row_stride + column * VISITED; }
-
-    __device__ void advance()
+    // Nowhere if not goes_on. Without branches, which would part the loads of several visits from each other.
+    __device__ void advance(bool goes_on)
     {
-        row += row_step;
-        column += column_step;
-        if (column >= columns)
-        {
-            column -= columns;
-            row++;
-        }
-
-        left--;
+        const int64 next = column + column_step;
+        const bool is_past = next >= columns;
+        offset += (step + (gap & -(int64)is_past)) & -(int64)goes_on;
+        column = goes_on ? next - (columns & -(int64)is_past) : column;
     }
 };
 
@@ -57,40 +60,41 @@ struct Visits
 template <int VISITED>
 __device__ Visits<VISITED> visits_of_thread(const BatchNormGeometry& g, const ChannelSlices& slices, int64 elements_per_plane)
 {
-    Visits<VISITED> visits;
-    visits.row_stride = g.channels * elements_per_plane;
+    Visits<VISITED> visits = {};
+    const int64 row_stride = g.channels * elements_per_plane;
     if (slices.in_columns)
     {
-        const int tiles = (int)ceil_div(visits.row_stride, COLUMNS), lanes = blockDim.x / COLUMNS;
-        const int64 column = (int64)(blockIdx.x % tiles) * COLUMNS + threadIdx.x % COLUMNS;
+        const unsigned tiles = (unsigned)ceil_div(row_stride, COLUMNS);
+        constexpr int LANES = THREADS / COLUMNS;
         const int64 slice = blockIdx.x / tiles, lane = threadIdx.x / COLUMNS;
+        const int64 column = (int64)(blockIdx.x - slice * tiles) * COLUMNS + threadIdx.x % COLUMNS;
         const int64 first = slice * slices.visits_per_slice;
         const int64 rows = g.batch - first < slices.visits_per_slice ? g.batch - first : slices.visits_per_slice;
-        const bool is_inside = column < visits.row_stride;
-        visits.channel = is_inside ? (int)(column / elements_per_plane) : 0;
-        visits.left = is_inside && rows > lane ? ceil_div(rows - lane, lanes) : 0;
-        visits.base = column;
-        visits.row = first + lane;
-        visits.column = 0;
-        visits.row_step = lanes;
-        visits.column_step = 0;
+        const bool is_inside = column < row_stride;
+        visits.channel = is_inside ? (int)quotient(column, elements_per_plane) : 0;
+        visits.left = is_inside && rows > lane ? (int)ceil_div(rows - lane, LANES) : 0;
+        visits.offset = visits.left > 0 ? column + (first + lane) * row_stride : 0;
+        visits.step = LANES * row_stride;
         visits.columns = 1;
         visits.part = is_inside ? column * slices.slices + slice : -1;
         visits.stride = COLUMNS;
         return visits;
     }
 
-    visits.columns = elements_per_plane / VISITED;
-    visits.channel = (int)(blockIdx.x % g.channels);
-    const int64 slice = blockIdx.x / g.channels, all = g.batch * visits.columns;
-    const int64 first = slice * slices.visits_per_slice + threadIdx.x;
-    const int64 end = (slice + 1) * slices.visits_per_slice < all ? (slice + 1) * slices.visits_per_slice : all;
-    visits.left = end > first ? ceil_div(end - first, blockDim.x) : 0;
-    visits.base = visits.channel * elements_per_plane;
-    visits.row = first / visits.columns;
-    visits.column = first - visits.row * visits.columns;
-    visits.row_step = blockDim.x / visits.columns;
-    visits.column_step = blockDim.x - visits.row_step * visits.columns;
+    visits.columns = quotient(elements_per_plane, VISITED);
+    const unsigned slice = blockIdx.x / (unsigned)g.channels;
+    visits.channel = (int)(blockIdx.x - slice * g.channels);
+    const int64 all = g.batch * visits.columns, begin = slice * slices.visits_per_slice;
+    const int64 first = begin + threadIdx.x;
+    const int64 end = begin + slices.visits_per_slice < all ? begin + slices.visits_per_slice : all;
+    visits.left = end > first ? (int)ceil_div(end - first, THREADS) : 0;
+    const int64 row = quotient(first, visits.columns), rows_per_step = quotient(THREADS, visits.columns);
+    visits.column = first - row * visits.columns;
+    visits.column_step = THREADS - rows_per_step * visits.columns;
+    visits.offset = visits.left > 0
+        ? visits.channel * elements_per_plane + row * row_stride + visits.column * VISITED : 0;
+    visits.step = rows_per_step * row_stride + visits.column_step * VISITED;
+    visits.gap = row_stride - elements_per_plane;
     visits.part = (int64)visits.channel * slices.slices + slice;
     visits.stride = 1;
     return visits;
@@ -131,18 +135,25 @@ struct NormalizeConstants
     __device__ real rectified_gradient(real x, real dy) const { return normalize(x) <= 0 ? 0 : dy; }
 };
 
-__device__ inline double of_channel(const real* values, int channel, double if_null)
+// A parameter of the channel, which may be null. Statistics are read in its place then: a load under a condition would be a
+// branch, and what comes behind would wait for it.
+__device__ inline double of_channel(
+    const real* values, int channel, double if_null, const BatchNormStatistics& statistics)
 {
-    return values != nullptr ? (double)values[channel] : if_null;
+    const real* there = statistics.variance != nullptr ? statistics.mean : (const real*)statistics.saved_mean;
+    const real value = *(values != nullptr ? values + channel : there);
+    return values != nullptr ? (double)value : if_null;
 }
 
 __device__ inline NormalizeConstants normalize_constants(
     const BatchNormStatistics& statistics, const real* gamma, const real* beta, int channel)
 {
+    const double factor = of_channel(gamma, channel, 1, statistics);
+    const double summand = of_channel(beta, channel, 0, statistics);
     const double mean = statistics.mean_of(channel);
-    const double scale = statistics.inv_std_of(channel) * of_channel(gamma, channel, 1);
+    const double scale = statistics.inv_std_of(channel) * factor;
     const real high = (real)mean;
-    return {high, (real)scale, (real)(of_channel(beta, channel, 0) - (mean - high) * scale)};
+    return {high, (real)scale, (real)(summand - (mean - high) * scale)};
 }
 
 // dx = scale * (dy - sum dy / M - xhat * sum(dy * xhat) / M).
@@ -165,12 +176,13 @@ __device__ inline InputGradientConstants input_gradient_constants(
     const BatchNormStatistics& statistics, const real* gamma, const GradientSums& sums, double values_per_channel,
     int channel)
 {
+    const double factor = of_channel(gamma, channel, 1, statistics);
     const double mean = statistics.mean_of(channel), inv_std = statistics.inv_std_of(channel);
     const real high = (real)mean;
-    const double slope = sums.product * inv_std / values_per_channel;
+    const double share = 1 / values_per_channel, slope = sums.product * inv_std * share;
     return {
-        high, (real)inv_std, (real)(sums.gradient / values_per_channel - slope * (mean - high) * inv_std),
-        (real)-slope, (real)(inv_std * of_channel(gamma, channel, 1))};
+        high, (real)inv_std, (real)(sums.gradient * share - slope * (mean - high) * inv_std), (real)-slope,
+        (real)(inv_std * factor)};
 }
 
 // The sums of a thread while it walks: in reals, and in double once there are many.
@@ -187,7 +199,13 @@ struct GradientSum
     {
         gradient += dy;
         product = fma(dy, deviation, product);
-        if (++terms == MAX_TERMS)
+    }
+
+    // To be called after every visit, which added so many terms.
+    __device__ void flush_if_many(int added)
+    {
+        terms += added;
+        if (terms >= MAX_TERMS)
             flush();
     }
 
@@ -205,3 +223,43 @@ struct GradientSum
         return {total.gradient, total.product - rest * total.gradient};
     }
 };
+
+// As the C# structure of that name: where the sums of the channels go, sum dy and sum dy * (x - mean), and the gradients that
+// follow from them, which may be null.
+struct ChannelGradients
+{
+    GradientSums* sums;
+    real* grad_gamma;
+    real* grad_beta;
+
+    __device__ void write(const BatchNormStatistics& statistics, int channel, const GradientSums& of_channel) const
+    {
+        sums[channel] = of_channel;
+        if (grad_gamma != nullptr)
+            grad_gamma[channel] = (real)(of_channel.product * statistics.inv_std_of(channel));
+        if (grad_beta != nullptr)
+            grad_beta[channel] = (real)of_channel.gradient;
+    }
+};
+
+// Leaves what the block has of its channel at parts[channels, parts of a channel]. All threads of the block come here.
+// Where counters[channels] are given, the last block of a channel merges its parts, in the order of the parts: in its
+// thread 0 the answer is true, and sums are those of the channel. A channel of one slice needs no counter, but counters are
+// given nevertheless.
+template <typename Sums, typename Visits>
+__device__ bool leave_part(
+    Sums& sums, const Visits& visits, const ChannelSlices& slices, Sums* parts, unsigned* counters)
+{
+    if (threadIdx.x < visits.stride && visits.part >= 0)
+        parts[visits.part] = sums;
+    if (counters == nullptr)
+        return false;
+    if (slices.slices > 1)
+    {
+        if (!is_last_block(counters + visits.channel, slices.slices))
+            return false;
+        sums = merge_row(parts + (int64)visits.channel * slices.slices, slices.slices);
+    }
+
+    return threadIdx.x == 0;
+}

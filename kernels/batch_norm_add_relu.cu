@@ -20,85 +20,96 @@ extern "C" __global__ void __launch_bounds__(128) batch_norm_add_relu_forward(
     real* __restrict__ y)
 {
     Visits<PACK> visits = visits_of_thread<PACK>(geometry, slices, geometry.spatial);
+    auto loads = loads_of<4>(visits, [&](const Visits<PACK>& next) {
+        return Summands{load(x + next.offset), addend != nullptr ? load(addend + next.offset) : Elements{}};
+    });
     const NormalizeConstants constants = normalize_constants(statistics, gamma, beta, visits.channel);
-    for (; visits.left > 0; visits.advance())
+    do
     {
-        Elements elements = load(x + visits.offset());
-#pragma unroll
-        for (int i = 0; i < PACK; i++)
-            elements.values[i] = constants.normalize(elements.values[i]);
-        if (addend != nullptr)
-        {
-            const Elements added = load(addend + visits.offset());
+        loads.for_each([&](Summands loaded, int64 offset) {
 #pragma unroll
             for (int i = 0; i < PACK; i++)
-                elements.values[i] += added.values[i];
-        }
+            {
+                real& value = loaded.x.values[i];
+                value = constants.normalize(value);
+                if (addend != nullptr)
+                    value += loaded.addend.values[i];
+                if (rectifies)
+                    value = value <= 0 ? 0 : value;
+            }
 
-        if (rectifies)
-        {
-#pragma unroll
-            for (int i = 0; i < PACK; i++)
-                elements.values[i] = elements.values[i] <= 0 ? 0 : elements.values[i];
-        }
-
-        store(elements, y + visits.offset());
-    }
+            store(loaded.x, y + offset);
+        });
+    } while (loads.load_next());
 }
 
 // batch_norm_add_relu_backward_reduce: blockDim.x 128; blocks as for batch_norm_stats.
-// Reads x, grad_y and what forward wrote, y. Writes grad_addend, the gradient that the rectifier lets through, and parts as
-// batch_norm_backward_reduce does, of that gradient.
+// Reads x, grad_y and what forward wrote, y. Writes grad_addend, the gradient that the rectifier lets through, and parts or
+// the results as batch_norm_backward_reduce does, of that gradient.
 extern "C" __global__ void __launch_bounds__(128) batch_norm_add_relu_backward_reduce(
     BatchNormGeometry geometry, ChannelSlices slices, BatchNormStatistics statistics, const real* __restrict__ x,
-    const real* __restrict__ y, const real* __restrict__ grad_y, real* __restrict__ grad_addend,
-    GradientSums* __restrict__ parts)
+    const real* __restrict__ y, const real* __restrict__ grad_y, real* __restrict__ grad_addend, GradientSums* parts,
+    unsigned* counters, ChannelGradients results)
 {
     Visits<PACK> visits = visits_of_thread<PACK>(geometry, slices, geometry.spatial);
+    auto loads = loads_of<2>(visits, [&](const Visits<PACK>& next) {
+        return InputOutputAndGradient{load(x + next.offset), load(y + next.offset), load(grad_y + next.offset)};
+    });
     const double mean = statistics.mean_of(visits.channel);
     const real high = (real)mean;
     GradientSum sum;
-    for (; visits.left > 0; visits.advance())
+    do
     {
-        const Elements values = load(x + visits.offset()), outputs = load(y + visits.offset());
-        Elements gradients = load(grad_y + visits.offset());
+        loads.for_each([&](InputOutputAndGradient loaded, int64 offset) {
 #pragma unroll
-        for (int i = 0; i < PACK; i++)
-        {
-            gradients.values[i] = outputs.values[i] <= 0 ? 0 : gradients.values[i];
-            sum.add(gradients.values[i], values.values[i] - high);
-        }
+            for (int i = 0; i < PACK; i++)
+            {
+                loaded.grad_y.values[i] = loaded.y.values[i] <= 0 ? 0 : loaded.grad_y.values[i];
+                sum.add(loaded.grad_y.values[i], loaded.x.values[i] - high);
+            }
 
-        store(gradients, grad_addend + visits.offset());
-    }
+            sum.flush_if_many(PACK);
+            store(loaded.grad_y, grad_addend + offset);
+        });
+    } while (loads.load_next());
 
-    const GradientSums sums = merge_in_block(sum.finish(mean - high), visits.stride);
-    if (threadIdx.x < visits.stride && visits.part >= 0)
-        parts[visits.part] = sums;
+    GradientSums sums = merge_in_block(sum.finish(mean - high), visits.stride);
+    if (leave_part(sums, visits, slices, parts, counters))
+        results.write(statistics, visits.channel, sums);
 }
 
 // batch_norm_relu_backward_reduce: blockDim.x 128; blocks as for batch_norm_stats.
-// Reads x and grad_y. Writes parts as batch_norm_backward_reduce does, of the gradient that the rectifier lets through.
+// Reads x and grad_y. Writes parts or the results as batch_norm_backward_reduce does, of the gradient that the rectifier lets
+// through.
 extern "C" __global__ void __launch_bounds__(128) batch_norm_relu_backward_reduce(
     BatchNormGeometry geometry, ChannelSlices slices, BatchNormStatistics statistics, const real* __restrict__ x,
-    const real* __restrict__ gamma, const real* __restrict__ beta, const real* __restrict__ grad_y,
-    GradientSums* __restrict__ parts)
+    const real* __restrict__ gamma, const real* __restrict__ beta, const real* __restrict__ grad_y, GradientSums* parts,
+    unsigned* counters, ChannelGradients results)
 {
     Visits<PACK> visits = visits_of_thread<PACK>(geometry, slices, geometry.spatial);
+    auto loads = loads_of<4>(visits, [&](const Visits<PACK>& next) {
+        return InputAndGradient{load(x + next.offset), load(grad_y + next.offset)};
+    });
     const double mean = statistics.mean_of(visits.channel);
     const NormalizeConstants constants = normalize_constants(statistics, gamma, beta, visits.channel);
     GradientSum sum;
-    for (; visits.left > 0; visits.advance())
+    do
     {
-        const Elements values = load(x + visits.offset()), gradients = load(grad_y + visits.offset());
+        loads.for_each([&](const InputAndGradient& loaded, int64) {
 #pragma unroll
-        for (int i = 0; i < PACK; i++)
-            sum.add(constants.rectified_gradient(values.values[i], gradients.values[i]), values.values[i] - constants.mean);
-    }
+            for (int i = 0; i < PACK; i++)
+            {
+                const real value = loaded.x.values[i];
+                sum.add(constants.rectified_gradient(value, loaded.grad_y.values[i]), value - constants.mean);
+            }
 
-    const GradientSums sums = merge_in_block(sum.finish(mean - constants.mean), visits.stride);
-    if (threadIdx.x < visits.stride && visits.part >= 0)
-        parts[visits.part] = sums;
+            sum.flush_if_many(PACK);
+        });
+    } while (loads.load_next());
+
+    GradientSums sums = merge_in_block(sum.finish(mean - constants.mean), visits.stride);
+    if (leave_part(sums, visits, slices, parts, counters))
+        results.write(statistics, visits.channel, sums);
 }
 
 // batch_norm_relu_backward_input: blockDim.x 128; blocks as for batch_norm_stats.
@@ -109,23 +120,27 @@ extern "C" __global__ void __launch_bounds__(128) batch_norm_relu_backward_input
     const GradientSums* __restrict__ sums_of_channels, real* __restrict__ grad_x)
 {
     Visits<PACK> visits = visits_of_thread<PACK>(geometry, slices, geometry.spatial);
+    auto loads = loads_of<4>(visits, [&](const Visits<PACK>& next) {
+        return InputAndGradient{load(x + next.offset), load(grad_y + next.offset)};
+    });
     const NormalizeConstants forward = normalize_constants(statistics, gamma, beta, visits.channel);
     const InputGradientConstants constants = input_gradient_constants(
         statistics, gamma, sums_of_channels[visits.channel], (double)geometry.batch * geometry.spatial,
         visits.channel);
-    for (; visits.left > 0; visits.advance())
+    do
     {
-        const Elements values = load(x + visits.offset());
-        Elements gradients = load(grad_y + visits.offset());
+        loads.for_each([&](InputAndGradient loaded, int64 offset) {
 #pragma unroll
-        for (int i = 0; i < PACK; i++)
-        {
-            const real gradient = forward.rectified_gradient(values.values[i], gradients.values[i]);
-            gradients.values[i] = constants.input_gradient(values.values[i], gradient);
-        }
+            for (int i = 0; i < PACK; i++)
+            {
+                const real value = loaded.x.values[i];
+                const real gradient = forward.rectified_gradient(value, loaded.grad_y.values[i]);
+                loaded.grad_y.values[i] = constants.input_gradient(value, gradient);
+            }
 
-        store(gradients, grad_x + visits.offset());
-    }
+            store(loaded.grad_y, grad_x + offset);
+        });
+    } while (loads.load_next());
 }
 
 // batch_norm_relu_frozen_backward_input: blockDim.x 128; blocks as for batch_norm_stats.
@@ -136,15 +151,18 @@ extern "C" __global__ void __launch_bounds__(128) batch_norm_relu_frozen_backwar
     real* __restrict__ grad_x)
 {
     Visits<PACK> visits = visits_of_thread<PACK>(geometry, slices, geometry.spatial);
+    auto loads = loads_of<4>(visits, [&](const Visits<PACK>& next) {
+        return InputAndGradient{load(x + next.offset), load(grad_y + next.offset)};
+    });
     const NormalizeConstants constants = normalize_constants(statistics, gamma, beta, visits.channel);
-    for (; visits.left > 0; visits.advance())
+    do
     {
-        const Elements values = load(x + visits.offset());
-        Elements gradients = load(grad_y + visits.offset());
+        loads.for_each([&](InputAndGradient loaded, int64 offset) {
 #pragma unroll
-        for (int i = 0; i < PACK; i++)
-            gradients.values[i] =
-                constants.rectified_gradient(values.values[i], gradients.values[i]) * constants.scale;
-        store(gradients, grad_x + visits.offset());
-    }
+            for (int i = 0; i < PACK; i++)
+                loaded.grad_y.values[i] =
+                    constants.rectified_gradient(loaded.x.values[i], loaded.grad_y.values[i]) * constants.scale;
+            store(loaded.grad_y, grad_x + offset);
+        });
+    } while (loads.load_next());
 }

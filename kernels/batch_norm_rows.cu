@@ -6,30 +6,29 @@
 // ptx-constants: PACK=1
 // ptx-constants: PACK=2
 
-// Merges the moments of the next rows, at most limit, into those of the channels. Sums are taken around the first of the rows,
-// which is never farther from their mean than they are from each other.
+// Merges the moments of visits into those of the channels. Sums are taken around the first of the rows, which is never
+// farther from their mean than they are from each other.
 template <typename Number>
-__device__ bool try_merge_rows(
-    const ChannelRows& g, const real* x, const RowVisits& from, int limit, Moments* moments, bool must)
+__device__ bool try_merge_rows(const real* x, RowVisits& visits, Moments* moments, bool must)
 {
-    RowVisits visits = from;
+    const int rows = visits.left;
+    auto loads = loads_of<4>(visits, [&](const RowVisits& next) { return load(x + next.offset); });
     Number origin[PACK], sum[PACK] = {}, squares[PACK] = {};
-    Elements elements = load(x + visits.offset(g));
 #pragma unroll
     for (int i = 0; i < PACK; i++)
-        origin[i] = (Number)elements.values[i];
-    int values = 1;
-    for (visits.advance(); values < limit && visits.is_any(); values++, visits.advance())
+        origin[i] = (Number)loads.loaded[0].values[i];
+    do
     {
-        elements = load(x + visits.offset(g));
+        loads.for_each([&](const Elements& elements, int64) {
 #pragma unroll
-        for (int i = 0; i < PACK; i++)
-        {
-            const Number deviation = (Number)elements.values[i] - origin[i];
-            sum[i] += deviation;
-            squares[i] += deviation * deviation;
-        }
-    }
+            for (int i = 0; i < PACK; i++)
+            {
+                const Number deviation = (Number)elements.values[i] - origin[i];
+                sum[i] += deviation;
+                squares[i] += deviation * deviation;
+            }
+        });
+    } while (loads.load_next());
 
     bool is_finite = true;
 #pragma unroll
@@ -40,9 +39,9 @@ __device__ bool try_merge_rows(
 #pragma unroll
     for (int i = 0; i < PACK; i++)
     {
-        const double mean = (double)sum[i] / values, rest = (double)squares[i] - mean * (double)sum[i];
+        const double mean = (double)sum[i] / rows, rest = (double)squares[i] - mean * (double)sum[i];
         // Rounding may leave less than nothing; NaN stays.
-        moments[i].merge({(double)values, (double)origin[i] + mean, rest < 0 ? 0 : rest});
+        moments[i].merge({(double)rows, (double)origin[i] + mean, rest < 0 ? 0 : rest});
     }
 
     return true;
@@ -55,16 +54,19 @@ extern "C" __global__ void __launch_bounds__(128) batch_norm_rows_stats(
     ChannelRows rows, const real* __restrict__ x, Moments* __restrict__ parts, int64* __restrict__ batches_tracked)
 {
     constexpr int GROUP = 32;
-    const RowVisits all = row_visits_of_thread(rows);
+    RowVisits visits = row_visits_of_thread(rows);
     Moments moments[PACK] = {};
-    for (RowVisits visits = all; visits.is_any(); visits.row += GROUP * visits.row_step)
+    for (int left = visits.left; left > 0; left -= GROUP)
     {
+        visits.left = left < GROUP ? left : GROUP;
+        RowVisits again = visits;
         // Squares of values beyond 1e19 leave the range of a float, not that of a double. NaN comes to that, too.
-        if (!try_merge_rows<real>(rows, x, visits, GROUP, moments, sizeof(real) == sizeof(double)))
-            try_merge_rows<double>(rows, x, visits, GROUP, moments, true);
+        if (!try_merge_rows<real>(x, visits, moments, sizeof(real) == sizeof(double)))
+            try_merge_rows<double>(x, again, moments, true);
+        visits.advance(true);
     }
 
-    leave_parts(rows, all, moments, parts);
+    leave_parts(rows, visits, moments, parts);
     if (batches_tracked != nullptr && blockIdx.x == 0 && threadIdx.x == 0)
         ++*batches_tracked;
 }
@@ -76,16 +78,18 @@ extern "C" __global__ void __launch_bounds__(128) batch_norm_rows_normalize(
     const real* __restrict__ beta, real* __restrict__ y)
 {
     RowVisits visits = row_visits_of_thread(rows);
+    auto loads = loads_of<4>(visits, [&](const RowVisits& next) { return load(x + next.offset); });
     NormalizeConstants constants[PACK];
     normalize_constants_of(visits, statistics, gamma, beta, constants);
-    for (; visits.is_any(); visits.advance())
+    do
     {
-        Elements elements = load(x + visits.offset(rows));
+        loads.for_each([&](Elements elements, int64 offset) {
 #pragma unroll
-        for (int i = 0; i < PACK; i++)
-            elements.values[i] = constants[i].normalize(elements.values[i]);
-        store(elements, y + visits.offset(rows));
-    }
+            for (int i = 0; i < PACK; i++)
+                elements.values[i] = constants[i].normalize(elements.values[i]);
+            store(elements, y + offset);
+        });
+    } while (loads.load_next());
 }
 
 // batch_norm_rows_backward_reduce: blockDim.x 128; blocks as for batch_norm_rows_stats.
@@ -96,9 +100,13 @@ extern "C" __global__ void __launch_bounds__(128) batch_norm_rows_backward_reduc
     GradientSums* __restrict__ parts)
 {
     RowVisits visits = row_visits_of_thread(rows);
+    auto loads = loads_of<2>(visits, [&](const RowVisits& next) {
+        return InputAndGradient{load(x + next.offset), load(grad_y + next.offset)};
+    });
     RowGradientSums sums(statistics, visits);
-    for (; visits.is_any(); visits.advance())
-        sums.add(load(grad_y + visits.offset(rows)), load(x + visits.offset(rows)));
+    do
+        loads.for_each([&](const InputAndGradient& loaded, int64) { sums.add(loaded.grad_y, loaded.x); });
+    while (loads.load_next());
     sums.leave(rows, visits, parts);
 }
 
@@ -109,20 +117,23 @@ extern "C" __global__ void __launch_bounds__(128) batch_norm_rows_backward_input
     const real* __restrict__ grad_y, const GradientSums* __restrict__ sums_of_channels, real* __restrict__ grad_x)
 {
     RowVisits visits = row_visits_of_thread(rows);
+    auto loads = loads_of<2>(visits, [&](const RowVisits& next) {
+        return InputAndGradient{load(x + next.offset), load(grad_y + next.offset)};
+    });
     InputGradientConstants constants[PACK];
 #pragma unroll
     for (int i = 0; i < PACK; i++)
         constants[i] = input_gradient_constants(
             statistics, gamma, sums_of_channels[visits.channel + i], (double)rows.rows, visits.channel + i);
-    for (; visits.is_any(); visits.advance())
+    do
     {
-        const Elements values = load(x + visits.offset(rows));
-        Elements gradients = load(grad_y + visits.offset(rows));
+        loads.for_each([&](InputAndGradient loaded, int64 offset) {
 #pragma unroll
-        for (int i = 0; i < PACK; i++)
-            gradients.values[i] = constants[i].input_gradient(values.values[i], gradients.values[i]);
-        store(gradients, grad_x + visits.offset(rows));
-    }
+            for (int i = 0; i < PACK; i++)
+                loaded.grad_y.values[i] = constants[i].input_gradient(loaded.x.values[i], loaded.grad_y.values[i]);
+            store(loaded.grad_y, grad_x + offset);
+        });
+    } while (loads.load_next());
 }
 
 // batch_norm_rows_frozen_backward_input: blockDim.x 128; blocks as for batch_norm_rows_stats.
@@ -132,16 +143,18 @@ extern "C" __global__ void __launch_bounds__(128) batch_norm_rows_frozen_backwar
     real* __restrict__ grad_x)
 {
     RowVisits visits = row_visits_of_thread(rows);
+    auto loads = loads_of<4>(visits, [&](const RowVisits& next) { return load(grad_y + next.offset); });
     real scale[PACK];
 #pragma unroll
     for (int i = 0; i < PACK; i++)
         scale[i] = normalize_constants(statistics, gamma, nullptr, visits.channel + i).scale;
-    for (; visits.is_any(); visits.advance())
+    do
     {
-        Elements gradients = load(grad_y + visits.offset(rows));
+        loads.for_each([&](Elements gradients, int64 offset) {
 #pragma unroll
-        for (int i = 0; i < PACK; i++)
-            gradients.values[i] *= scale[i];
-        store(gradients, grad_x + visits.offset(rows));
-    }
+            for (int i = 0; i < PACK; i++)
+                gradients.values[i] *= scale[i];
+            store(gradients, grad_x + offset);
+        });
+    } while (loads.load_next());
 }

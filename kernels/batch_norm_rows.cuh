@@ -14,37 +14,35 @@ struct ChannelRows
     int threads_across;
 };
 
-// The rows that a thread visits, of its PACK channels.
+// The rows that a thread visits, of its PACK channels. A thread that visits none stands at the first element of all.
 struct RowVisits
 {
     int channel; // the first of them
-    int64 slice;
-    int64 row;
-    int64 end;
-    int64 row_step;
+    unsigned slice;
+    bool is_inside;
+    int left;
+    int64 offset; // of the next row
+    int64 step;   // from there to the one after it
 
-    __device__ bool is_any() const { return row < end; }
-
-    __device__ int64 offset(const ChannelRows& g) const { return row * g.channels + channel; }
-
-    __device__ void advance() { row += row_step; }
+    // Nowhere if not goes_on.
+    __device__ void advance(bool goes_on) { offset += step & -(int64)goes_on; }
 };
 
 __device__ inline RowVisits row_visits_of_thread(const ChannelRows& g)
 {
-    const int64 tiles = ceil_div(g.channels / PACK, g.threads_across);
-    const int64 slice = blockIdx.x / tiles;
-    const int64 pack = (blockIdx.x - slice * tiles) * g.threads_across + threadIdx.x % g.threads_across;
-    const int64 first = slice * g.rows_per_slice, rest = g.rows - first;
-    const int64 end = first + (rest < g.rows_per_slice ? rest : g.rows_per_slice);
+    const unsigned across = g.threads_across, packs = g.channels / PACK, tiles = (packs + across - 1) / across;
+    const unsigned lanes = THREADS / across, lane = threadIdx.x / across;
     RowVisits visits;
+    visits.slice = blockIdx.x / tiles;
+    const unsigned pack = (blockIdx.x - visits.slice * tiles) * across + (threadIdx.x & (across - 1));
+    const int64 first = visits.slice * g.rows_per_slice, rest = g.rows - first;
+    const int64 rows = rest < g.rows_per_slice ? rest : g.rows_per_slice;
     // A thread past the last channel has no rows, and channel 0 to read the constants of.
-    const bool is_inside = pack * PACK < g.channels;
-    visits.channel = is_inside ? (int)(pack * PACK) : 0;
-    visits.slice = slice;
-    visits.row = first + threadIdx.x / g.threads_across;
-    visits.end = is_inside ? end : 0;
-    visits.row_step = blockDim.x / g.threads_across;
+    visits.is_inside = pack < packs;
+    visits.channel = visits.is_inside ? (int)(pack * PACK) : 0;
+    visits.left = visits.is_inside && rows > lane ? (int)quotient(rows - lane + lanes - 1, (int)lanes) : 0;
+    visits.offset = visits.left > 0 ? (first + lane) * g.channels + visits.channel : 0;
+    visits.step = (int64)lanes * g.channels;
     return visits;
 }
 
@@ -65,7 +63,7 @@ __device__ void leave_parts(const ChannelRows& g, const RowVisits& visits, const
     for (int i = 0; i < PACK; i++)
     {
         const Sums sums = merge_in_block(of_channels[i], g.threads_across);
-        if (threadIdx.x < g.threads_across && visits.end > 0)
+        if (threadIdx.x < g.threads_across && visits.is_inside)
             parts[(visits.channel + i) * (int64)g.slices + visits.slice] = sums;
     }
 }
@@ -92,7 +90,10 @@ struct RowGradientSums
     {
 #pragma unroll
         for (int i = 0; i < PACK; i++)
+        {
             sums[i].add(gradients.values[i], values.values[i] - high[i]);
+            sums[i].flush_if_many(1);
+        }
     }
 
     // All threads of the block come here.

@@ -13,31 +13,28 @@ extern "C" __global__ void __launch_bounds__(128) batch_norm_rows_add_relu_forwa
     const real* __restrict__ beta, const real* __restrict__ addend, int rectifies, real* __restrict__ y)
 {
     RowVisits visits = row_visits_of_thread(rows);
+    auto loads = loads_of<4>(visits, [&](const RowVisits& next) {
+        return Summands{load(x + next.offset), addend != nullptr ? load(addend + next.offset) : Elements{}};
+    });
     NormalizeConstants constants[PACK];
     normalize_constants_of(visits, statistics, gamma, beta, constants);
-    for (; visits.is_any(); visits.advance())
+    do
     {
-        Elements elements = load(x + visits.offset(rows));
-#pragma unroll
-        for (int i = 0; i < PACK; i++)
-            elements.values[i] = constants[i].normalize(elements.values[i]);
-        if (addend != nullptr)
-        {
-            const Elements added = load(addend + visits.offset(rows));
+        loads.for_each([&](Summands loaded, int64 offset) {
 #pragma unroll
             for (int i = 0; i < PACK; i++)
-                elements.values[i] += added.values[i];
-        }
+            {
+                real& value = loaded.x.values[i];
+                value = constants[i].normalize(value);
+                if (addend != nullptr)
+                    value += loaded.addend.values[i];
+                if (rectifies)
+                    value = value <= 0 ? 0 : value;
+            }
 
-        if (rectifies)
-        {
-#pragma unroll
-            for (int i = 0; i < PACK; i++)
-                elements.values[i] = elements.values[i] <= 0 ? 0 : elements.values[i];
-        }
-
-        store(elements, y + visits.offset(rows));
-    }
+            store(loaded.x, y + offset);
+        });
+    } while (loads.load_next());
 }
 
 // batch_norm_rows_add_relu_backward_reduce: blockDim.x 128; blocks as for batch_norm_rows_stats.
@@ -48,17 +45,20 @@ extern "C" __global__ void __launch_bounds__(128) batch_norm_rows_add_relu_backw
     const real* __restrict__ grad_y, real* __restrict__ grad_addend, GradientSums* __restrict__ parts)
 {
     RowVisits visits = row_visits_of_thread(rows);
+    auto loads = loads_of<2>(visits, [&](const RowVisits& next) {
+        return InputOutputAndGradient{load(x + next.offset), load(y + next.offset), load(grad_y + next.offset)};
+    });
     RowGradientSums sums(statistics, visits);
-    for (; visits.is_any(); visits.advance())
+    do
     {
-        const Elements values = load(x + visits.offset(rows)), outputs = load(y + visits.offset(rows));
-        Elements gradients = load(grad_y + visits.offset(rows));
+        loads.for_each([&](InputOutputAndGradient loaded, int64 offset) {
 #pragma unroll
-        for (int i = 0; i < PACK; i++)
-            gradients.values[i] = outputs.values[i] <= 0 ? 0 : gradients.values[i];
-        sums.add(gradients, values);
-        store(gradients, grad_addend + visits.offset(rows));
-    }
+            for (int i = 0; i < PACK; i++)
+                loaded.grad_y.values[i] = loaded.y.values[i] <= 0 ? 0 : loaded.grad_y.values[i];
+            sums.add(loaded.grad_y, loaded.x);
+            store(loaded.grad_y, grad_addend + offset);
+        });
+    } while (loads.load_next());
 
     sums.leave(rows, visits, parts);
 }
@@ -70,18 +70,21 @@ extern "C" __global__ void __launch_bounds__(128) batch_norm_rows_relu_backward_
     const real* __restrict__ beta, const real* __restrict__ grad_y, GradientSums* __restrict__ parts)
 {
     RowVisits visits = row_visits_of_thread(rows);
+    auto loads = loads_of<2>(visits, [&](const RowVisits& next) {
+        return InputAndGradient{load(x + next.offset), load(grad_y + next.offset)};
+    });
     NormalizeConstants constants[PACK];
     normalize_constants_of(visits, statistics, gamma, beta, constants);
     RowGradientSums sums(statistics, visits);
-    for (; visits.is_any(); visits.advance())
+    do
     {
-        const Elements values = load(x + visits.offset(rows));
-        Elements gradients = load(grad_y + visits.offset(rows));
+        loads.for_each([&](InputAndGradient loaded, int64) {
 #pragma unroll
-        for (int i = 0; i < PACK; i++)
-            gradients.values[i] = constants[i].rectified_gradient(values.values[i], gradients.values[i]);
-        sums.add(gradients, values);
-    }
+            for (int i = 0; i < PACK; i++)
+                loaded.grad_y.values[i] = constants[i].rectified_gradient(loaded.x.values[i], loaded.grad_y.values[i]);
+            sums.add(loaded.grad_y, loaded.x);
+        });
+    } while (loads.load_next());
 
     sums.leave(rows, visits, parts);
 }
@@ -94,6 +97,9 @@ extern "C" __global__ void __launch_bounds__(128) batch_norm_rows_relu_backward_
     real* __restrict__ grad_x)
 {
     RowVisits visits = row_visits_of_thread(rows);
+    auto loads = loads_of<2>(visits, [&](const RowVisits& next) {
+        return InputAndGradient{load(x + next.offset), load(grad_y + next.offset)};
+    });
     NormalizeConstants forward[PACK];
     InputGradientConstants constants[PACK];
 #pragma unroll
@@ -105,19 +111,20 @@ extern "C" __global__ void __launch_bounds__(128) batch_norm_rows_relu_backward_
             statistics, gamma, sums_of_channels[channel], (double)rows.rows, channel);
     }
 
-    for (; visits.is_any(); visits.advance())
+    do
     {
-        const Elements values = load(x + visits.offset(rows));
-        Elements gradients = load(grad_y + visits.offset(rows));
+        loads.for_each([&](InputAndGradient loaded, int64 offset) {
 #pragma unroll
-        for (int i = 0; i < PACK; i++)
-        {
-            const real gradient = forward[i].rectified_gradient(values.values[i], gradients.values[i]);
-            gradients.values[i] = constants[i].input_gradient(values.values[i], gradient);
-        }
+            for (int i = 0; i < PACK; i++)
+            {
+                const real value = loaded.x.values[i];
+                const real gradient = forward[i].rectified_gradient(value, loaded.grad_y.values[i]);
+                loaded.grad_y.values[i] = constants[i].input_gradient(value, gradient);
+            }
 
-        store(gradients, grad_x + visits.offset(rows));
-    }
+            store(loaded.grad_y, grad_x + offset);
+        });
+    } while (loads.load_next());
 }
 
 // batch_norm_rows_relu_frozen_backward_input: blockDim.x 128; blocks as for batch_norm_rows_stats.
@@ -127,16 +134,19 @@ extern "C" __global__ void __launch_bounds__(128) batch_norm_rows_relu_frozen_ba
     const real* __restrict__ beta, const real* __restrict__ grad_y, real* __restrict__ grad_x)
 {
     RowVisits visits = row_visits_of_thread(rows);
+    auto loads = loads_of<2>(visits, [&](const RowVisits& next) {
+        return InputAndGradient{load(x + next.offset), load(grad_y + next.offset)};
+    });
     NormalizeConstants constants[PACK];
     normalize_constants_of(visits, statistics, gamma, beta, constants);
-    for (; visits.is_any(); visits.advance())
+    do
     {
-        const Elements values = load(x + visits.offset(rows));
-        Elements gradients = load(grad_y + visits.offset(rows));
+        loads.for_each([&](InputAndGradient loaded, int64 offset) {
 #pragma unroll
-        for (int i = 0; i < PACK; i++)
-            gradients.values[i] =
-                constants[i].rectified_gradient(values.values[i], gradients.values[i]) * constants[i].scale;
-        store(gradients, grad_x + visits.offset(rows));
-    }
+            for (int i = 0; i < PACK; i++)
+                loaded.grad_y.values[i] =
+                    constants[i].rectified_gradient(loaded.x.values[i], loaded.grad_y.values[i]) * constants[i].scale;
+            store(loaded.grad_y, grad_x + offset);
+        });
+    } while (loads.load_next());
 }

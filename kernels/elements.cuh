@@ -8,6 +8,26 @@ struct alignas(PACK * sizeof(real)) Elements
     real values[PACK];
 };
 
+// Those at one place of several tensors.
+struct Summands
+{
+    Elements x;
+    Elements addend;
+};
+
+struct InputAndGradient
+{
+    Elements x;
+    Elements grad_y;
+};
+
+struct InputOutputAndGradient
+{
+    Elements x;
+    Elements y;
+    Elements grad_y;
+};
+
 __device__ inline Elements load(const real* address)
 {
     return *(const Elements*)address;

@@ -12,7 +12,8 @@ internal readonly record struct ChannelSlices(long VisitsPerSlice, int Slices, i
     // A warp reads 32 neighbouring elements: from planes shorter than this it would read too far apart.
     private const int ShortestPlane = 8;
 
-    private const int LeastVisitsPerThread = 4;
+    // What kernels load at once: a round of fewer loads would take as long, so that slices are made of whole rounds.
+    private const int VisitsAtOnce = 4;
 
     /// <summary>Whether planes are too short to be taken one after the other.</summary>
     public static bool TakesColumns(long elementsPerPlane) => elementsPerPlane < ShortestPlane;
@@ -38,8 +39,10 @@ internal readonly record struct ChannelSlices(long VisitsPerSlice, int Slices, i
 
     private static ChannelSlices Share(long visits, long groups, int threads, long blocks, bool isInColumns)
     {
-        var wanted = Math.Clamp(blocks / groups, 1, CeilDiv(visits, LeastVisitsPerThread * threads));
-        var perSlice = CeilDiv(visits, wanted);
+        var atOnce = VisitsAtOnce * threads;
+        var rounds = (long)Math.Round((double)visits * groups / blocks / atOnce);
+        var slices = groups >= blocks ? 1 : CeilDiv(visits, Math.Max(1, rounds) * atOnce);
+        var perSlice = CeilDiv(visits, slices);
         return new ChannelSlices(perSlice, checked((int)CeilDiv(visits, perSlice)), isInColumns ? 1 : 0);
     }
 

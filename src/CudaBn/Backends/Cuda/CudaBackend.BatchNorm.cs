@@ -100,14 +100,35 @@ public sealed unsafe partial class CudaBackend
         return (pack, ChannelSlices.Of(g.Batch, g.Channels, g.Spatial, pack, WantedBlocks));
     }
 
-    /// <summary>Blocks that keep every multiprocessor busy while others wait for memory.</summary>
-    private long WantedBlocks => 8L * MultiprocessorCount;
+    /// <summary>Blocks that keep every multiprocessor busy while others wait for memory. A multiprocessor of an H100 needs
+    /// some 20 KB under way to take its share of what the L2 cache gives: 4 blocks of 128 threads, each with 4 loads of 16
+    /// bytes under way, are 32 KB, and more blocks only begin more often.</summary>
+    private long WantedBlocks => 4L * MultiprocessorCount;
 
     private BatchNormStatistics Saved(Tensor mean, Tensor invStd) =>
         new(AddressOf(mean), AddressOf(invStd), 0, 0, 0);
 
     private BatchNormStatistics Given(Tensor mean, Tensor variance, double epsilon) =>
         new(0, 0, AddressOf(mean), AddressOf(variance), epsilon);
+
+    private BatchStatistics Results(double epsilon, RunningStatistics? running, Tensor mean, Tensor invStd) =>
+        new(
+            AddressOf(mean), AddressOf(invStd), AddressOrNull(running?.Mean), AddressOrNull(running?.Variance),
+            AddressOrNull(running?.BatchesTracked),
+            // Negative stands for the cumulative average.
+            running?.Momentum ?? -1.0, epsilon, running is { Unbiased: true } ? 1 : 0);
+
+    private nint AddressOrNull(Tensor? tensor) => tensor is null ? 0 : AddressOf(tensor);
+
+    /// <summary>Counters with which the last block of every channel finishes it, or none, where its parts are left to a
+    /// kernel of their own: columns hold several parts of a channel each, and counters are not without end.</summary>
+    private nint ChannelCounters(int channels, ChannelSlices slices)
+    {
+        if (slices.InColumns != 0 || (slices.Slices > 1 && channels > MaxCounters))
+            return 0;
+        // A single slice is the last of its channel, and counts nothing.
+        return Counters(slices.Slices > 1 ? channels : 0);
+    }
 
     /// <summary>Writes mean and deviation of the batch, and moves the running statistics.</summary>
     private void ComputeStatistics(
@@ -116,22 +137,24 @@ public sealed unsafe partial class CudaBackend
     {
         var partsPerChannel = slices.PartsPerChannel(g.Spatial);
         var parts = Scratch(g.Channels * partsPerChannel * MomentsBytes);
+        var results = Results(epsilon, running, mean, invStd);
+        // A cumulative average reads the number of batches, which must have been counted up by then.
+        var isCumulative = running is { Momentum: null };
+        var counters = isCumulative ? 0 : ChannelCounters(g.Channels, slices);
         BatchNormKernel("batch_norm_stats", input.DType, pack).Launch(
             slices.Blocks(g.Channels, g.Spatial), ChannelSlices.Threads,
-            [KernelArgument.Struct(&g), KernelArgument.Struct(&slices), input, parts, running?.BatchesTracked]);
-        FinishStatistics(g.Channels, parts, partsPerChannel, input.DType, epsilon, running, mean, invStd);
+            [
+                KernelArgument.Struct(&g), KernelArgument.Struct(&slices), input, parts, counters,
+                KernelArgument.Struct(&results),
+            ]);
+        if (counters == 0)
+            FinishStatistics(g.Channels, parts, partsPerChannel, input.DType, results);
     }
 
     private void FinishStatistics(
-        int channels, nint parts, long partsPerChannel, DType dtype, double epsilon, RunningStatistics? running, Tensor mean,
-        Tensor invStd) =>
+        int channels, nint parts, long partsPerChannel, DType dtype, BatchStatistics results) =>
         BatchNormKernel("batch_norm_finish_stats", dtype, pack: 1).Launch(
-            channels, FinishThreads,
-            [
-                parts, partsPerChannel, epsilon, mean, invStd, running?.Mean, running?.Variance, running?.BatchesTracked,
-                // Negative stands for the cumulative average.
-                running?.Momentum ?? -1.0, running is { Unbiased: true } ? 1 : 0,
-            ]);
+            channels, FinishThreads, [parts, partsPerChannel, KernelArgument.Struct(&results)]);
 
     private void Normalize(
         BatchNormGeometry g, int pack, ChannelSlices slices, BatchNormStatistics statistics, Tensor input, Tensor? gamma,
@@ -170,29 +193,34 @@ public sealed unsafe partial class CudaBackend
         Tensor gradOutput, Tensor? gradGamma, Tensor? gradBeta)
     {
         var partsPerChannel = slices.PartsPerChannel(g.Spatial);
-        var parts = GradientScratch(g.Channels, partsPerChannel, out var sums);
+        var parts = GradientScratch(g.Channels, partsPerChannel, gradGamma, gradBeta, out var results);
+        var counters = ChannelCounters(g.Channels, slices);
         BatchNormKernel("batch_norm_backward_reduce", input.DType, pack).Launch(
             slices.Blocks(g.Channels, g.Spatial), ChannelSlices.Threads,
             [
                 KernelArgument.Struct(&g), KernelArgument.Struct(&slices), KernelArgument.Struct(&statistics), input,
-                gradOutput, parts,
+                gradOutput, parts, counters, KernelArgument.Struct(&results),
             ]);
-        FinishGradients(g.Channels, parts, partsPerChannel, statistics, sums, input.DType, gradGamma, gradBeta);
-        return sums;
+        if (counters == 0)
+            FinishGradients(g.Channels, parts, partsPerChannel, statistics, input.DType, results);
+        return results.Sums;
     }
 
     /// <summary>Scratch for the sums of parts and, behind them, of channels.</summary>
-    private nint GradientScratch(int channels, long partsPerChannel, out nint sums)
+    private nint GradientScratch(
+        int channels, long partsPerChannel, Tensor? gradGamma, Tensor? gradBeta, out ChannelGradients results)
     {
         var parts = Scratch((partsPerChannel + 1) * channels * GradientSumsBytes);
-        sums = parts + (nint)(partsPerChannel * channels * GradientSumsBytes);
+        results = new ChannelGradients(
+            parts + (nint)(partsPerChannel * channels * GradientSumsBytes), AddressOrNull(gradGamma),
+            AddressOrNull(gradBeta));
         return parts;
     }
 
     private void FinishGradients(
-        int channels, nint parts, long partsPerChannel, BatchNormStatistics statistics, nint sums, DType dtype,
-        Tensor? gradGamma, Tensor? gradBeta) =>
+        int channels, nint parts, long partsPerChannel, BatchNormStatistics statistics, DType dtype,
+        ChannelGradients results) =>
         BatchNormKernel("batch_norm_finish_gradients", dtype, pack: 1).Launch(
             channels, FinishThreads,
-            [parts, partsPerChannel, KernelArgument.Struct(&statistics), sums, gradGamma, gradBeta]);
+            [parts, partsPerChannel, KernelArgument.Struct(&statistics), KernelArgument.Struct(&results)]);
 }

@@ -136,7 +136,8 @@ public sealed unsafe partial class CudaBackend
         Tensor? beta, RectifiedSum? sum, Tensor gradOutput, Tensor? gradGamma, Tensor? gradBeta)
     {
         var partsPerChannel = slices.PartsPerChannel(g.Spatial);
-        var parts = GradientScratch(g.Channels, partsPerChannel, out var sums);
+        var parts = GradientScratch(g.Channels, partsPerChannel, gradGamma, gradBeta, out var results);
+        var counters = ChannelCounters(g.Channels, slices);
         var blocks = slices.Blocks(g.Channels, g.Spatial);
         if (sum is { } added)
         {
@@ -144,7 +145,7 @@ public sealed unsafe partial class CudaBackend
                 blocks, ChannelSlices.Threads,
                 [
                     KernelArgument.Struct(&g), KernelArgument.Struct(&slices), KernelArgument.Struct(&statistics), input,
-                    added.Output, gradOutput, added.GradAddend, parts,
+                    added.Output, gradOutput, added.GradAddend, parts, counters, KernelArgument.Struct(&results),
                 ]);
         }
         else
@@ -153,11 +154,12 @@ public sealed unsafe partial class CudaBackend
                 blocks, ChannelSlices.Threads,
                 [
                     KernelArgument.Struct(&g), KernelArgument.Struct(&slices), KernelArgument.Struct(&statistics), input,
-                    gamma, beta, gradOutput, parts,
+                    gamma, beta, gradOutput, parts, counters, KernelArgument.Struct(&results),
                 ]);
         }
 
-        FinishGradients(g.Channels, parts, partsPerChannel, statistics, sums, input.DType, gradGamma, gradBeta);
-        return sums;
+        if (counters == 0)
+            FinishGradients(g.Channels, parts, partsPerChannel, statistics, input.DType, results);
+        return results.Sums;
     }
 }

@@ -69,7 +69,8 @@ public sealed unsafe partial class CudaBackend
             rows.Blocks(pack), ChannelRows.Threads,
             [KernelArgument.Struct(&rows), args.Input, parts, args.Running?.BatchesTracked]);
         FinishStatistics(
-            rows.Channels, parts, rows.Slices, args.Input.DType, args.Epsilon, args.Running, args.Mean, args.InvStd);
+            rows.Channels, parts, rows.Slices, args.Input.DType,
+            Results(args.Epsilon, args.Running, args.Mean, args.InvStd));
     }
 
     private void NormalizeRows(
@@ -101,11 +102,11 @@ public sealed unsafe partial class CudaBackend
         ChannelRows rows, int pack, BatchNormStatistics statistics, Tensor input, Tensor gradOutput, Tensor? gradGamma,
         Tensor? gradBeta)
     {
-        var parts = GradientScratch(rows.Channels, rows.Slices, out var sums);
+        var parts = GradientScratch(rows.Channels, rows.Slices, gradGamma, gradBeta, out var results);
         BatchNormRowsKernel("batch_norm_rows_backward_reduce", input.DType, pack).Launch(
             rows.Blocks(pack), ChannelRows.Threads,
             [KernelArgument.Struct(&rows), KernelArgument.Struct(&statistics), input, gradOutput, parts]);
-        FinishGradients(rows.Channels, parts, rows.Slices, statistics, sums, input.DType, gradGamma, gradBeta);
-        return sums;
+        FinishGradients(rows.Channels, parts, rows.Slices, statistics, input.DType, results);
+        return results.Sums;
     }
 }

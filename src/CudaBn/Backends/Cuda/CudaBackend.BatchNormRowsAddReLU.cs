@@ -106,7 +106,7 @@ public sealed unsafe partial class CudaBackend
         ChannelRows rows, int pack, BatchNormStatistics statistics, Tensor input, Tensor? gamma, Tensor? beta,
         RectifiedSum? sum, Tensor gradOutput, Tensor? gradGamma, Tensor? gradBeta)
     {
-        var parts = GradientScratch(rows.Channels, rows.Slices, out var sums);
+        var parts = GradientScratch(rows.Channels, rows.Slices, gradGamma, gradBeta, out var results);
         if (sum is { } added)
         {
             BatchNormRowsAddReLUKernel("batch_norm_rows_add_relu_backward_reduce", input.DType, pack).Launch(
@@ -125,7 +125,7 @@ public sealed unsafe partial class CudaBackend
                 ]);
         }
 
-        FinishGradients(rows.Channels, parts, rows.Slices, statistics, sums, input.DType, gradGamma, gradBeta);
-        return sums;
+        FinishGradients(rows.Channels, parts, rows.Slices, statistics, input.DType, results);
+        return results.Sums;
     }
 }

@@ -17,15 +17,26 @@ public class BatchNormKernelTests(TestBackend backend, DType dtype) : KernelFixt
     private static IEnumerable<TestCaseData> Cases() =>
         from shape in new (int N, int C, int S)[]
         {
-            // One channel, one position, one image; around the shortest plane; primes; just past a block's reach.
+            // One channel, one position, one image; around the shortest plane; primes; just past a block's reach; threads
+            // with visits in several planes at a time, and no more than some of them.
             (2, 1, 1), (1, 1, 2), (1, 3, 17), (129, 1, 1), (5, 33, 1), (67, 31, 3), (3, 5, 7), (3, 5, 8), (4, 2, 12),
-            (2, 3, 131), (17, 2, 16), (1, 1, 1031),
+            (2, 3, 131), (17, 2, 16), (1, 1, 1031), (97, 3, 24), (7, 1, 1500),
         }
         from blocks in new[] { 1, 3, 1000 }
-        select new TestCaseData(shape.N, shape.C, shape.S, blocks);
+        // Columns leave parts that no block could be the last of.
+        from finisher in ChannelSlices.TakesColumns(shape.S)
+            ? new[] { Finisher.Kernel } : [Finisher.Kernel, Finisher.LastBlock]
+        select new TestCaseData(shape.N, shape.C, shape.S, blocks, finisher);
+
+    /// <summary>Who merges what the blocks leave of a channel.</summary>
+    public enum Finisher
+    {
+        Kernel,
+        LastBlock,
+    }
 
     [TestCaseSource(nameof(Cases))]
-    public void Statistics_InEverySlices_AreThoseOfTheReference(int n, int c, int s, int blocks)
+    public void Statistics_InEverySlices_AreThoseOfTheReference(int n, int c, int s, int blocks, Finisher finisher)
     {
         var x = RandomVector.Normal(n + s, n * c * s);
         var expected = new BatchNormCase(Rounded(x), null, null, [n, c, s], Epsilon, UnitRoundoff);
@@ -33,7 +44,7 @@ public class BatchNormKernelTests(TestBackend backend, DType dtype) : KernelFixt
         {
             var mean = Own(new Tensor([c], DType.Float64, Device));
             var invStd = Own(new Tensor([c], DType.Float64, Device));
-            Statistics(n, c, s, pack, blocks, TensorOf(x, [n, c, s]), mean, invStd);
+            Statistics(n, c, s, pack, blocks, finisher, TensorOf(x, [n, c, s]), mean, invStd);
             var bound = 8 * Math.Sqrt(n * s) * UnitRoundoff;
             for (var channel = 0; channel < c; channel++)
             {
@@ -50,7 +61,7 @@ public class BatchNormKernelTests(TestBackend backend, DType dtype) : KernelFixt
     }
 
     [TestCaseSource(nameof(Cases))]
-    public void Gradients_InEverySlices_AreExactOnIntegers(int n, int c, int s, int blocks)
+    public void Gradients_InEverySlices_AreExactOnIntegers(int n, int c, int s, int blocks, Finisher finisher)
     {
         // With mean 1 and deviation 1 all sums are of integers.
         var x = RandomVector.Integers(1, n * c * s, 5);
@@ -67,7 +78,8 @@ public class BatchNormKernelTests(TestBackend backend, DType dtype) : KernelFixt
             var actualGamma = Poison([c]);
             var actualBeta = Poison([c]);
             Gradients(
-                n, c, s, pack, blocks, TensorOf(x, [n, c, s]), TensorOf(gradOutput, [n, c, s]), actualGamma, actualBeta);
+                n, c, s, pack, blocks, finisher, TensorOf(x, [n, c, s]), TensorOf(gradOutput, [n, c, s]), actualGamma,
+                actualBeta);
             ErrorBound.AssertEqual($"gamma gradient, pack {pack}", Read(actualGamma), gradGamma);
             ErrorBound.AssertEqual($"beta gradient, pack {pack}", Read(actualBeta), gradBeta);
         }
@@ -95,7 +107,7 @@ public class BatchNormKernelTests(TestBackend backend, DType dtype) : KernelFixt
     }
 
     [Test]
-    public void FirstValuesFarFromTheMean_CostNoDigits()
+    public void FirstValuesFarFromTheMean_CostNoDigits([Values] Finisher finisher)
     {
         // Every value that could serve as an origin is far away from all others.
         const int n = 8, c = 1, s = 4096;
@@ -107,7 +119,7 @@ public class BatchNormKernelTests(TestBackend backend, DType dtype) : KernelFixt
         {
             var mean = Own(new Tensor([c], DType.Float64, Device));
             var invStd = Own(new Tensor([c], DType.Float64, Device));
-            Statistics(n, c, s, Packs(s)[^1], blocks, TensorOf(x, [n, c, s]), mean, invStd);
+            Statistics(n, c, s, Packs(s)[^1], blocks, finisher, TensorOf(x, [n, c, s]), mean, invStd);
             Assert.That(
                 invStd.ToArray<double>()[0],
                 Is.EqualTo(expected.InvStd[0]).Within(8 * Math.Sqrt(n * s) * UnitRoundoff * expected.InvStd[0]));
@@ -139,46 +151,82 @@ public class BatchNormKernelTests(TestBackend backend, DType dtype) : KernelFixt
         return s % pack == 0 && !ChannelSlices.TakesColumns(s) ? [1, pack] : [1];
     }
 
-    private unsafe void Statistics(int n, int c, int s, int pack, int blocks, Tensor x, Tensor mean, Tensor invStd)
+    private unsafe void Statistics(
+        int n, int c, int s, int pack, int blocks, Finisher finisher, Tensor x, Tensor mean, Tensor invStd)
     {
         var g = new BatchNormGeometry(n, c, s);
         var slices = ChannelSlices.Of(n, c, s, pack, blocks);
-        var parts = Own(new Tensor([checked((int)(c * slices.PartsPerChannel(s) * 3))], DType.Float64, Device));
-        Backend.Fill(parts, double.NaN);
-        using var scope = Backend.Enter();
-        KernelConstant[] constants = [new("PACK", pack)];
-        Backend.Kernel(CudaBackend.BatchNormFile, "batch_norm_stats", DType, constants).Launch(
-            slices.Blocks(c, s), ChannelSlices.Threads,
-            [KernelArgument.Struct(&g), KernelArgument.Struct(&slices), x, parts, (Tensor?)null]);
-        Backend.Kernel(CudaBackend.BatchNormFile, "batch_norm_finish_stats", DType, constants).Launch(
-            c, 32,
-            [
-                parts, slices.PartsPerChannel(s), Epsilon, mean, invStd, (Tensor?)null, (Tensor?)null, (Tensor?)null, 0.0,
-                0,
-            ]);
+        var parts = Parts(3 * c * slices.PartsPerChannel(s));
+        var results = new BatchStatistics(mean.Address, invStd.Address, 0, 0, 0, Momentum: 0, Epsilon, IsUnbiased: 0);
+        var counters = Counters(finisher, c);
+        using (Backend.Enter())
+        {
+            KernelConstant[] constants = [new("PACK", pack)];
+            Backend.Kernel(CudaBackend.BatchNormFile, "batch_norm_stats", DType, constants).Launch(
+                slices.Blocks(c, s), ChannelSlices.Threads,
+                [
+                    KernelArgument.Struct(&g), KernelArgument.Struct(&slices), x, parts, counters,
+                    KernelArgument.Struct(&results),
+                ]);
+            if (counters is null)
+            {
+                Backend.Kernel(CudaBackend.BatchNormFile, "batch_norm_finish_stats", DType, constants).Launch(
+                    c, 32, [parts, slices.PartsPerChannel(s), KernelArgument.Struct(&results)]);
+            }
+        }
+
+        AssertAreZero(counters);
     }
 
     private unsafe void Gradients(
-        int n, int c, int s, int pack, int blocks, Tensor x, Tensor gradOutput, Tensor gradGamma, Tensor gradBeta)
+        int n, int c, int s, int pack, int blocks, Finisher finisher, Tensor x, Tensor gradOutput, Tensor gradGamma,
+        Tensor gradBeta)
     {
         var g = new BatchNormGeometry(n, c, s);
         var slices = ChannelSlices.Of(n, c, s, pack, blocks);
         var one = Own(new Tensor([c], DType.Float64, Device));
         Backend.Fill(one, 1);
-        var parts = Own(new Tensor([checked((int)(c * slices.PartsPerChannel(s) * 2))], DType.Float64, Device));
-        Backend.Fill(parts, double.NaN);
+        var parts = Parts(2 * c * slices.PartsPerChannel(s));
         var sums = Own(new Tensor([2 * c], DType.Float64, Device));
         var statistics = new BatchNormStatistics(one.Address, one.Address, 0, 0, 0);
-        using var scope = Backend.Enter();
-        KernelConstant[] constants = [new("PACK", pack)];
-        Backend.Kernel(CudaBackend.BatchNormFile, "batch_norm_backward_reduce", DType, constants).Launch(
-            slices.Blocks(c, s), ChannelSlices.Threads,
-            [
-                KernelArgument.Struct(&g), KernelArgument.Struct(&slices), KernelArgument.Struct(&statistics), x,
-                gradOutput, parts,
-            ]);
-        Backend.Kernel(CudaBackend.BatchNormFile, "batch_norm_finish_gradients", DType, constants).Launch(
-            c, 32,
-            [parts, slices.PartsPerChannel(s), KernelArgument.Struct(&statistics), sums, gradGamma, gradBeta]);
+        var results = new ChannelGradients(sums.Address, gradGamma.Address, gradBeta.Address);
+        var counters = Counters(finisher, c);
+        using (Backend.Enter())
+        {
+            KernelConstant[] constants = [new("PACK", pack)];
+            Backend.Kernel(CudaBackend.BatchNormFile, "batch_norm_backward_reduce", DType, constants).Launch(
+                slices.Blocks(c, s), ChannelSlices.Threads,
+                [
+                    KernelArgument.Struct(&g), KernelArgument.Struct(&slices), KernelArgument.Struct(&statistics), x,
+                    gradOutput, parts, counters, KernelArgument.Struct(&results),
+                ]);
+            if (counters is null)
+            {
+                Backend.Kernel(CudaBackend.BatchNormFile, "batch_norm_finish_gradients", DType, constants).Launch(
+                    c, 32,
+                    [
+                        parts, slices.PartsPerChannel(s), KernelArgument.Struct(&statistics),
+                        KernelArgument.Struct(&results),
+                    ]);
+            }
+        }
+
+        AssertAreZero(counters);
+    }
+
+    private Tensor Parts(long length)
+    {
+        var parts = Own(new Tensor([checked((int)length)], DType.Float64, Device));
+        Backend.Fill(parts, double.NaN);
+        return parts;
+    }
+
+    private Tensor? Counters(Finisher finisher, int channels) =>
+        finisher == Finisher.LastBlock ? Own(Tensor.Zeros([channels], DType.Int32, Device)) : null;
+
+    private static void AssertAreZero(Tensor? counters)
+    {
+        if (counters is not null)
+            Assert.That(counters.ToArray<int>(), Is.All.Zero, "counters");
     }
 }

@@ -87,9 +87,7 @@ public class BatchNormLargeKernelTests(TestBackend backend, DType dtype) : Kerne
             WriteRows(values, x);
             WriteRows(gradients, gradOutput);
             using var parts = Tensor.Zeros([2 * Visited], DType.Float64, Device);
-            Launch(
-                ofRows, ofRows ? CudaBackend.BatchNormRowsFile : CudaBackend.BatchNormFile,
-                ofRows ? "batch_norm_rows_backward_reduce" : "batch_norm_backward_reduce", [x, gradOutput, parts]);
+            LaunchReduction(ofRows, x, gradOutput, parts);
 
             var expected = new double[2 * Visited];
             for (var i = 0; i < values.Length; i++)
@@ -124,6 +122,20 @@ public class BatchNormLargeKernelTests(TestBackend backend, DType dtype) : Kerne
     {
         for (var row = 0; row < N; row++)
             Write(values[(row * Visited)..((row + 1) * Visited)], tensor.Part((long)row * C, [Visited]));
+    }
+
+    private unsafe void LaunchReduction(bool ofRows, Tensor x, Tensor gradOutput, Tensor parts)
+    {
+        if (ofRows)
+        {
+            Launch(ofRows, CudaBackend.BatchNormRowsFile, "batch_norm_rows_backward_reduce", [x, gradOutput, parts]);
+            return;
+        }
+
+        var results = default(ChannelGradients);
+        Launch(
+            ofRows, CudaBackend.BatchNormFile, "batch_norm_backward_reduce",
+            [x, gradOutput, parts, None, KernelArgument.Struct(&results)]);
     }
 
     private unsafe void Launch(bool ofRows, KernelFile file, string name, KernelArgument[] arguments)

@@ -76,9 +76,10 @@ public class BatchNormRowsKernelTests(TestBackend backend, DType dtype) : Kernel
                         KernelArgument.Struct(&rows), KernelArgument.Struct(&statistics), TensorOf(x, [n, c]),
                         TensorOf(gradOutput, [n, c]), parts,
                     ]);
+                var results = new ChannelGradients(sums.Address, actualGamma.Address, actualBeta.Address);
                 Backend.Kernel(CudaBackend.BatchNormFile, "batch_norm_finish_gradients", DType, [new("PACK", 1)]).Launch(
                     c, 32,
-                    [parts, (long)rows.Slices, KernelArgument.Struct(&statistics), sums, actualGamma, actualBeta]);
+                    [parts, (long)rows.Slices, KernelArgument.Struct(&statistics), KernelArgument.Struct(&results)]);
             }
 
             ErrorBound.AssertEqual($"gamma gradient, pack {pack}", Read(actualGamma), gradGamma);
@@ -174,11 +175,9 @@ public class BatchNormRowsKernelTests(TestBackend backend, DType dtype) : Kernel
         {
             Kernel("batch_norm_rows_stats", pack).Launch(
                 rows.Blocks(pack), ChannelRows.Threads, [KernelArgument.Struct(&rows), x, parts, (Tensor?)null]);
+            var results = new BatchStatistics(mean.Address, invStd.Address, 0, 0, 0, Momentum: 0, Epsilon, IsUnbiased: 0);
             Backend.Kernel(CudaBackend.BatchNormFile, "batch_norm_finish_stats", DType, [new("PACK", 1)]).Launch(
-                c, 32,
-                [
-                    parts, (long)rows.Slices, Epsilon, mean, invStd, (Tensor?)null, (Tensor?)null, (Tensor?)null, 0.0, 0,
-                ]);
+                c, 32, [parts, (long)rows.Slices, KernelArgument.Struct(&results)]);
         }
 
         return (mean.ToArray<double>(), invStd.ToArray<double>());
