@@ -162,18 +162,36 @@ struct PhaseAxis
     TapAxis taps;
 };
 
+__device__ inline int greatest_common_divisor(int a, int b)
+{
+    while (b != 0)
+    {
+        const int rest = a % b;
+        a = b;
+        b = rest;
+    }
+
+    return a;
+}
+
 __device__ inline PhaseAxis phase_of_axis(int phase, int inputs, int kernel, int stride, int padding, int dilation)
 {
-    int period = 1;
-    while (period * dilation % stride != 0)
-        period++;
+    const int common = greatest_common_divisor(stride, dilation), period = stride / common;
     int first = 0;
-    while (first < period && (phase + padding - first * dilation) % stride != 0)
+    while (first < kernel && first < period && (phase + padding - first * dilation) % stride != 0)
         first++;
-    const int taps = first < period && first < kernel ? (kernel - first - 1) / period + 1 : 0;
+    const int taps = first < kernel && first < period ? (kernel - first - 1) / period + 1 : 0;
     return {
-        phase, phase < inputs ? (inputs - phase - 1) / stride + 1 : 0,
-        {taps, first, period, (phase + padding - first * dilation) / stride, -period * dilation / stride}};
+        phase, (inputs - phase - 1) / stride + 1,
+        {taps, first, period, (phase + padding - first * dilation) / stride, -dilation / common}};
+}
+
+// Where strides are longer than the input, the phases that have a place.
+__device__ inline int phases_y(const ConvGeometry& g) { return min(g.stride_y, g.in_height); }
+__device__ inline int phases_x(const ConvGeometry& g) { return min(g.stride_x, g.in_width); }
+__device__ inline int phases_of(const ConvGeometry& g)
+{
+    return min(g.stride_z, g.in_depth) * phases_y(g) * phases_x(g);
 }
 
 struct Phase
@@ -193,12 +211,13 @@ struct Phase
 
 __device__ inline Phase phase_of(int phase, const ConvGeometry& g)
 {
+    const int line = phase / phases_x(g), slice = line / phases_y(g);
     return {
+        phase_of_axis(slice, g.in_depth, g.kernel_depth, g.stride_z, g.padding_z, g.dilation_z),
         phase_of_axis(
-            phase / (g.stride_y * g.stride_x), g.in_depth, g.kernel_depth, g.stride_z, g.padding_z, g.dilation_z),
+            line - slice * phases_y(g), g.in_height, g.kernel_height, g.stride_y, g.padding_y, g.dilation_y),
         phase_of_axis(
-            phase / g.stride_x % g.stride_y, g.in_height, g.kernel_height, g.stride_y, g.padding_y, g.dilation_y),
-        phase_of_axis(phase % g.stride_x, g.in_width, g.kernel_width, g.stride_x, g.padding_x, g.dilation_x)};
+            phase - line * phases_x(g), g.in_width, g.kernel_width, g.stride_x, g.padding_x, g.dilation_x)};
 }
 
 // A place of the input, by its number among those of a phase.
@@ -366,7 +385,8 @@ extern "C" __global__ void __launch_bounds__(TILE_THREADS) conv_forward(
 }
 
 // conv_backward_input: for every split of the terms and every phase of the strides, a block per tile of input channels of a
-// group by positions: stride_z * stride_y * stride_x * groups * ceil(in_channels / groups / TILE_ROWS)
+// group by positions: min(stride_z, in_depth) * min(stride_y, in_height) * min(stride_x, in_width)
+// * groups * ceil(in_channels / groups / TILE_ROWS)
 // * ceil(batch * ceil(in_depth / stride_z) * ceil(in_height / stride_y) * ceil(in_width / stride_x) / TILE_COLUMNS) of them.
 // Reads weight and grad_y, of the shape of y. Writes grad_x[splits, batch, in_channels, in_depth, in_height, in_width]: split s
 // sums over terms s * terms_per_split and on, a term being a tap of an output channel.
@@ -383,7 +403,7 @@ extern "C" __global__ void __launch_bounds__(TILE_THREADS) conv_backward_input(
     const GroupTile tile(g, channels);
     // Phases have as many blocks as the first, the largest.
     const int64 most = ceil_div(g.in_depth, g.stride_z) * ceil_div(g.in_height, g.stride_y) * ceil_div(g.in_width, g.stride_x);
-    const int column_tiles = (int)ceil_div(g.batch * most, COLUMNS), phases = g.stride_z * g.stride_y * g.stride_x;
+    const int column_tiles = (int)ceil_div(g.batch * most, COLUMNS), phases = phases_of(g);
     const int column_tile = (int)(blockIdx.x / tile.blocks);
     const int phase_of_split = column_tile / column_tiles, split = phase_of_split / phases;
     __shared__ Phase phase;

@@ -97,7 +97,8 @@ public static class ResultTable
         "Median and spread (half the distance between the quartiles) of the iterations. FLOPs are those of the definition, "
         + "bytes those that must at least be read and written, so work in a cache may pass the limit of copying. \"Of "
         + "limit\" is the least time that the machine needs for either, as a share of the median. \"busy\" marks rows "
-        + "during which others took more than 5% of the processors. \"Peer takes\": how many times as long.";
+        + "during which others took more than 5% of the processors. \"Peer takes\": how many times as long. Allocated bytes "
+        + "are those of the whole process: where it is BenchmarkDotNet's, too, some of them are.";
 
     private static bool IsText(int column) => column is 0 or 1 or 6 or 10;
 

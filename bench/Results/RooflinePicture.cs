@@ -45,7 +45,8 @@ public static class RooflinePicture
         Typefaces.UseInPlots();
         var plot = new Plot();
         plot.RenderManager.ClearCanvasBeforeEachRender = false;
-        plot.Title($"{device}: {results.Machine.Devices[device]}", 18);
+        // The versions of libraries, where a device has some, on a line of their own.
+        plot.Title($"{device}: {results.Machine.Devices[device].Replace("; ", "\n", StringComparison.Ordinal)}", 18);
         plot.XLabel("arithmetic intensity, FLOP per byte that must be moved", 15);
         plot.YLabel("GFLOP/s", 15);
         plot.Axes.Color(Color.FromHex(Palette.Ink));
@@ -55,7 +56,7 @@ public static class RooflinePicture
         {
             axis.TickGenerator = new ScottPlot.TickGenerators.NumericAutomatic
             {
-                LabelFormatter = exponent => Math.Pow(10, exponent).ToString("G4", CultureInfo.InvariantCulture),
+                LabelFormatter = exponent => Math.Pow(10, exponent).ToString("0.#######", CultureInfo.InvariantCulture),
                 MinorTickGenerator = new ScottPlot.TickGenerators.LogMinorTickGenerator(),
                 IntegerTicksOnly = true,
             };

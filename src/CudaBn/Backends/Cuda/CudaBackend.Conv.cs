@@ -60,10 +60,10 @@ public sealed unsafe partial class CudaBackend
     /// apart.</summary>
     private static long MostTaps(int kernel, int stride, int dilation)
     {
-        var period = 1L;
-        while (period * dilation % stride != 0)
-            period++;
-        return CeilDiv(kernel, period);
+        var (common, rest) = (stride, dilation);
+        while (rest != 0)
+            (common, rest) = (rest, common % rest);
+        return CeilDiv(kernel, stride / common);
     }
 
     private BoundKernel ConvKernel(string name, in ConvGeometry g, in ConvPlan plan, DType dtype) =>
@@ -75,7 +75,7 @@ public sealed unsafe partial class CudaBackend
             return;
         var g = args.Geometry;
         // Places with the same remainder by the strides make a product of their own.
-        var phases = (long)g.StrideZ * g.StrideY * g.StrideX;
+        var phases = (long)Math.Min(g.StrideZ, g.InDepth) * Math.Min(g.StrideY, g.InHeight) * Math.Min(g.StrideX, g.InWidth);
         var positions = g.Batch * CeilDiv(g.InDepth, g.StrideZ) * CeilDiv(g.InHeight, g.StrideY) * CeilDiv(g.InWidth, g.StrideX);
         var terms = g.GroupOutChannels * MostTaps(g.KernelDepth, g.StrideZ, g.DilationZ)
             * MostTaps(g.KernelHeight, g.StrideY, g.DilationY) * MostTaps(g.KernelWidth, g.StrideX, g.DilationX);

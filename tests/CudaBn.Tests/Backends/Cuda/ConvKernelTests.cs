@@ -41,6 +41,7 @@ public class ConvKernelTests(TestBackend backend, DType dtype) : KernelFixture(b
         // Strides beyond the kernel, and beyond the input; strides that share a factor with the dilation, or all of it.
         new(2, 3, 7, 8, 5, 2, (3, 4), (1, 2), true),
         new(2, 3, 2, 3, 5, 1, (4, 5), 0, true),
+        new(2, 3, 2, 3, 5, 2, (int.MaxValue, 3), 1, true),
         new(2, 3, 11, 13, 5, 3, (2, 4), (3, 4), true) { Dilation = (2, 2) },
         new(2, 3, 11, 13, 5, (2, 3), (6, 3), (3, 1), true) { Dilation = (4, 2) },
         // 32 and 33 places of the kernel.
@@ -116,6 +117,7 @@ public class ConvKernelTests(TestBackend backend, DType dtype) : KernelFixture(b
         var data = new Data(this, c);
         var g = data.Geometry;
         var positions = c.Batch * Tiles(g.InDepth, g.StrideZ) * Tiles(g.InHeight, g.StrideY) * Tiles(g.InWidth, g.StrideX);
+        var phases = Math.Min(g.StrideZ, g.InDepth) * Math.Min(g.StrideY, g.InHeight) * Math.Min(g.StrideX, g.InWidth);
         // As many as there may be in one phase.
         var terms = g.GroupOutChannels * g.Taps;
         foreach (var (tile, constants) in Variants(g))
@@ -126,7 +128,7 @@ public class ConvKernelTests(TestBackend backend, DType dtype) : KernelFixture(b
                 var gradInput = Poison([splits, .. c.InputShape]);
                 LaunchTiles(
                     "conv_backward_input", constants,
-                    splits * g.StrideZ * g.StrideY * g.StrideX * c.Groups * tile.Count(g.GroupInChannels, positions), g,
+                    splits * phases * c.Groups * tile.Count(g.GroupInChannels, positions), g,
                     [data.Weight, data.GradOutput, perSplit, gradInput]);
                 AssertImages(
                     data.Expected.GradInput!, c.InputShape, gradInput, splits, bias: null, g.InPlaces,
@@ -255,7 +257,7 @@ public class ConvKernelTests(TestBackend backend, DType dtype) : KernelFixture(b
         }
     }
 
-    private static int Tiles(int count, int tile) => (count + tile - 1) / tile;
+    private static int Tiles(int count, int tile) => (int)((count + (long)tile - 1) / tile);
 
     // Counted here on its own: the rows of every band, and the greatest of them.
     private static int BandElements(ConvGeometry g, int positions)
