@@ -89,7 +89,7 @@ __device__ Visits<VISITED> visits_of_thread(const BatchNormGeometry& g, const Ch
     const int64 end = begin + slices.visits_per_slice < all ? begin + slices.visits_per_slice : all;
     visits.left = end > first ? (int)ceil_div(end - first, THREADS) : 0;
     const int64 row = quotient(first, visits.columns), rows_per_step = quotient(THREADS, visits.columns);
-    visits.column = first - row * visits.columns;
+    visits.column = visits.left > 0 ? first - row * visits.columns : 0;
     visits.column_step = THREADS - rows_per_step * visits.columns;
     visits.offset = visits.left > 0
         ? visits.channel * elements_per_plane + row * row_stride + visits.column * VISITED : 0;
