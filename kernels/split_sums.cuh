@@ -1,4 +1,4 @@
-// The last step of a product whose terms were split among blocks.
+// Sums over the rows of a matrix: the last step of a product whose terms were split among blocks, each of which left a row.
 #pragma once
 #include "common.cuh"
 

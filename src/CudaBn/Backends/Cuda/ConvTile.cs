@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using static CudaBn.Backends.Cuda.CudaBackend;
 
 namespace CudaBn.Backends.Cuda;
 
@@ -93,6 +94,4 @@ internal sealed class ConvTile
     /// <summary>What a stage of all of so many blocks takes a multiprocessor.</summary>
     private double Cycles(long blocks) => _cyclesPerStage * Math.Max(
         blocks, WaitingPerStage + OverlappedPerStage * blocks + (double)CyclesOfWaiting / _cyclesPerStage);
-
-    private static long CeilDiv(long dividend, long divisor) => (dividend + divisor - 1) / divisor;
 }

@@ -46,7 +46,7 @@ public sealed unsafe partial class CudaBackend
             ConvBackwardWeight(in args);
     }
 
-    private static long CeilDiv(long dividend, long divisor) => (dividend + divisor - 1) / divisor;
+    internal static long CeilDiv(long dividend, long divisor) => (dividend + divisor - 1) / divisor;
 
     private static int Blocks(long blocks) => checked((int)blocks);
 

@@ -4,8 +4,6 @@ namespace CudaBn.Backends.Cuda;
 
 public sealed unsafe partial class CudaBackend
 {
-    // As in linear.cu.
-    private const int LinearColumns = 32;
     private const int LinearThreads = 256;
 
     internal static readonly KernelFile LinearFile = new("linear.cu");
@@ -46,7 +44,7 @@ public sealed unsafe partial class CudaBackend
     {
         using var scope = Enter();
         Kernel(LinearFile, "linear_backward_bias", args.Source.DType).Launch(
-            Blocks(CeilDiv(args.Columns, LinearColumns)), LinearThreads,
+            Blocks(CeilDiv(args.Columns, SplitSumColumns)), SplitSumThreads,
             [args.Source, args.Rows, args.Columns, args.Destination]);
     }
 }
