@@ -39,6 +39,8 @@ public abstract class OperatorBenchmarks<TShape> : IOperatorBenchmarks
     /// <summary>Whether this process does the work: if not, what does it would count as others' load.</summary>
     protected virtual bool WorksHere => true;
 
+    private static TimeSpan PairingTime => TimeSpan.FromMilliseconds(Suite.IsQuick ? 50 : 200);
+
     /// <inheritdoc/>
     public abstract Work WorkOf(string benchmark);
 
@@ -55,7 +57,9 @@ public abstract class OperatorBenchmarks<TShape> : IOperatorBenchmarks
         if (_key is not null)
         {
             var others = WorksHere ? _use?.OthersShare() : null;
-            new CaseRecord { OthersShare = others, DeviceTimes = _deviceTimes }.Write(_key);
+            // Now that all code has run often enough to be compiled at its best.
+            var paired = WorksHere && Device.Kind == DeviceKind.Cpu ? PairedTimer.Measure(_operation, PairingTime) : null;
+            new CaseRecord { OthersShare = others, DeviceTimes = _deviceTimes, PairedTimes = paired }.Write(_key);
         }
 
         foreach (var owned in _owned)

@@ -2,55 +2,98 @@ using System.Diagnostics;
 
 namespace CudaBn.Bench;
 
-/// <summary>Multiply-adds on registers, and copies of 128 MB, on all processors at once.</summary>
-public static class CpuLimits
+/// <summary>Multiply-adds on registers, and copies of 64 MB, on all processors at once.</summary>
+/// <remarks>Threads and memory stay, so that a measurement may take as little as a millisecond.</remarks>
+public sealed class CpuLimits : IDisposable
 {
-    private const int IterationsPerRound = 100_000;
-    private const long CopiedBytes = 128L << 20;
-    private static readonly TimeSpan _window = TimeSpan.FromMilliseconds(120);
+    private const int IterationsPerRound = 10_000;
+    private const long CopiedBytes = 64L << 20;
+    private const int PieceBytes = 1 << 20;
 
-    public static MachineLimits Measure() => new(MeasureFma(), MeasureCopy());
+    private readonly Barrier _barrier = new(Environment.ProcessorCount);
+    private readonly Thread[] _threads;
+    private readonly Share _own;
+    private readonly double[] _rates = new double[Environment.ProcessorCount];
+    private Func<Share, long>? _round;
+    private TimeSpan _window;
 
-    private static double MeasureFma() => OnAllProcessors(() =>
+    public CpuLimits()
     {
-        FmaLoop.Run(IterationsPerRound);
-        return () => FmaLoop.Run(IterationsPerRound);
-    });
+        _threads = [.. Enumerable.Range(1, _rates.Length - 1).Select(i => new Thread(() => Work(i)) { IsBackground = true })];
+        foreach (var thread in _threads)
+            thread.Start();
+        _own = new Share();
+        // The code is compiled, and the memory of all threads at hand.
+        Measure(TimeSpan.FromMilliseconds(1));
+    }
 
-    private static double MeasureCopy() => OnAllProcessors(() =>
+    /// <summary>Measures each of both for a while.</summary>
+    public MachineLimits Measure(TimeSpan window) => new(
+        OnAllProcessors(_ => FmaLoop.Run(IterationsPerRound), window), OnAllProcessors(share => share.Copy(), window));
+
+    public void Dispose()
     {
-        var source = new byte[CopiedBytes / Environment.ProcessorCount];
-        var destination = new byte[source.Length];
-        Array.Fill(source, (byte)1);
-        source.CopyTo(destination, 0);
-        return () =>
+        _round = null;
+        _barrier.SignalAndWait();
+        foreach (var thread in _threads)
+            thread.Join();
+        _barrier.Dispose();
+    }
+
+    // The result is in 10^9 per second.
+    private double OnAllProcessors(Func<Share, long> round, TimeSpan window)
+    {
+        (_round, _window) = (round, window);
+        _barrier.SignalAndWait();
+        Run(0, _own, round);
+        _barrier.SignalAndWait();
+        return _rates.Sum();
+    }
+
+    private void Work(int index)
+    {
+        var share = new Share();
+        while (true)
         {
-            source.CopyTo(destination, 0);
-            return 2L * source.Length;
-        };
-    });
+            _barrier.SignalAndWait();
+            if (_round is not { } round)
+                return;
+            Run(index, share, round);
+            _barrier.SignalAndWait();
+        }
+    }
 
     // Every thread works for the same stretch of time and counts for itself, so that one that is held up for a moment
-    // does not spoil the count of the others. The result is in 10^9 per second.
-    private static double OnAllProcessors(Func<Func<long>> prepare)
+    // does not spoil the count of the others.
+    private void Run(int index, Share share, Func<Share, long> round)
     {
-        var rates = new double[Environment.ProcessorCount];
-        using var start = new Barrier(rates.Length);
-        var workers = Enumerable.Range(0, rates.Length).Select(index => new Thread(() =>
+        var done = 0L;
+        var start = Stopwatch.GetTimestamp();
+        do
+            done += round(share);
+        while (Stopwatch.GetElapsedTime(start) < _window);
+        _rates[index] = done / Stopwatch.GetElapsedTime(start).TotalSeconds / 1e9;
+    }
+
+    /// <summary>What one thread copies, piece by piece, round and round.</summary>
+    private sealed class Share
+    {
+        private readonly byte[] _source = new byte[CopiedBytes / Environment.ProcessorCount / PieceBytes * PieceBytes + PieceBytes];
+        private readonly byte[] _destination;
+        private int _start;
+
+        public Share()
         {
-            var work = prepare();
-            start.SignalAndWait();
-            var done = 0L;
-            var clock = Stopwatch.StartNew();
-            do
-                done += work();
-            while (clock.Elapsed < _window);
-            rates[index] = done / clock.Elapsed.TotalSeconds / 1e9;
-        })).ToArray();
-        foreach (var worker in workers)
-            worker.Start();
-        foreach (var worker in workers)
-            worker.Join();
-        return rates.Sum();
+            Array.Fill(_source, (byte)1);
+            _destination = [.. _source];
+        }
+
+        /// <returns>Bytes read and written.</returns>
+        public long Copy()
+        {
+            _source.AsSpan(_start, PieceBytes).CopyTo(_destination.AsSpan(_start));
+            _start = _start + PieceBytes == _source.Length ? 0 : _start + PieceBytes;
+            return 2L * PieceBytes;
+        }
     }
 }

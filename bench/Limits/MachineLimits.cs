@@ -6,6 +6,8 @@ namespace CudaBn.Bench;
 /// second.</param>
 public sealed record MachineLimits(double GigaFlops, double GigaBytes)
 {
+    private static readonly TimeSpan _window = TimeSpan.FromMilliseconds(120);
+
     /// <summary>The better of two measurements: on a shared machine both are too low, never too high.</summary>
     public MachineLimits Best(MachineLimits? other) => other is null
         ? this
@@ -15,6 +17,9 @@ public sealed record MachineLimits(double GigaFlops, double GigaBytes)
     public static MachineLimits Of(Device device)
     {
         ArgumentNullException.ThrowIfNull(device);
-        return device.Backend is Backends.Cuda.CudaBackend cuda ? GpuLimits.Measure(cuda) : CpuLimits.Measure();
+        if (device.Backend is Backends.Cuda.CudaBackend cuda)
+            return GpuLimits.Measure(cuda);
+        using var processor = new CpuLimits();
+        return processor.Measure(_window);
     }
 }

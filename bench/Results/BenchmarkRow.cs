@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Serialization;
 
 namespace CudaBn.Bench;
@@ -7,6 +8,9 @@ public sealed record BenchmarkRow
 {
     /// <summary>The share of the processors that others may take before a row is marked.</summary>
     public const double BusyShare = 0.05;
+
+    /// <summary>The share of the run's limit that the machine must have been able of during a row, or it is marked.</summary>
+    public const double SlowShare = 0.85;
 
     public required string Operator { get; init; }
 
@@ -37,6 +41,9 @@ public sealed record BenchmarkRow
 
     public DeviceTimes? DeviceTimes { get; init; }
 
+    /// <summary>On the CPU; null of what takes longer than a second or runs elsewhere.</summary>
+    public PairedTimes? PairedTimes { get; init; }
+
     /// <summary>What tells this row from all others, in this run and in other ones.</summary>
     [JsonIgnore]
     public string Key => $"{Operator} {Part}, {Shape}, {Device}, {MadeBy}";
@@ -60,6 +67,31 @@ public sealed record BenchmarkRow
     [JsonIgnore]
     public double GigaBytes => Bytes / Nanoseconds;
 
-    /// <summary>The least time that the machine could need, as a share of the time it took.</summary>
-    public double ShareOf(MachineLimits limits) => Work.Floor(limits) * 1e9 / Nanoseconds;
+    /// <summary>The least time that the machine could need, as a share of the time it took: both as they were at the same
+    /// moment, where that was measured.</summary>
+    public double ShareOf(MachineLimits limits) =>
+        PairedTimes?.ShareOf(Work) ?? Work.Floor(limits) * 1e9 / Nanoseconds;
+
+    /// <summary>What was wrong with the machine during the row: "busy", "at 52%" of what it could do at other times, or
+    /// nothing.</summary>
+    public string Mark(MachineLimits limits)
+    {
+        var speed = PairedTimes is not { Limits: var then } ? 1
+            : Work.IsComputeBound(limits) ? then.GigaFlops / limits.GigaFlops : then.GigaBytes / limits.GigaBytes;
+        return string.Join(", ", new[]
+        {
+            IsBusy ? "busy" : null,
+            speed < SlowShare ? string.Create(CultureInfo.InvariantCulture, $"at {100 * speed:F0}%") : null,
+        }.Where(mark => mark is not null));
+    }
+
+    /// <summary>How many times as long as <paramref name="other"/> this takes: both measured in turn with the same limits,
+    /// where they were.</summary>
+    public double Ratio(BenchmarkRow other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        return PairedTimes is { } mine && other.PairedTimes is { } its
+            ? its.ShareOf(Work) / mine.ShareOf(Work)
+            : Nanoseconds / other.Nanoseconds;
+    }
 }

@@ -20,6 +20,9 @@ public sealed class Comparison
         Pairs = [.. @new.Rows.Where(row => before.ContainsKey(row.Key)).Select(row => (before[row.Key], row))];
     }
 
+    private bool IsSameMachine => (_old.Machine.Processor, _old.Machine.Processors, _old.Machine.Simd)
+        == (_new.Machine.Processor, _new.Machine.Processors, _new.Machine.Simd);
+
     /// <summary>The rows of both runs.</summary>
     public IReadOnlyList<(BenchmarkRow Old, BenchmarkRow New)> Pairs { get; }
 
@@ -28,16 +31,17 @@ public sealed class Comparison
     public IEnumerable<BenchmarkRow> Slower => Pairs
         .Where(pair => !pair.New.IsPeer && Ratio(pair) > 1 + _threshold).Select(pair => pair.New);
 
-    /// <summary>How many times as long the row takes now.</summary>
-    public static double Ratio((BenchmarkRow Old, BenchmarkRow New) pair) =>
-        pair.New.Nanoseconds / pair.Old.Nanoseconds;
+    /// <summary>How many times as long the row takes now: on the same machine relative to what it was able of then and
+    /// now.</summary>
+    public double Ratio((BenchmarkRow Old, BenchmarkRow New) pair) =>
+        IsSameMachine ? pair.New.Ratio(pair.Old) : pair.New.Nanoseconds / pair.Old.Nanoseconds;
 
     public string Report()
     {
         var text = new StringBuilder();
         text.AppendLine(CultureInfo.InvariantCulture,
             $"Compared with {_old.Machine.Version} of {_old.Date:yyyy-MM-dd}, time now / time then:");
-        if (_old.Machine.Processor != _new.Machine.Processor || _old.Machine.Simd != _new.Machine.Simd)
+        if (!IsSameMachine)
         {
             text.AppendLine(CultureInfo.InvariantCulture,
                 $"The machines differ: {_old.Machine.Processor} ({_old.Machine.Simd}) then, "

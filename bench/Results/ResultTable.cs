@@ -71,14 +71,15 @@ public static class ResultTable
         ArgumentNullException.ThrowIfNull(results);
         var text = new StringBuilder(
             "operator,part,library,shape,device,median_ns,spread,flops,bytes,gflop_per_s,gb_per_s,share_of_limit,"
-            + "allocated_bytes,others_share,device_hot_ns,device_cold_ns,sm_clock_mhz\n");
+            + "allocated_bytes,others_share,limit_gflop_per_s,limit_gb_per_s,device_hot_ns,device_cold_ns,sm_clock_mhz\n");
         foreach (var row in results.Rows)
         {
+            var limits = row.PairedTimes?.Limits ?? results.LimitsOf(row);
             text.Append(CultureInfo.InvariantCulture,
                 $"{row.Operator},{row.Part},{row.MadeBy},\"{row.Shape}\",{row.Device},{row.MedianNanoseconds:F1},"
                 + $"{row.Spread:F4},{row.Flops},{row.Bytes},{row.GigaFlops:F3},{row.GigaBytes:F3},"
                 + $"{row.ShareOf(results.LimitsOf(row)):F4},{row.AllocatedBytes},{row.OthersShare:F4},"
-                + $"{row.DeviceTimes?.HotNanoseconds:F1},{row.DeviceTimes?.ColdNanoseconds:F1},"
+                + $"{limits.GigaFlops:F1},{limits.GigaBytes:F2},{row.DeviceTimes?.HotNanoseconds:F1},{row.DeviceTimes?.ColdNanoseconds:F1},"
                 + $"{row.DeviceTimes?.ClockMegahertz:F0}\n");
         }
 
@@ -96,9 +97,11 @@ public static class ResultTable
     private const string Legend =
         "Median and spread (half the distance between the quartiles) of the iterations. FLOPs are those of the definition, "
         + "bytes those that must at least be read and written, so work in a cache may pass the limit of copying. \"Of "
-        + "limit\" is the least time that the machine needs for either, as a share of the median. \"busy\" marks rows "
-        + "during which others took more than 5% of the processors. \"Peer takes\": how many times as long. Allocated bytes "
-        + "are those of the whole process: where it is BenchmarkDotNet's, too, some of them are.";
+        + "limit\" is the least time that the machine needs for either, as a share of the time it took: on the CPU both are "
+        + "measured in turn, some milliseconds each, for a virtual processor that shares its core with others computes at half "
+        + "the rate at times. \"At 52%\" marks rows during which the limit was so much of the run's best, which the median "
+        + "stands beside; \"busy\" those during which others took more than 5% of the processors. \"Peer takes\": how many times "
+        + "as long, measured likewise. Allocated bytes are those of the whole process: where it is BenchmarkDotNet's, too, some of them are.";
 
     private static bool IsText(int column) => column is 0 or 1 or 6 or 10;
 
@@ -115,7 +118,7 @@ public static class ResultTable
             string.Create(CultureInfo.InvariantCulture, $"{row.GigaBytes:F1}"),
             row.Work.IsComputeBound(limits) ? "compute" : "memory",
             string.Create(CultureInfo.InvariantCulture, $"{100 * row.ShareOf(limits):F0}%"),
-            $"{row.AllocatedBytes} B", string.Join(", ", peers), row.IsBusy ? "busy" : "",
+            $"{row.AllocatedBytes} B", string.Join(", ", peers), row.Mark(limits),
         ];
         if (!onGpu)
             return cells;

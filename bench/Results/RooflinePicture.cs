@@ -152,7 +152,7 @@ public static class RooflinePicture
             canvas.DrawText($"{i + 1}", PlotWidth + 36, y, SKTextAlign.Right, bold, color);
             canvas.DrawText(share, PlotWidth + 84, y, SKTextAlign.Right, bold, color);
             canvas.DrawText(
-                $"{row.Operator} {row.Part}  {row.Shape}{(row.IsBusy ? "  (busy)" : "")}", PlotWidth + 94, y,
+                $"{row.Operator} {row.Part}  {row.Shape}{(row.Mark(limits) is { Length: > 0 } mark ? $"  ({mark})" : "")}", PlotWidth + 94, y,
                 SKTextAlign.Left, regular, ink);
             y += LegendLine;
         }

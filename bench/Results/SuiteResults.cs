@@ -56,5 +56,5 @@ public sealed record SuiteResults
     public IEnumerable<(string Name, double Ratio)> Peers(BenchmarkRow row) => Rows
         .Where(other => other.IsPeer && !row.IsPeer
             && (other.Operator, other.Part, other.Shape, other.Device) == (row.Operator, row.Part, row.Shape, row.Device))
-        .Select(other => (other.MadeBy, other.MedianNanoseconds / row.MedianNanoseconds));
+        .Select(other => (other.MadeBy, other.Ratio(row)));
 }

@@ -16,6 +16,8 @@ public sealed record CaseRecord
 
     public DeviceTimes? DeviceTimes { get; init; }
 
+    public PairedTimes? PairedTimes { get; init; }
+
     /// <summary>Leaves the record where the suite looks for it.</summary>
     public void Write(string key)
     {

@@ -66,6 +66,7 @@ public static class MeasuredCase
             AllocatedBytes = report.GcStats.GetBytesAllocatedPerOperation(benchmark) ?? 0,
             OthersShare = record.OthersShare,
             DeviceTimes = record.DeviceTimes,
+            PairedTimes = record.PairedTimes,
         };
     }
 

@@ -29,9 +29,10 @@ public sealed class SuiteProgress(SuiteSettings settings, string records) : Even
             return;
         }
 
+        var limits = _limits[row.Device];
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{ResultTable.Duration(row.MedianNanoseconds),10}  {100 * row.ShareOf(_limits[row.Device]),4:F0}%  {row.Key}"
-            + $"{(row.IsBusy ? "  (machine busy)" : "")}"));
+            $"{ResultTable.Duration(row.MedianNanoseconds),10}  {100 * row.ShareOf(limits),4:F0}%  {row.Key}"
+            + $"{(row.Mark(limits) is { Length: > 0 } mark ? $"  (machine {mark})" : "")}"));
     }
 
     public override void OnEndRunBenchmarksInType(Type type, Summary summary) => MeasureLimits();

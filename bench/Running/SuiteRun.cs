@@ -54,7 +54,7 @@ public sealed class SuiteRun(SuiteSettings settings, params IReadOnlyList<Type> 
 
     // What counts of a GPU's operators is timed by events on the device, before BenchmarkDotNet times the calls.
     private int IterationMilliseconds => settings.Devices.All(device => device.Kind != DeviceKind.Cpu) ? 20
-        : settings.Shapes == ShapeChoice.Quick ? 40 : 60;
+        : settings.Shapes == ShapeChoice.Quick ? 25 : 60;
 
     private ManualConfig Configuration(SuiteProgress progress)
     {

@@ -10,8 +10,20 @@ public class ComparisonTests
     {
         var comparison = new Comparison(
             SampleResults.Of(SampleResults.Row(milliseconds: 2)), SampleResults.Of(SampleResults.Row(milliseconds: 3)), 0.1);
-        Assert.That(comparison.Pairs.Select(Comparison.Ratio), Is.EqualTo(new[] { 1.5 }));
+        Assert.That(comparison.Pairs.Select(comparison.Ratio), Is.EqualTo(new[] { 1.5 }));
         Assert.That(comparison.Report(), Does.Contain("1.50  Conv2d Forward, 8x8, cpu, CudaBn  SLOWER"));
+    }
+
+    [TestCase("a processor", 1.5)]
+    [TestCase("another", 4)]
+    public void Ratio_OnTheSameMachine_IsOfWhatItWasAbleOf(string processor, double ratio)
+    {
+        // Four times the time, while the machine was able of three eighths.
+        var old = SampleResults.Of(SampleResults.Row(milliseconds: 1) with { PairedTimes = new(4e8, 4e7, new(400, 50)) });
+        var @new = SampleResults.Of(SampleResults.Row(milliseconds: 4) with { PairedTimes = new(6e8, 2e7, new(150, 50)) });
+        @new = @new with { Machine = @new.Machine with { Processor = processor } };
+        var comparison = new Comparison(old, @new, 0.1);
+        Assert.That(comparison.Ratio(comparison.Pairs.Single()), Is.EqualTo(ratio).Within(1e-12));
     }
 
     [TestCase(2.19, false)]
@@ -34,7 +46,7 @@ public class ComparisonTests
             SampleResults.Row("Forward", 4), SampleResults.Row("Backward", 1), SampleResults.Row(shape: "7x7"));
         var comparison = new Comparison(old, @new, 0.1);
         Assert.That(
-            comparison.Pairs.Select(pair => (pair.New.Part, Comparison.Ratio(pair))),
+            comparison.Pairs.Select(pair => (pair.New.Part, comparison.Ratio(pair))),
             Is.EqualTo(new[] { ("Forward", 2.0), ("Backward", 0.5) }));
         Assert.That(comparison.Report(), Does.Contain("9x9, cpu, CudaBn: not measured now").And.Contain("2 rows compared, 1 slower"));
     }

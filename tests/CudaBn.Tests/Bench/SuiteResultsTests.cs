@@ -14,6 +14,7 @@ public class SuiteResultsTests
         using var folder = new TemporaryFolder();
         var results = SampleResults.Of(
             SampleResults.Row(), SampleResults.Row("Backward", othersShare: null),
+            SampleResults.Row("Evaluate") with { PairedTimes = new PairedTimes(3e8, 2e7, new MachineLimits(300, 40)) },
             SampleResults.Row(device: "cuda:0", deviceTimes: new DeviceTimes(1.5, 2.5, null)));
         results.WriteJson(folder["r.json"]);
         var read = SuiteResults.ReadJson(folder["r.json"]);
@@ -45,6 +46,49 @@ public class SuiteResultsTests
         Assert.That((cpu.GigaFlops, cpu.GigaBytes, cpu.ShareOf(limits)), Is.EqualTo((200.0, 2.0, 0.5)));
         var gpu = SampleResults.Row(milliseconds: 2, deviceTimes: new DeviceTimes(HotNanoseconds: 1e6, 3e6, 1980));
         Assert.That((gpu.GigaFlops, gpu.GigaBytes, gpu.ShareOf(limits)), Is.EqualTo((400.0, 4.0, 1.0)));
+    }
+
+    [TestCase(400, 50, 0.8, "")]
+    [TestCase(341, 10, 0.8, "")]
+    [TestCase(300, 50, 0.8, "at 75%")]
+    [TestCase(300, 50, 0.8, "busy, at 75%", 0.3)]
+    public void Share_IsOfTheLimitsBesideIt_WhereTheyWereMeasured(
+        double gigaFlops, double gigaBytes, double share, string mark, double othersShare = 0.01)
+    {
+        // 400 MFLOP in the time in which 500 would have been possible, while the median was taken at another moment.
+        var limits = new MachineLimits(400, 50);
+        var row = SampleResults.Row(milliseconds: 9, othersShare: othersShare) with
+        {
+            PairedTimes = new PairedTimes(5e8, 1e8, new MachineLimits(gigaFlops, gigaBytes)),
+        };
+        Assert.That(row.ShareOf(limits), Is.EqualTo(share).Within(1e-12));
+        Assert.That(row.Mark(limits), Is.EqualTo(mark));
+        var memory = row with { Flops = 1000 };
+        Assert.That(memory.ShareOf(limits), Is.EqualTo(0.04).Within(1e-12));
+        Assert.That(memory.Mark(limits).Contains("at 20%", StringComparison.Ordinal), Is.EqualTo(gigaBytes == 10));
+    }
+
+    [Test]
+    public void PeersRatio_IsOfWhatThePossibleWasMeanwhile()
+    {
+        var mine = SampleResults.Row(milliseconds: 2) with { PairedTimes = new PairedTimes(5e8, 1e8, new(400, 50)) };
+        var peer = SampleResults.Row(milliseconds: 2, library: "ONNX Runtime") with
+        {
+            PairedTimes = new PairedTimes(8e8, 1.1e8, new(200, 50)),
+        };
+        Assert.That(SampleResults.Of(mine, peer).Peers(mine).Single().Ratio, Is.EqualTo(1.6).Within(1e-12));
+        Assert.That(
+            SampleResults.Of(mine, peer with { PairedTimes = null }).Peers(mine).Single().Ratio, Is.EqualTo(1));
+    }
+
+    [Test]
+    public void PairedTimes_OfAKnownOperation_AreWhatTheLimitDoes()
+    {
+        // Two milliseconds, and what it takes to be woken; a busy machine takes longer.
+        var times = PairedTimer.Measure(() => Thread.Sleep(2), TimeSpan.FromMilliseconds(50))!;
+        Assert.That(times.Flops / (times.Limits.GigaFlops * 1e9), Is.InRange(0.0019, 0.02));
+        Assert.That(times.Bytes / (times.Limits.GigaBytes * 1e9), Is.InRange(0.0019, 0.02));
+        Assert.That(PairedTimer.Measure(() => Thread.Sleep(1001), TimeSpan.Zero), Is.Null);
     }
 
     [Test]
