@@ -99,7 +99,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         TFunction function, T* input, T* output, long elements) : IChunkJob
         where TFunction : struct, IActivationFunction
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void Run(int chunk, int worker)
         {
             var (i, end) = ElementRange(chunk, elements);
@@ -121,7 +121,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         TFunction function, T* input, T* gradOutput, T* gradInput, long elements) : IChunkJob
         where TFunction : struct, IActivationFunction
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void Run(int chunk, int worker)
         {
             var (i, end) = ElementRange(chunk, elements);

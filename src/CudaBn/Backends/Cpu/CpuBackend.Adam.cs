@@ -46,7 +46,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 Data(args.FirstMoments[index]) + start, Data(args.SecondMoments[index]) + start, end - start);
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private static void Step(
             in AdamUpdate update, T* value, T* gradient, T* firstMoment, T* secondMoment, long count)
         {

@@ -28,7 +28,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     private readonly struct AddJob(T* left, T* right, T* sum, long elements) : IChunkJob
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void Run(int chunk, int worker)
         {
             var (i, end) = ElementRange(chunk, elements);

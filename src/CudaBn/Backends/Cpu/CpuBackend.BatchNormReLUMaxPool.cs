@@ -51,7 +51,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             // As batch norm by itself gathers them, so that fused layers give the same to the last bit.
             ComputeStatistics(InOnePiece(g), first, count, Data(args.Input), finish, constants);
             var job = new FusedForwardJob(
-                this, new ChannelPlanes(g, first, count, wholePlanes: true), args.Pool, constants, Data(args.Input),
+                new ChannelPlanes(g, first, count, wholePlanes: true), args.Pool, constants, Data(args.Input),
                 Data(args.Output), (byte*)args.ArgMax.Address, Data(args.Winners));
             _pool.Run(ref job, job.Chunks);
         }
@@ -86,7 +86,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var means = FrozenStatistics(g, args.Mean, args.Variance, args.Epsilon);
         var constants = Constants(g, DataOrNull(args.Gamma), DataOrNull(args.Beta), means, means + g.Channels);
         var job = new FusedForwardJob(
-            this, new ChannelPlanes(g, 0, g.Channels, wholePlanes: true), args.Pool, constants, Data(args.Input),
+            new ChannelPlanes(g, 0, g.Channels, wholePlanes: true), args.Pool, constants, Data(args.Input),
             Data(args.Output), argMax: null, winners: null);
         _pool.Run(ref job, job.Chunks);
     }
@@ -94,39 +94,37 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// <summary>Normalizes, rectifies and pools planes; where <paramref name="argMax"/> is not null, writes which place of
     /// each window won, and what stood there.</summary>
     private readonly struct FusedForwardJob(
-        CpuOperators<TSimd, TVector, T> operators, ChannelPlanes planes, PoolGeometry pool,
-        NormalizeConstants* constants, T* input, T* output, byte* argMax, T* winners) : IChunkJob
+        ChannelPlanes planes, PoolGeometry pool, NormalizeConstants* constants, T* input, T* output, byte* argMax,
+        T* winners) : IChunkJob
     {
-        /// <summary>Elements of narrow planes taken together: so many that what is stored has left the processor's queue
-        /// of stores when it is loaded again, in other pieces, and so few that it is still in the first-level
-        /// cache.</summary>
-        private const int NarrowElements = 1024;
-
         private readonly bool _saves = argMax != null;
         private readonly int _outputs = pool.OutHeight * pool.OutWidth;
         private readonly int _wholeRows = WholeRows(pool.OutHeight, pool.OutWidth, TSimd.Count);
+        private readonly ShortPairRows _shortRows = new(pool.OutWidth);
 
         public int Chunks => planes.Count;
 
-        // Rows of few windows leave most of a register empty.
-        private bool IsNarrow => 2 * pool.OutWidth <= TSimd.Count && _outputs >= TSimd.Count;
-
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void Run(int chunk, int worker)
         {
             var parts = planes.Planes(chunk);
-            if (IsNarrow)
-            {
-                RunNarrow(parts, operators._perWorker[worker]);
-                return;
-            }
-
+            var inShortRows = _shortRows.Fit(pool.OutHeight);
             while (parts.MoveNext())
             {
                 var source = input + parts.Offset;
                 var first = parts.Plane * _outputs;
                 var c = constants + parts.Channel;
                 var wholeRows = parts.IsFollowed && _outputs >= TSimd.Count ? pool.OutHeight : _wholeRows;
+                if (inShortRows)
+                {
+                    // One of several rows that may be stored whole begins all of them.
+                    var begun = wholeRows == pool.OutHeight ? wholeRows : wholeRows / _shortRows.Rows * _shortRows.Rows;
+                    ShortPairs<WholeStores>(source, in *c, first, 0, begun);
+                    if (begun < pool.OutHeight)
+                        ShortPairs<EndingStores>(source, in *c, first, begun, pool.OutHeight);
+                    continue;
+                }
+
                 if (pool.OutWidth <= TSimd.Count)
                     ShortRows(source, in *c, first, wholeRows);
                 else
@@ -137,7 +135,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         /// <summary>Rows of a plane whose first window is a given one of all.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void FusedRows<TStores>(T* source, in NormalizeConstants c, long first, int firstRow, int endRow)
             where TStores : struct, IRowStores
         {
@@ -166,7 +164,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         /// <summary><see cref="FusedRows"/>, whole, where each fits a register: nothing but the rows is counted.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void ShortRows(T* source, in NormalizeConstants c, long first, int rows)
         {
             var (mean, scale, shift) = (TSimd.Create(c.Mean), TSimd.Create(c.Scale), TSimd.Create(c.Shift));
@@ -192,79 +190,25 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
-        /// <summary><see cref="FusedRows"/> for planes of few columns: the four values of each window are first laid side
-        /// by side in four rows as long as the output, which then fill their registers.</summary>
-        private void RunNarrow(ChannelPlanes.PlaneEnumerator parts, ScratchMemory scratch)
-        {
-            var batch = Math.Max(1, NarrowElements / (4 * _outputs));
-            // Whole registers are stored: each row's excess is overwritten by the next row.
-            int step = batch * _outputs + 2 * TSimd.Count;
-            var evens = scratch.Get<T>(8L * step);
-            T* odds = evens + 2 * step, corners = odds + 2 * step;
-            var ahead = parts;
-            while (true)
-            {
-                var count = 0;
-                for (; count < batch && ahead.MoveNext(); count++)
-                {
-                    var at = 2 * count * _outputs;
-                    SplitColumns(input + ahead.Offset, evens + at, odds + at);
-                }
-
-                if (count == 0)
-                    return;
-                SplitRows(evens, odds, count * _outputs, corners, step);
-                for (var i = 0; i < count; i++)
-                {
-                    parts.MoveNext();
-                    PoolCorners(corners + i * _outputs, step, in constants[parts.Channel], parts.Plane * _outputs);
-                }
-            }
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void SplitColumns(T* source, T* evens, T* odds)
-        {
-            for (var i = 0; i < 2 * _outputs; i += TSimd.Count)
-            {
-                TSimd.Deinterleave(
-                    TSimd.Load(source + 2 * i), TSimd.Load(source + 2 * i + TSimd.Count), out var even, out var odd);
-                TSimd.Store(even, evens + i);
-                TSimd.Store(odd, odds + i);
-            }
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void SplitRows(T* evens, T* odds, int outputs, T* corners, int step)
-        {
-            T* second = corners + step, third = second + step, fourth = third + step;
-            for (var row = 0; row < outputs; row += pool.OutWidth)
-            {
-                TSimd.Store(TSimd.Load(evens + 2 * row), corners + row);
-                TSimd.Store(TSimd.Load(odds + 2 * row), second + row);
-                TSimd.Store(TSimd.Load(evens + 2 * row + pool.OutWidth), third + row);
-                TSimd.Store(TSimd.Load(odds + 2 * row + pool.OutWidth), fourth + row);
-            }
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void PoolCorners(T* corners, int step, in NormalizeConstants c, long first)
+        /// <summary><see cref="FusedRows"/>, several rows at a time, of a plane.</summary>
+        [MethodImpl(Compiled.AsLoop)]
+        private void ShortPairs<TStores>(T* source, in NormalizeConstants c, long first, int firstRow, int endRow)
+            where TStores : struct, IRowStores
         {
             var (mean, scale, shift) = (TSimd.Create(c.Mean), TSimd.Create(c.Scale), TSimd.Create(c.Shift));
-            T* second = corners + step, third = second + step, fourth = third + step;
-            for (var i = 0; i < _outputs; i += TSimd.Count)
+            var shortRows = _shortRows;
+            long end = first + _outputs;
+            for (var y = firstRow; y < endRow; y += shortRows.Rows)
             {
-                // The last register is pulled back to end with the plane, over windows done already.
-                var at = Math.Min(i, _outputs - TSimd.Count);
-                var winner = TSimd.Load(corners + at);
-                var best = RectifiedMaximumOf(
-                    ref winner, TSimd.Load(second + at), TSimd.Load(third + at), TSimd.Load(fourth + at), mean, scale, shift,
-                    out var place);
-                TSimd.Store(best, output + first + at);
+                var offset = (long)Math.Min(y, pool.OutHeight - shortRows.Rows) * pool.OutWidth;
+                shortRows.Load(source + 4 * offset, out var winner, out var second, out var third, out var fourth);
+                var best = RectifiedMaximumOf(ref winner, second, third, fourth, mean, scale, shift, out var place);
+                var (at, needed) = (first + offset, shortRows.Rows * pool.OutWidth);
+                TStores.Store(best, output + at, output + first, output + end, needed);
                 if (_saves)
                 {
-                    TSimd.StoreBytes(place, argMax + first + at);
-                    TSimd.Store(winner, winners + first + at);
+                    TStores.StoreBytes(place, argMax + at, argMax + first, argMax + end, needed);
+                    TStores.Store(winner, winners + at, winners + first, winners + end, needed);
                 }
             }
         }

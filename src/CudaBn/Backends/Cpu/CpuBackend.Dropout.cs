@@ -44,7 +44,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         ulong seed, uint stream, uint step, ulong threshold, T scale, T* source, T* destination, long elements)
         : IChunkJob
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void Run(int chunk, int worker)
         {
             // A chunk starts with a block of the generator, and a batch of them ends with one.

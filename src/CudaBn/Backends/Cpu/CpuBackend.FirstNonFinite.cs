@@ -50,7 +50,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             found[chunk] = AllFinite(start, end) ? -1 : First(start, end);
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private bool AllFinite(long i, long end)
         {
             // x - x is 0 where x is finite and NaN elsewhere; NaN stays NaN whatever bits are added to it.

@@ -49,7 +49,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         public const int RowsPerChunk = 16;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void Run(int chunk, int worker)
         {
             var end = Math.Min((chunk + 1) * RowsPerChunk, rows);
@@ -123,7 +123,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private static void Look(T* levels, byte* source, int step, T* destination, int count)
         {
             for (var i = 0; i < count; i++, source += step)

@@ -45,7 +45,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     /// <summary>The sum of consecutive elements. Blocks of a few kilobytes are added up in registers and then in double
     /// precision, so that a long sum is hardly less exact than a short one.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     private static double SumOf(T* values, long count)
     {
         const int RegistersPerBlock = 32;
@@ -91,7 +91,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     private readonly struct SpreadMeansJob(long planes, long planeSize, T* gradOutput, T* gradInput, int chunks)
         : IChunkJob
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void Run(int chunk, int worker)
         {
             long plane = chunk * planes / chunks, end = (chunk + 1L) * planes / chunks;

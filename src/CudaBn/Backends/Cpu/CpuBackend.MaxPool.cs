@@ -201,12 +201,18 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         PoolGeometry g, T* input, T* output, TIndex* argMax, int chunks) : IChunkJob
         where TIndex : unmanaged
     {
+        private readonly ShortPairRows _shortRows = new(g.OutWidth);
+
         public void Run(int chunk, int worker)
         {
             long start = chunk * g.Planes / chunks, end = (chunk + 1L) * g.Planes / chunks;
             if (IsPairsOnly(g))
             {
-                PoolPairs(start, (int)(end - start) * g.OutHeight);
+                var rows = (int)(end - start) * g.OutHeight;
+                if (_shortRows.Fit(rows))
+                    PoolShortPairs(start, rows);
+                else
+                    PoolPairs(start, rows);
                 return;
             }
 
@@ -230,7 +236,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             PoolPairs<EndingStores>(source, output + first, (byte*)(argMax + first), wholeRows, rows, outputs);
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void PoolPairs<TStores>(
             T* source, T* destination, byte* indices, int firstRow, int endRow, long outputs)
             where TStores : struct, IRowStores
@@ -249,6 +255,33 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                     TStores.Store(a, destination + row + x, destination, destination + outputs, g.OutWidth - x);
                     TStores.StoreBytes(place, indices + row + x, indices, indices + outputs, g.OutWidth - x);
                 }
+            }
+        }
+
+        private void PoolShortPairs(long plane, int rows)
+        {
+            var first = plane * g.OutHeight * g.OutWidth;
+            var source = input + plane * g.InHeight * g.InWidth;
+            var wholeRows = WholeRows(rows, g.OutWidth, TSimd.Count) / _shortRows.Rows * _shortRows.Rows;
+            PoolShortPairs<WholeStores>(source, output + first, (byte*)(argMax + first), 0, wholeRows, rows);
+            PoolShortPairs<EndingStores>(source, output + first, (byte*)(argMax + first), wholeRows, rows, rows);
+        }
+
+        [MethodImpl(Compiled.AsLoop)]
+        private void PoolShortPairs<TStores>(
+            T* source, T* destination, byte* indices, int firstRow, int endRow, int rows)
+            where TStores : struct, IRowStores
+        {
+            var shortRows = _shortRows;
+            var outputs = (long)rows * g.OutWidth;
+            for (var y = firstRow; y < endRow; y += shortRows.Rows)
+            {
+                var at = (long)Math.Min(y, rows - shortRows.Rows) * g.OutWidth;
+                shortRows.Load(source + 4 * at, out var a, out var b, out var c, out var d);
+                var place = MaximumOf(ref a, b, c, d);
+                var needed = shortRows.Rows * g.OutWidth;
+                TStores.Store(a, destination + at, destination, destination + outputs, needed);
+                TStores.StoreBytes(place, indices + at, indices, indices + outputs, needed);
             }
         }
 
@@ -307,9 +340,20 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         CpuOperators<TSimd, TVector, T> operators, PoolGeometry g, TIndex* argMax, T* gradOutput, T* gradInput, int chunks) : IChunkJob
         where TIndex : unmanaged
     {
+        // Rows that fill most of a register need no map.
+        private readonly UnpoolMap _map =
+            IsPairsOnly(g) && 2 * g.OutWidth <= TSimd.Count ? new UnpoolMap(g, operators._packed) : default;
+
         public void Run(int chunk, int worker)
         {
             long start = chunk * g.Planes / chunks, end = (chunk + 1L) * g.Planes / chunks;
+            if (_map.Registers > 0)
+            {
+                for (var plane = start; plane < end; plane++)
+                    SpreadFlat(plane);
+                return;
+            }
+
             if (IsPairsOnly(g))
             {
                 SpreadPairs(start, (int)(end - start) * g.OutHeight);
@@ -329,6 +373,17 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
+        /// <summary>A plane as one row.</summary>
+        [MethodImpl(Compiled.AsLoop)]
+        private void SpreadFlat(long plane)
+        {
+            var destination = gradInput + plane * g.InHeight * g.InWidth;
+            var gradients = gradOutput + plane * g.OutHeight * g.OutWidth;
+            var places = (byte*)(argMax + plane * g.OutHeight * g.OutWidth);
+            for (var i = 0; i < _map.Registers; i++)
+                TSimd.Store(_map.GradientOf(i, places, gradients), destination + _map.Start(i));
+        }
+
         private void SpreadPairs(long plane, int rows)
         {
             var first = plane * g.OutHeight * g.OutWidth;
@@ -340,7 +395,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             SpreadPairs<EndingStores>(places, gradOutput + first, destination, wholeRows, rows, rows);
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void SpreadPairs<TStores>(
             byte* places, T* gradients, T* destination, int firstRow, int endRow, int rows)
             where TStores : struct, IRowStores
@@ -370,7 +425,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void SpreadWindows(TIndex* places, T* gradients, T* destination)
         {
             NativeMemory.Clear(destination, (nuint)((long)g.InDepth * g.InHeight * g.InWidth * sizeof(T)));

@@ -54,7 +54,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         private const int RegistersPerSum = 64;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void Run(int chunk, int worker)
         {
             var (i, end) = ElementRange(chunk, elements);
@@ -84,7 +84,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     private readonly struct SquaredErrorGradientJob(
         T* prediction, T* target, T scale, T* gradPrediction, long elements) : IChunkJob
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void Run(int chunk, int worker)
         {
             var (i, end) = ElementRange(chunk, elements);

@@ -55,7 +55,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     private readonly struct ReLUForwardJob(T* input, T* output, long elements) : IChunkJob
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void Run(int chunk, int worker)
         {
             var (i, end) = ElementRange(chunk, elements);
@@ -73,7 +73,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     private readonly struct ReLUBackwardJob(T* output, T* gradOutput, T* gradInput, long elements) : IChunkJob
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void Run(int chunk, int worker)
         {
             var (i, end) = ElementRange(chunk, elements);

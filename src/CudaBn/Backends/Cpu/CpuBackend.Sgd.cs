@@ -44,7 +44,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 StepWithMomentum(value, gradient, Data(args.MomentumBuffers[index]), start, end);
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void Step(T* value, T* gradient, long i, long end)
         {
             var (decay, step) = (T.CreateTruncating(args.WeightDecay), T.CreateTruncating(-_learningRate));
@@ -61,7 +61,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 value[i] += step * (scale * gradient[i] + decay * value[i]);
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void StepWithMomentum(T* value, T* gradient, T* buffer, long i, long end)
         {
             var decay = T.CreateTruncating(args.WeightDecay);

@@ -118,7 +118,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         /// <summary>The softmax of as many rows as a register has lanes, a row in each: few classes fill no register, and
         /// what is done once per row, as the logarithm is, is done for all of them at once.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private SoftmaxCrossEntropySums SoftmaxOfLanes(int firstRow, T* scratch)
         {
             var count = TSimd.Count;
@@ -178,7 +178,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             return new SoftmaxCrossEntropySums(loss, correct);
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void WriteRows(T* scratch, T* results)
         {
             var count = TSimd.Count;
@@ -201,7 +201,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         /// <summary>The softmax of a row.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private SoftmaxCrossEntropySums SoftmaxOfRow(int index)
         {
             T* row = logits + (long)index * classes, result = probabilities + (long)index * classes;
@@ -264,7 +264,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         /// <summary>The greatest logit of a row, and the first column that has it. A NaN in front is the greatest; one
         /// elsewhere is not.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private (T Maximum, int Column) Greatest(T* row)
         {
             var (maximum, greatest) = (row[0], 0);
@@ -299,7 +299,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             return (maximum, greatest);
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void Normalize(T* result, T sum)
         {
             var column = 0;
@@ -319,7 +319,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         public int Chunks => RowChunks(batch, classes);
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void Run(int chunk, int worker)
         {
             int firstRow = (int)((long)chunk * batch / Chunks), endRow = (int)((chunk + 1L) * batch / Chunks);

@@ -46,7 +46,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void Divide(T* gradients, T rowPlaces, T* quotients)
         {
             var outputs = windows.Columns.Out;
@@ -58,7 +58,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void SpreadLanes(T* quotients, T* row)
         {
             int width = windows.WindowWidth, padding = windows.PaddingX;
@@ -116,7 +116,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void AddRows(T* rows, IndexRange slices, IndexRange lines, T* row, T* start, T* end)
         {
             var width = windows.Columns.In;

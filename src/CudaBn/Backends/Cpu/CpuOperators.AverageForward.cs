@@ -42,7 +42,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void AddRows(T* source, IndexRange slices, IndexRange rows, T* sums)
         {
             long width = windows.Columns.In;
@@ -69,7 +69,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void AverageLanes(T* sums, T rowPlaces, T* row, T* start, T* end)
         {
             int width = windows.WindowWidth, outputs = windows.Columns.Out;

@@ -29,7 +29,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         CpuOperators<TSimd, TVector, T> operators, ChannelSlices slices, long spatial, T* input, Rectified kept,
         T* gradOutput, double* means, NormalizeConstants* forwards, GradientSums* partials) : IChunkJob
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void Run(int chunk, int worker)
         {
             var block = slices.BlockAt(chunk);
@@ -60,7 +60,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         /// <summary>The gradient that the rectifier lets through. The first-level cache holds what is stored until it is
         /// added up.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public static void Store(T* output, T* gradient, T* stored, long length)
         {
             long i = 0;
@@ -75,7 +75,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 stored[i] = output[i] <= T.Zero ? T.Zero : gradient[i];
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private static void Add(T* x, T* gradient, in NormalizeConstants c, long length, ChannelSums* sums)
         {
             var (mean, scale, shift) = (TSimd.Create(c.Mean), TSimd.Create(c.Scale), TSimd.Create(c.Shift));
@@ -112,7 +112,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         public int Chunks => planes.Count;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void Run(int chunk, int worker)
         {
             var parts = planes.Planes(chunk);
@@ -126,7 +126,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         /// <summary><see cref="InputGradientOfPlane"/> of the gradient that the rectifier lets through.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private static void OfPlane(
             T* x, T* dy, in NormalizeConstants f, in InputGradientConstants c, T* dx, long length)
         {
@@ -158,7 +158,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         public int Chunks => planes.Count;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void Run(int chunk, int worker)
         {
             var parts = planes.Planes(chunk);
@@ -170,7 +170,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private static void OfPlane(T* x, T* dy, in NormalizeConstants c, T* dx, long length)
         {
             if (length < TSimd.Count)

@@ -19,7 +19,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         public int Chunks => planes.Count;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void Run(int chunk, int worker)
         {
             var parts = planes.Planes(chunk);
@@ -42,7 +42,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void SpreadRows<TStores>(
             T* source, byte* places, T* gradients, in InputGradientConstants c, T* destination, int firstRow, int endRow)
             where TStores : struct, IRowStores
@@ -78,23 +78,19 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         /// <summary><see cref="SpreadRows"/> over the plane as one row.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void SpreadFlat(T* source, byte* places, T* gradients, in InputGradientConstants c, T* destination)
         {
             var (mean, invStd) = (TSimd.Create(c.Mean), TSimd.Create(c.InvStd));
             var (shift, slope, scale) = (TSimd.Create(c.Offset), TSimd.Create(c.Slope), TSimd.Create(c.Scale));
-            var firstWindow = map.FirstWindow;
-            TVector* windows = map.Windows, codes = map.Codes;
             nint last = map.Registers - 1, pulled = (nint)map.Start((int)last);
             for (nint i = 0, at = 0; i <= last; i++, at += TSimd.Count)
             {
                 if (i == last)
                     at = pulled;
-                var (first, window) = (firstWindow[i], windows[i]);
-                var won = TSimd.Equal(TSimd.Permute(TSimd.LoadBytes(places + first), window), codes[i]);
-                var gradient = TSimd.And(won, TSimd.Permute(TSimd.Load(gradients + first), window));
                 TSimd.Store(
-                    InputGradient(TSimd.Load(source + at), gradient, mean, invStd, shift, slope, scale),
+                    InputGradient(
+                        TSimd.Load(source + at), map.GradientOf(i, places, gradients), mean, invStd, shift, slope, scale),
                     destination + at);
             }
         }

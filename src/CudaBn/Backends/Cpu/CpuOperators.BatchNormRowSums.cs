@@ -15,7 +15,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         public int Chunks => rows.ChannelParts;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void Run(int chunk, int worker)
         {
             var count = (int)Math.Min(MaxRows, g.Batch);
@@ -38,7 +38,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// <summary>Leaves, for every chunk of rows, the sums of all columns and then the sums of their squares.</summary>
     private readonly struct DeviationSumsJob(ChannelRows rows, T* input, T* origins, T* partials) : IChunkJob
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void Run(int chunk, int worker)
         {
             var part = rows.At(chunk);
@@ -85,7 +85,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         ChannelRows rows, T* input, TGradients gradients, T* means, T* partials) : IChunkJob
         where TGradients : struct, IRowGradients
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void Run(int chunk, int worker)
         {
             // Of a read-only field, every call would make a copy of its own.
@@ -143,7 +143,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         public int Chunks => rows.ChannelParts;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void Run(int chunk, int worker)
         {
             var (start, end) = rows.ChannelsOf(chunk);

@@ -51,7 +51,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         /// <summary>Values whose mean is the origin: a mean of few may be far from that of all.</summary>
         private const long OriginLength = 1024;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void Run(int chunk, int worker)
         {
             var block = slices.BlockAt(chunk);
@@ -97,7 +97,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         // Equal values have exactly their value as origin.
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private static T OriginOf(T* run, long length)
         {
             length = Math.Min(length, OriginLength) / TSimd.Count * TSimd.Count;
@@ -110,7 +110,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             return *run + TSimd.Sum(sum) / T.CreateTruncating(length);
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private static void Add(T* run, long length, ChannelSums* sums)
         {
             var origin = TSimd.Create(sums->Origin);
@@ -167,7 +167,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         CpuOperators<TSimd, TVector, T> operators, ChannelSlices slices, long spatial, T* input, T* gradOutput,
         double* means, GradientSums* partials) : IChunkJob
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void Run(int chunk, int worker)
         {
             var block = slices.BlockAt(chunk);
@@ -183,7 +183,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             StoreGradientSums(sums, block, means, partials);
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public static void Add(T* x, T* gradient, long length, ChannelSums* sums)
         {
             var means = TSimd.Create(sums->Origin);

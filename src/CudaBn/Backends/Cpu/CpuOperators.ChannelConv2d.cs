@@ -106,7 +106,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         /// <summary>Writes the sums in PyTorch's order.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void Store(T* sums, T* gradWeight, T* gradBias)
         {
             var places = g.KernelHeight * g.KernelWidth;
@@ -127,7 +127,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         private static void Clear(T* elements, long count) => new Span<T>(elements, checked((int)count)).Clear();
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void RunBand(in Band band, int firstPanel, int endPanel, T* sums, T* biases, int worker)
         {
             // Channels last: gradients in panels of lanes, inputs in tiles of rows of the micro-kernel.
@@ -194,7 +194,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         /// <summary>The sums of one kernel place over the output places of a band that meet the input.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void RunPlace(int place, int tile, T* gradients, T* inputs, in Band band, T* sums)
         {
             var shiftY = place / g.KernelWidth * g.DilationY - g.PaddingY;

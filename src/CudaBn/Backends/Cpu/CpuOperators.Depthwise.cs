@@ -52,7 +52,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     }
 
     /// <summary>output[pixel] = initial + sum over taps of weights[tap] * planes[offsets[tap] + pixel].</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     private static void SumTaps(T* planes, nint* offsets, T* weights, int taps, T initial, T* output, int pixels)
     {
         var start = TSimd.Create(initial);
@@ -90,7 +90,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     /// <summary>sums[tap] += sum over pixels of gradients[pixel] * planes[offsets[tap] + pixel], a sum being a register whose
     /// lanes are yet to be added up. Where pixels end within a register, nothing beyond them takes part.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     private static void DotTaps(T* gradients, T* planes, nint* offsets, int taps, T* sums, int pixels)
     {
         var whole = pixels / TSimd.Count * TSimd.Count;
@@ -143,7 +143,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     }
 
     /// <summary>sum += values</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     private static void AddPixels(T* values, int pixels, T* sum)
     {
         var (a, b) = (TSimd.Load(sum), TSimd.Zero);

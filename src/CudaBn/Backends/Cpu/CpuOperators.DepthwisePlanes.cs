@@ -143,7 +143,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         /// <summary>Rows [first, first + count) of a plane whose elements lie a stride apart, zeros between them; rows outside
         /// of it are left as they are.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void Spread(T* plane, int first, int count, T* spread)
         {
             int width = _plane.InWidth, end = Math.Min(first + count, _plane.InHeight);

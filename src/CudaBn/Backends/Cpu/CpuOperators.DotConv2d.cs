@@ -200,7 +200,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         /// <summary>Fills up the last block of pixels with zeros.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void CopyGradients(T* source, int pixels, T* copy, int step)
         {
             for (var channel = 0; channel < _g.OutChannels; channel++, source += Plane, copy += step)
@@ -212,7 +212,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         /// <summary>All dot products of a band. Some planes of gradients stay in the first-level cache while those of the
         /// input pass by. Meanwhile the next band is asked for, tile by tile.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void RunTiles(
             T* inputs, T* gradients, nint step, int pixels, in TileRange tiles, T* sums, T* biases, T* next, T* nextInput)
         {
@@ -290,7 +290,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 AddLanes(rows[row], pixels, biases + row * TSimd.Count);
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private static void AddLanes(T* values, int count, T* sum)
         {
             var (a, b, c, d) = (TSimd.Load(sum), TSimd.Zero, TSimd.Zero, TSimd.Zero);
@@ -308,7 +308,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             TSimd.Store(TSimd.Add(TSimd.Add(a, b), TSimd.Add(c, d)), sum);
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void Store(in TileRange tiles, T* sums, T* biases, T* destination)
         {
             var columnTiles = tiles.EndColumn - tiles.FirstColumn;

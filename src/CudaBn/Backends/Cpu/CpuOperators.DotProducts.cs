@@ -29,7 +29,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         public int Chunks => CeilDiv(right.Columns, _columnsPerChunk);
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void Run(int chunk, int worker)
         {
             var end = Math.Min((chunk + 1) * _columnsPerChunk, right.Columns);
@@ -41,7 +41,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         // Four columns times two rows; at the edges the last one stands in for those that are missing.
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void RunTile(int row, int column, int width)
         {
             var columns = stackalloc T*[TileColumns];

@@ -79,7 +79,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 RunTile(inputs, tile, output + _tiles.Start(tile) * Plane, pixels);
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void RunTile(T* inputs, int tile, T* output, int pixels)
         {
             int rows = _tiles.Size(tile), start = _tiles.Start(tile), places = _g.KernelHeight * _g.KernelWidth;

@@ -63,7 +63,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         : (CeilDiv(Math.Max(0, -begin), dilation), Math.Min(kernel, CeilDiv(Math.Max(0, inputs - begin), dilation)));
 
     /// <summary>sums[i] = rows[0][i] + rows[1][i] + ...</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     private static void SumRows(T* rows, int count, long length, long step, T* sums)
     {
         long i = 0;
@@ -144,7 +144,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void RunTile(T* block, T* results, int tile)
         {
             nint lanes = BlockLanes;
@@ -241,7 +241,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         // Input place i takes part in output place o through kernel place k where o * stride = i + padding - k * dilation:
         // so k runs up while o runs down, both in steps without the common divisor of stride and dilation.
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void RunInputTile(T* block, T* results, int tile)
         {
             nint lanes = BlockLanes;
@@ -333,7 +333,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private static T Total(T* values, long places)
         {
             var first = TSimd.Zero;
@@ -348,7 +348,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         /// <summary>All tiles of one kernel place, or of all places where <paramref name="place"/> is -1.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void RunTiles(T* inputs, T* gradients, T* sums, int firstChannel, int endChannel, int place)
         {
             nint lanes = BlockLanes;

@@ -52,7 +52,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         /// <summary>packed[inner][i] = source(inner, first + i) for i below <paramref name="width"/>.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public static void Pack(MatrixView<T> source, int first, int width, T* packed)
         {
             var real = Math.Min(width, source.Columns - first);
@@ -79,7 +79,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         // Square blocks through registers; the inner rows that fill no block are left to the caller.
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private static int PackTransposed(T* data, int rows, nint columnStep, int real, int width, T* packed)
         {
             var count = TSimd.Count;
@@ -200,7 +200,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         public int Chunks => _columnChunks * _groups;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void Run(int chunk, int worker)
         {
             int group = chunk % _groups, columnChunk = Scatter(chunk / _groups);
@@ -243,7 +243,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         /// <summary>packed[panel][inner][column of panel], the panels lying _depth rows apart.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void PackPanels(MatrixView<T> right, int firstPanel, int endPanel, T* packed)
         {
             nint lanes = BlockLanes, panelStep = _depth * lanes;
@@ -275,7 +275,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         /// <summary>One tile of rows times panels side by side.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void RunTile(
             int tile, int firstPanel, int endPanel, int inner, int depth, PanelView right, T* biases, T* edge)
         {

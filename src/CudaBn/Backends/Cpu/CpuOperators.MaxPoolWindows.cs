@@ -17,7 +17,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     /// <summary>Pools the windows from <paramref name="start"/> to <paramref name="end"/> of a row, at least a register of
     /// them.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     private static void PoolRow(
         PoolGeometry g, T* source, WindowRows rows, int start, int end, T* destination, byte* indices)
     {
@@ -109,7 +109,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             Spread<EndingStores>(destination, wholeRows, rows);
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void CopyRow(byte* places, T* gradients, int row)
         {
             var first = (long)row * _step + _margin;
@@ -123,7 +123,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void Spread<TStores>(T* plane, int firstRow, int endRow)
             where TStores : struct, IRowStores
         {

@@ -47,7 +47,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         public int Chunks => planes.Count;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void Run(int chunk, int worker)
         {
             var parts = planes.Planes(chunk);
@@ -59,7 +59,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private static void NormalizePlane(T* x, in NormalizeConstants c, T* added, T* y, long length)
         {
             if (length < TSimd.Count)
@@ -95,7 +95,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         public int Chunks => planes.Count;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void Run(int chunk, int worker)
         {
             var parts = planes.Planes(chunk);
@@ -109,7 +109,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     }
 
     /// <summary>dx = scale * (dy - mean of dy - xhat * mean of dy * xhat).</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     private static void InputGradientOfPlane(T* x, T* dy, in InputGradientConstants c, T* dx, long length)
     {
         if (length < TSimd.Count)

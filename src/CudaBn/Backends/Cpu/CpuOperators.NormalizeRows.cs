@@ -61,7 +61,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         : IRowSweep
         where TTail : struct, ITail
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void OfRow(long offset, int column, int length)
         {
             T* x = input + offset, added = addend + offset, y = output + offset;
@@ -100,7 +100,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         ChannelRows rows, T* input, TGradients gradients, T* constants, T* gradInput) : IRowSweep
         where TGradients : struct, IRowGradients
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void OfRow(long offset, int column, int length)
         {
             var own = gradients;
@@ -139,7 +139,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         ChannelRows rows, T* input, TGradients gradients, T* constants, T* gradInput) : IRowSweep
         where TGradients : struct, IRowGradients
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void OfRow(long offset, int column, int length)
         {
             var own = gradients;

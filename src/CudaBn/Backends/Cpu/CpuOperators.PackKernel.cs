@@ -54,7 +54,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         T* weights, nint rowStep, nint channelStep, int channels, int kernelWidth, KernelTaps taps, T* packed,
         RowTiles tiles, int rowsPerChannel, bool tapsInside) : IChunkJob
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void Run(int chunk, int worker)
         {
             int start = tiles.Start(chunk), size = tiles.Size(chunk), real = Math.Min(size, tiles.Rows - start);

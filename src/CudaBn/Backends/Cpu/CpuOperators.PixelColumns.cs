@@ -49,7 +49,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         /// <summary>The same for one channel.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         public void CopyChannel(T* channel, int first, int rows, T* planes)
         {
             var inRows = InRows(rows);

@@ -266,7 +266,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         /// <summary>Pixels are used by one weight of each output channel only, so all tiles of channels take their turn on
         /// pixels that the first-level cache holds, and write where the output is.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void RunPointwise(T* copy, int step, T* results, T* output, int pixels)
         {
             var plane = (nint)_g.OutHeight * _g.OutWidth;
@@ -292,7 +292,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void RunTile(T* copy, int step, int tile, T* results, int pixels, T* output, int outRows)
         {
             int rows = _tiles.Size(tile);
@@ -337,7 +337,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void StoreRow(T* results, int pixels, T* output, int channels)
         {
             var plane = (nint)_g.OutHeight * _g.OutWidth;

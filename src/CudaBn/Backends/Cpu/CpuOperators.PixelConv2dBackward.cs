@@ -20,7 +20,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         && (long)g.OutChannels * g.OutHeight * g.OutWidth * sizeof(T) <= 2 * SecondLevelBytes;
 
     /// <summary>Asks for a part of what will be read next, while something else is computed.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     private static void PrefetchPart(T* first, long elements, int part, int parts)
     {
         var end = (part + 1) * elements / parts;
@@ -103,7 +103,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         /// <summary>Planes one after the other, with rows of zeros above the first and below each.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void CopyGradients(T* gradients, T* copy, int above, int plane, int step, long planes)
         {
             var end = copy + planes;
@@ -118,7 +118,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             new Span<T>(copy, (int)(end - copy)).Clear();
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void RunTile(T* gradients, int step, int tile, T* sums, int pixels, T* next)
         {
             int rows = RowsOfTile(tiles, tile), parts = pixels / BlockLanes;
@@ -141,7 +141,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         /// <summary>Output place o takes part in input place o + k * dilation - padding through kernel place k.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void AddColumns(T* sums, int pixels, int tile, T* image)
         {
             var lastRow = Math.Min(tiles.Rows - tiles.Start(tile), tiles.Size(tile));

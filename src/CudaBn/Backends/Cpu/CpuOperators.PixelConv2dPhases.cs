@@ -152,7 +152,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             return _packed + (long)places * _g.OutChannels * _tiles.PaddedRows;
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void RunPhase(int rowPhase, int columnPhase, int tile, T* copy, int step, T* results, int pixels)
         {
             int rows = _tiles.Size(tile);
@@ -183,7 +183,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         /// <summary>Writes the rows of the input that a band has sums for.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(Compiled.AsLoop)]
         private void Store(int image, int first, int outRows, int tile, T* results, int pixels)
         {
             var firstChannel = _tiles.Start(tile) / _rowsPerChannel;

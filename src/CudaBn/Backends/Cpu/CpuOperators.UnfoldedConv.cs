@@ -82,7 +82,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     }
 
     /// <summary>destination[i] += source[i]</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     private static void Add(T* source, T* destination, long count)
     {
         long i = 0;

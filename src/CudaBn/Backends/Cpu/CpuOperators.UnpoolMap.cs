@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Backends.Cpu;
@@ -55,13 +56,22 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         /// <summary>The first element of a register; the last one is pulled back to end with the plane.</summary>
         public long Start(int register) => Math.Min((long)register * TSimd.Count, _length - TSimd.Count);
 
+        /// <summary>A register of the input's gradient: that of each window at the place that won it, 0 elsewhere.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public TVector GradientOf(nint register, byte* places, T* gradients)
+        {
+            var (first, window) = (FirstWindow[register], Windows[register]);
+            var won = TSimd.Equal(TSimd.Permute(TSimd.LoadBytes(places + first), window), Codes[register]);
+            return TSimd.And(won, TSimd.Permute(TSimd.Load(gradients + first), window));
+        }
+
         /// <summary>For every register the window from which its lanes count theirs.</summary>
-        public int* FirstWindow { get; }
+        private int* FirstWindow { get; }
 
         /// <summary>For every register the window of each lane.</summary>
-        public TVector* Windows { get; }
+        private TVector* Windows { get; }
 
         /// <summary>For every register the place of each lane in its window.</summary>
-        public TVector* Codes { get; }
+        private TVector* Codes { get; }
     }
 }

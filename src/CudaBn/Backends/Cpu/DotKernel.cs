@@ -39,7 +39,7 @@ internal static unsafe class DotKernel<TSimd, TVector, T>
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     private static void Columns2(T** gradients, T** inputs, T* sums, in PositionRectangle positions)
     {
         T* g0 = gradients[0], g1 = gradients[1], g2 = gradients[2], g3 = gradients[3];
@@ -113,7 +113,7 @@ internal static unsafe class DotKernel<TSimd, TVector, T>
         TSimd.Store(s31, sums + 7 * TSimd.Count);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     private static void Columns3(T** gradients, T** inputs, T* sums, in PositionRectangle positions)
     {
         T* g0 = gradients[0], g1 = gradients[1], g2 = gradients[2], g3 = gradients[3];
@@ -206,7 +206,7 @@ internal static unsafe class DotKernel<TSimd, TVector, T>
         TSimd.Store(s32, sums + 11 * TSimd.Count);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     private static void Columns4(T** gradients, T** inputs, T* sums, in PositionRectangle positions)
     {
         T* g0 = gradients[0], g1 = gradients[1], g2 = gradients[2], g3 = gradients[3];
@@ -316,7 +316,7 @@ internal static unsafe class DotKernel<TSimd, TVector, T>
         TSimd.Store(s33, sums + 15 * TSimd.Count);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     private static void Columns5(T** gradients, T** inputs, T* sums, in PositionRectangle positions)
     {
         T* g0 = gradients[0], g1 = gradients[1], g2 = gradients[2], g3 = gradients[3];
@@ -444,7 +444,7 @@ internal static unsafe class DotKernel<TSimd, TVector, T>
         TSimd.Store(s34, sums + 19 * TSimd.Count);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     private static void Columns6(T** gradients, T** inputs, T* sums, in PositionRectangle positions)
     {
         T* g0 = gradients[0], g1 = gradients[1], g2 = gradients[2], g3 = gradients[3];

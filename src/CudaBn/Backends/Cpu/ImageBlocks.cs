@@ -18,7 +18,7 @@ internal static unsafe class ImageBlocks<TSimd, TVector, T>
 
     /// <summary>block[q * Lanes + image] = images[image * imageStep + q]; lanes beyond <paramref name="count"/> become
     /// 0.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     public static void Interleave(T* images, nint imageStep, int count, T* block, long elements)
     {
         if (count < Lanes)
@@ -45,7 +45,7 @@ internal static unsafe class ImageBlocks<TSimd, TVector, T>
 
     /// <summary>images[image * imageStep + q] = block[q * Lanes + image] for the first <paramref name="count"/>
     /// lanes.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     public static void Deinterleave(T* block, T* images, nint imageStep, int count, long elements)
     {
         long whole = 0;
@@ -67,7 +67,7 @@ internal static unsafe class ImageBlocks<TSimd, TVector, T>
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     private static void InterleaveScalar(
         T* images, nint imageStep, int count, T* block, long elementStart, long elementEnd)
     {

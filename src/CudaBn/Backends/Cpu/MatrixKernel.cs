@@ -57,7 +57,7 @@ internal static unsafe class MatrixKernel<TSimd, TVector, T>
         b = TSimd.MultiplyAdd(s, y, b);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     private static void Rows2(
         T* s, nint row, T* v, nint step, int inner, T* initial, nint initialStep, T* output, nint outputStep)
     {
@@ -108,7 +108,7 @@ internal static unsafe class MatrixKernel<TSimd, TVector, T>
         TSimd.Store(b1, output + TSimd.Count);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     private static void Rows4(
         T* s, nint row, T* v, nint step, int inner, T* initial, nint initialStep, T* output, nint outputStep)
     {
@@ -182,7 +182,7 @@ internal static unsafe class MatrixKernel<TSimd, TVector, T>
         TSimd.Store(b3, output + TSimd.Count);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     private static void Rows6(
         T* s, nint row, T* v, nint step, int inner, T* initial, nint initialStep, T* output, nint outputStep)
     {
@@ -276,7 +276,7 @@ internal static unsafe class MatrixKernel<TSimd, TVector, T>
         TSimd.Store(b5, output + TSimd.Count);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     private static void Rows12(
         T* s, nint row, T* v, nint step, int inner, T* initial, nint initialStep, T* output, nint outputStep)
     {

@@ -61,7 +61,7 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
         TSimd.Store(b, output + TSimd.Count);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     private static void Rows2(
         T* vectors, T* scalars, T* initial, T* output, nint outputStep, in TapWindow window, bool add)
     {
@@ -123,7 +123,7 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
         Store(a1, b1, output + outputStep, add);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     private static void Rows4(
         T* vectors, T* scalars, T* initial, T* output, nint outputStep, in TapWindow window, bool add)
     {
@@ -197,7 +197,7 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
         Store(a3, b3, output + 3 * outputStep, add);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     private static void Rows5(
         T* vectors, T* scalars, T* initial, T* output, nint outputStep, in TapWindow window, bool add)
     {
@@ -277,7 +277,7 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
         Store(a4, b4, output + 4 * outputStep, add);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     private static void Rows6(
         T* vectors, T* scalars, T* initial, T* output, nint outputStep, in TapWindow window, bool add)
     {
@@ -363,7 +363,7 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
         Store(a5, b5, output + 5 * outputStep, add);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     private static void Rows8(
         T* vectors, T* scalars, T* initial, T* output, nint outputStep, in TapWindow window, bool add)
     {
@@ -461,7 +461,7 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
         Store(a7, b7, output + 7 * outputStep, add);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     private static void Rows10(
         T* vectors, T* scalars, T* initial, T* output, nint outputStep, in TapWindow window, bool add)
     {
@@ -571,7 +571,7 @@ internal static unsafe class MicroKernel<TSimd, TVector, T>
         Store(a9, b9, output + 9 * outputStep, add);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     private static void Rows12(
         T* vectors, T* scalars, T* initial, T* output, nint outputStep, in TapWindow window, bool add)
     {

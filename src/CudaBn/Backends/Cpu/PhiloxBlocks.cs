@@ -36,7 +36,7 @@ internal static unsafe class PhiloxBlocks
 
     /// <summary>Turns the words into masks: all bits of an element are 1 where its word is at least the threshold, else
     /// 0.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     public static void ToMasks<T>(uint* words, ulong threshold, T* masks)
         where T : unmanaged
     {
@@ -60,7 +60,7 @@ internal static unsafe class PhiloxBlocks
 
     // A lane of 64 bits is a block, and holds a word of its counter in its low half; what is in the high half is not looked
     // at until the end.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     private static void Fill512(uint* words, ulong seed, ulong first, uint third, uint fourth)
     {
         var block = Vector512.Create(first) + Vector512<ulong>.Indices;
@@ -92,7 +92,7 @@ internal static unsafe class PhiloxBlocks
     }
 
     // As Fill512, in two registers.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     private static void Fill256(uint* words, ulong seed, ulong first, uint third, uint fourth)
     {
         var a0 = Vector256.Create(first) + Vector256<ulong>.Indices;

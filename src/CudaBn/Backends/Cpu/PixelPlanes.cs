@@ -22,7 +22,7 @@ internal static unsafe class PixelPlanes<TSimd, TVector, T>
 
     /// <summary>Writes planes of rows [first, first + rows) of images, those outside the image being zeros: <paramref
     /// name="zeros"/> zeros, then the rows with as many after each, and zeros up to the next plane.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     public static void Copy(
         T* source, int height, int width, int channels, int first, int rows, int zeros, T* planes, int step)
     {
@@ -66,7 +66,7 @@ internal static unsafe class PixelPlanes<TSimd, TVector, T>
     /// <param name="row">The row.</param>
     /// <param name="inside">The elements of the row that are inside the source.</param>
     /// <param name="length">The elements of the row.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     public static void CopyStrided(T* source, int stride, T* row, (int First, int Count) inside, int length)
     {
         var (left, width) = inside.Count > 0 ? inside : (length, 0);

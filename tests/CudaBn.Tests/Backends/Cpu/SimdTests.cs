@@ -105,6 +105,28 @@ internal sealed unsafe class SimdTests<TSimd, TVector, T>
     }
 
     [Test]
+    public void PermuteTwo_MovesEveryElementToEveryLane()
+    {
+        var count = TSimd.Count;
+        var lanes = stackalloc int[count];
+        var (low, high) = (Vector(i => T.CreateChecked(i + 1)), Vector(i => i == 0 ? T.NegativeZero : T.CreateChecked(-i)));
+        T[] elements = [.. Lanes(low), .. Lanes(high)];
+        for (var step = 0; step < 2 * count; step++)
+        {
+            foreach (var order in new Func<int, int>[]
+                { i => (i + step) % (2 * count), i => (4 * count - 1 - 2 * i - step) % (2 * count), _ => step })
+            {
+                for (var i = 0; i < count; i++)
+                    lanes[i] = order(i);
+                var permuted = Lanes(TSimd.PermuteTwo(low, high, TSimd.CreateIndices(lanes)));
+                Assert.That(
+                    permuted.Select(Bits), Is.EqualTo(Enumerable.Range(0, count).Select(i => Bits(elements[order(i)]))),
+                    $"{step}");
+            }
+        }
+    }
+
+    [Test]
     public void Arithmetic_IsThatOfOneNumber()
     {
         foreach (var (left, right) in Pairs())

@@ -74,11 +74,15 @@ internal unsafe interface ISimd<TVector, T>
 
     static abstract T Sum(TVector value);
 
-    /// <summary>Whole numbers from 0 to Count - 1, one per lane, in the form that <see cref="Permute"/> takes.</summary>
+    /// <summary>Whole numbers from 0 to 2 * Count - 1, one per lane, in the form that <see cref="Permute"/> and
+    /// <see cref="PermuteTwo"/> take.</summary>
     static abstract TVector CreateIndices(int* lanes);
 
-    /// <summary>Lane i becomes lane indices[i] of the value.</summary>
+    /// <summary>Lane i becomes lane indices[i] of the value; indices are below Count.</summary>
     static abstract TVector Permute(TVector value, TVector indices);
+
+    /// <summary>Lane i becomes element indices[i] of 2 * Count consecutive ones.</summary>
+    static abstract TVector PermuteTwo(TVector low, TVector high, TVector indices);
 
     /// <summary>Writes the transpose of a Count x Count block.</summary>
     static abstract void Transpose(T* source, nint sourceStride, T* destination, nint destinationStride);

@@ -54,6 +54,22 @@ internal static unsafe class Lanes
         high = pair[1];
     }
 
+    public static TVector PermuteTwo<TVector, T>(TVector low, TVector high, TVector indices)
+        where TVector : unmanaged
+        where T : unmanaged
+    {
+        Unsafe.SkipInit(out TVector permuted);
+        var source = stackalloc TVector[2] { low, high };
+        for (var i = 0; i < sizeof(TVector) / sizeof(T); i++)
+        {
+            // Indices are whole numbers as wide as an element.
+            var index = sizeof(T) == sizeof(int) ? ((int*)&indices)[i] : (int)((long*)&indices)[i];
+            ((T*)&permuted)[i] = ((T*)source)[index];
+        }
+
+        return permuted;
+    }
+
     public static TVector LoadBytes<TVector, T>(byte* source)
         where TVector : unmanaged
         where T : unmanaged, INumberBase<T>

@@ -133,6 +133,25 @@ internal readonly unsafe struct Simd256<T> : ISimd<Vector256<T>, T>
             : Vector256.ShuffleNative(value.AsDouble(), indices.AsInt64()).As<double, T>();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<T> PermuteTwo(Vector256<T> low, Vector256<T> high, Vector256<T> indices)
+    {
+        if (typeof(T) == typeof(float))
+        {
+            var last = Vector256.Create(Count - 1);
+            var isHigh = Vector256.GreaterThan(indices.AsInt32(), last).As<int, T>();
+            var lanes = (indices.AsInt32() & last).As<int, T>();
+            return Select(isHigh, Permute(high, lanes), Permute(low, lanes));
+        }
+        else
+        {
+            var last = Vector256.Create(Count - 1L);
+            var isHigh = Vector256.GreaterThan(indices.AsInt64(), last).As<long, T>();
+            var lanes = (indices.AsInt64() & last).As<long, T>();
+            return Select(isHigh, Permute(high, lanes), Permute(low, lanes));
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<T> ExpOfNegative(Vector256<T> value) => typeof(T) == typeof(float)
         ? SingleExp.Of(value.AsSingle()).As<float, T>()
         : Vector256.Exp(value.AsDouble()).As<double, T>();
@@ -201,7 +220,7 @@ internal readonly unsafe struct Simd256<T> : ISimd<Vector256<T>, T>
     }
 
     // Three rounds: 32-bit and 64-bit unpacking inside the halves, then the halves themselves.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     private static void TransposeSingle(float* s, nint ss, float* d, nint ds)
     {
         var a0 = Vector256.Load(s + 0 * ss);
@@ -238,7 +257,7 @@ internal readonly unsafe struct Simd256<T> : ISimd<Vector256<T>, T>
         Avx.Permute2x128(c3, c7, 0x31).Store(d + 7 * ds);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     private static void TransposeDouble(double* s, nint ss, double* d, nint ds)
     {
         var a0 = Vector256.Load(s + 0 * ss);

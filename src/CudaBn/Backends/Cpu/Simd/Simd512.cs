@@ -114,6 +114,16 @@ internal readonly unsafe struct Simd512<T> : ISimd<Vector512<T>, T>
             : Vector512.ShuffleNative(value.AsDouble(), indices.AsInt64()).As<double, T>();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> PermuteTwo(Vector512<T> low, Vector512<T> high, Vector512<T> indices)
+    {
+        if (typeof(T) == typeof(float) && Avx512F.IsSupported)
+            return Avx512F.PermuteVar16x32x2(low.AsSingle(), indices.AsInt32(), high.AsSingle()).As<float, T>();
+        if (typeof(T) == typeof(double) && Avx512F.IsSupported)
+            return Avx512F.PermuteVar8x64x2(low.AsDouble(), indices.AsInt64(), high.AsDouble()).As<double, T>();
+        return Lanes.PermuteTwo<Vector512<T>, T>(low, high, indices);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> ExpOfNegative(Vector512<T> value) => typeof(T) == typeof(float)
         ? SingleExp.Of(value.AsSingle()).As<float, T>()
         : Vector512.Exp(value.AsDouble()).As<double, T>();
@@ -179,7 +189,7 @@ internal readonly unsafe struct Simd512<T> : ISimd<Vector512<T>, T>
     }
 
     // Four rounds: 32-bit and 64-bit unpacking inside the 128-bit quarters, then the quarters themselves twice.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Compiled.AsLoop)]
     private static void TransposeSingle(float* s, nint ss, float* d, nint ds)
     {
         var a0 = Vector512.Load(s + 0 * ss);

@@ -60,9 +60,11 @@ internal readonly unsafe struct SimdScalar<T> : ISimd<T, T>
 
     public static T Sum(T value) => value;
 
-    public static T CreateIndices(int* lanes) => T.Zero;
+    public static T CreateIndices(int* lanes) => T.CreateTruncating(*lanes);
 
     public static T Permute(T value, T indices) => value;
+
+    public static T PermuteTwo(T low, T high, T indices) => indices == T.Zero ? low : high;
 
     public static void Transpose(T* source, nint sourceStride, T* destination, nint destinationStride) =>
         *destination = *source;
