@@ -22,7 +22,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     private const int FirstLevelBytes = 20 * 1024;
 
     /// <summary>A block of images that the second-level cache holds with room to spare.</summary>
-    private const long SecondLevelBytes = 512 * 1024;
+    private static long SecondLevelBytes => sizeof(TVector) == 64 ? 704 * 1024 : 512 * 1024;
 
     /// <summary>A block of images that a worker's share of the third-level cache holds, if its values are used often enough
     /// on each of their ways from there.</summary>
