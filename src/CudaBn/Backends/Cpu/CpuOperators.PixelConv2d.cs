@@ -15,6 +15,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// weights, which are read again for every band.</summary>
     private const int BandBytes = 320 * 1024;
 
+    /// <summary>How many chunks every worker should find at least, so that none waits long for the last.</summary>
+    private const int LeastPixelChunks = 8;
+
     /// <summary>How many rows before it is written a row of the output is asked for.</summary>
     private const int RowsAhead = 4;
 
@@ -22,7 +25,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     private const int FirstLevelBytes = 20 * 1024;
 
     /// <summary>A block of images that the second-level cache holds with room to spare.</summary>
-    private static long SecondLevelBytes => sizeof(TVector) == 64 ? 704 * 1024 : 512 * 1024;
+    private static long SecondLevelBytes => HasLargeSecondLevel ? 704 * 1024 : 512 * 1024;
 
     /// <summary>A block of images that a worker's share of the third-level cache holds, if its values are used often enough
     /// on each of their ways from there.</summary>
@@ -30,6 +33,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     /// <summary>How many taps must use a value.</summary>
     private const double MinUses = 4;
+
+    /// <summary>Whether the second-level cache has a megabyte or more, as that of processors with registers of 512 bits
+    /// does.</summary>
+    private static bool HasLargeSecondLevel => sizeof(TVector) == 64;
 
     /// <summary>Whether lanes of pixels or channels are possible at all: stride 1, and no padding that a window lies in
     /// wholly.</summary>
@@ -144,7 +151,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             ? new(channels, rows, columns, step, rowStep, columnStep, channelTap, rowTap, columnTap)
             : new(rows, columns, channels, rowStep, columnStep, step, rowTap, columnTap, channelTap);
 
-    /// <summary>A chunk is a band of output rows of an image.</summary>
+    /// <summary>A chunk is some bands of output rows of an image.</summary>
     private readonly struct PixelConv2dJob : IChunkJob
     {
         private readonly CpuOperators<TSimd, TVector, T> _operators;
@@ -155,6 +162,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         private readonly T* _output;
         private readonly RowTiles _tiles;
         private readonly int _bands;
+        private readonly int _chunksPerImage;
 
         // Those that the kernel meets: a kernel of one row or column meets the first only.
         private readonly int _rowPhases;
@@ -171,13 +179,15 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             _output = output;
             (_rowPhases, _columnPhases) = (Math.Min(g.StrideY, g.KernelHeight), Math.Min(g.StrideX, g.KernelWidth));
 
-            // A kernel of one weight has so little to compute that the outputs want their share of the cache.
-            var bandBytes = IsPointwise ? BandBytes / 2 : BandBytes;
+            // A kernel of one weight has so little to compute that the next band wants its share of the cache.
+            var bandBytes = IsPointwise && !HasLargeSecondLevel ? BandBytes / 2 : BandBytes;
             var cached = bandBytes / (g.InChannels * Phases * Pitch * sizeof(T)) - Halo;
             _bands = CeilDiv(g.OutHeight, Math.Max(1, Math.Min(cached, PixelsPerBand / Pitch)));
+            // Bands one after the other, so that memory may bring the next one while this one is computed.
+            _chunksPerImage = Math.Clamp(CeilDiv(LeastPixelChunks * operators._pool.Workers, g.Batch), 1, _bands);
         }
 
-        public int Chunks => _g.Batch * _bands;
+        public int Chunks => _g.Batch * _chunksPerImage;
 
         private int Pitch => PixelPitch(in _g);
 
@@ -194,7 +204,14 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         public void Run(int chunk, int worker)
         {
-            var (image, band) = Math.DivRem(chunk, _bands);
+            var (image, part) = Math.DivRem(chunk, _chunksPerImage);
+            var (first, bands) = Share(_bands, part, _chunksPerImage);
+            for (var band = first; band < first + bands; band++)
+                RunBand(image, band, isLast: band == first + bands - 1, worker);
+        }
+
+        private void RunBand(int image, int band, bool isLast, int worker)
+        {
             var (firstRow, outRows) = Share(_g.OutHeight, band, _bands);
             var rows = outRows + Halo;
             var step = PixelPlanes<TSimd, TVector, T>.Step(rows * Pitch + Zeros);
@@ -222,7 +239,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var output = _output + image * _g.OutImage + firstRow * _g.OutWidth;
             if (IsPointwise)
             {
-                RunPointwise(copy, step, results, output, outRows * _g.OutWidth);
+                var next = isLast ? null : source + (firstRow + outRows) * _g.InWidth;
+                RunPointwise(copy, step, results, output, outRows * _g.OutWidth, next);
                 return;
             }
 
@@ -265,11 +283,13 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         /// <summary>Pixels are used by one weight of each output channel only, so all tiles of channels take their turn on
-        /// pixels that the first-level cache holds, and write where the output is.</summary>
+        /// pixels that the first-level cache holds, and write where the output is. Meanwhile what is written and read next
+        /// is asked for: with so little to compute, waiting for it would take as long.</summary>
         [MethodImpl(Compiled.AsLoop)]
-        private void RunPointwise(T* copy, int step, T* results, T* output, int pixels)
+        private void RunPointwise(T* copy, int step, T* results, T* output, int pixels, T* next)
         {
-            var plane = (nint)_g.OutHeight * _g.OutWidth;
+            nint plane = (nint)_g.OutHeight * _g.OutWidth, inPlane = (nint)_g.InHeight * _g.InWidth;
+            int turns = CeilDiv(pixels, BlockLanes) * _tiles.Count, turn = 0;
             for (var pixel = 0; pixel < pixels; pixel += BlockLanes)
             {
                 var width = Math.Min(BlockLanes, pixels - pixel);
@@ -277,6 +297,17 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 {
                     int start = _tiles.Start(tile), rows = _tiles.Size(tile);
                     var channels = Math.Min(rows, _g.OutChannels - start);
+                    var isLastTile = tile == _tiles.Count - 1;
+                    var ahead = output + (isLastTile ? pixel + BlockLanes : (start + rows) * plane + pixel);
+                    for (var channel = 0; channel < channels; channel++)
+                        PrefetchBlock(ahead + channel * plane);
+                    var (firstChannel, aheadChannels) = Share(_g.InChannels, turn++, turns);
+                    for (var channel = firstChannel; next != null && channel < firstChannel + aheadChannels; channel++)
+                    {
+                        for (var x = 0; x < pixels; x += 64 / sizeof(T))
+                            PrefetchSecondLevel(next + channel * inPlane + x);
+                    }
+
                     var window = new TapWindow(1, 1, _g.InChannels, 0, 0, step, 0, 0, rows);
                     var destination = output + start * plane + pixel;
                     var whole = width == BlockLanes && channels == rows;
@@ -290,6 +321,14 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                     }
                 }
             }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static void PrefetchBlock(T* block)
+        {
+            Prefetch(block);
+            if (TSimd.Count * sizeof(T) == 64)
+                Prefetch(block + TSimd.Count);
         }
 
         [MethodImpl(Compiled.AsLoop)]

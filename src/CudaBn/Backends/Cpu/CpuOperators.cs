@@ -73,4 +73,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T> : CpuOperat
         if (Sse.IsSupported)
             Sse.Prefetch0(address);
     }
+
+    /// <summary>Asks for a cache line that is needed in a while: it is to wait in the second-level cache.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void PrefetchSecondLevel(T* address)
+    {
+        if (Sse.IsSupported)
+            Sse.Prefetch1(address);
+    }
 }

@@ -32,6 +32,15 @@ internal static unsafe class PixelPlanes<TSimd, TVector, T>
             int above = Math.Clamp(-first, 0, rows), end = Math.Clamp(height - first, above, rows);
             var row = planes + zeros + (nint)above * pitch;
             Clear(planes, above * pitch + zeros);
+            if (zeros == 0)
+            {
+                // Rows without anything between them are one.
+                CopyRow(source + (nint)(first + above) * width, row, (end - above) * width);
+                row += (end - above) * width;
+                Clear(row, (int)(planes + step - row));
+                continue;
+            }
+
             for (var y = above; y < end; y++, row += pitch)
             {
                 CopyRow(source + (nint)(first + y) * width, row, width);
