@@ -253,7 +253,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                     for (var tap = start; nextInput != null && column % groups == group && tap < end; tap++)
                     {
                         for (var pixel = 0; pixel < pixels; pixel += line)
-                            Prefetch(nextInput + Tap(tap) + pixel);
+                            PrefetchSecondLevel(nextInput + Tap(tap) + pixel);
                     }
                 }
             }
@@ -264,10 +264,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         {
             for (var i = 0; i < lines; i++, rows += 64 / sizeof(T))
             {
-                Prefetch(rows);
-                Prefetch(rows + Plane);
-                Prefetch(rows + 2 * Plane);
-                Prefetch(rows + 3 * Plane);
+                PrefetchSecondLevel(rows);
+                PrefetchSecondLevel(rows + Plane);
+                PrefetchSecondLevel(rows + 2 * Plane);
+                PrefetchSecondLevel(rows + 3 * Plane);
             }
         }
 
