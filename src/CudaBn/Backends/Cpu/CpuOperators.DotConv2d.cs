@@ -12,7 +12,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     private const int PixelsPerDotBand = 640;
 
     /// <summary>Pixels of a band of many input channels: the second-level cache holds all channels of it.</summary>
-    private const int PixelsPerPointwiseBand = 384;
+    private static int PixelsPerPointwiseBand => HasLargeSecondLevel ? 512 : 384;
 
     /// <summary>Sums of a chunk, registers all of them, beside the pixels of a band in the second-level cache.</summary>
     private const int DotSumBytes = 144 * 1024;
