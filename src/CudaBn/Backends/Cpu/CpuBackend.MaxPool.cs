@@ -344,6 +344,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         private readonly UnpoolMap _map =
             IsPairsOnly(g) && 2 * g.OutWidth <= TSimd.Count ? new UnpoolMap(g, operators._packed) : default;
 
+        private readonly WindowTaps _taps =
+            !IsPairsOnly(g) && HasLanesOfWindows<TIndex>(g) ? new WindowTaps(g, operators._shared) : default;
+
         public void Run(int chunk, int worker)
         {
             long start = chunk * g.Planes / chunks, end = (chunk + 1L) * g.Planes / chunks;
@@ -361,7 +364,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
 
             var inLanes = HasLanesOfWindows<TIndex>(g);
-            var lanes = inLanes ? new WindowLanes(g, operators._perWorker[worker]) : default;
+            var lanes = inLanes ? new WindowLanes(g, _taps, operators._perWorker[worker]) : default;
             for (var plane = start; plane < end; plane++)
             {
                 var destination = gradInput + plane * g.InDepth * g.InHeight * g.InWidth;
