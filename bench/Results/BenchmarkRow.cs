@@ -9,7 +9,8 @@ public sealed record BenchmarkRow
     /// <summary>The share of the processors that others may take before a row is marked.</summary>
     public const double BusyShare = 0.05;
 
-    /// <summary>The share of the run's limit that the machine must have been able of during a row, or it is marked.</summary>
+    /// <summary>The share of the run's limit of multiply-adds that the machine must have been able of during a row, or it is
+    /// marked. Copying varies by more than that from one moment to the next.</summary>
     public const double SlowShare = 0.85;
 
     public required string Operator { get; init; }
@@ -72,12 +73,11 @@ public sealed record BenchmarkRow
     public double ShareOf(MachineLimits limits) =>
         PairedTimes?.ShareOf(Work) ?? Work.Floor(limits) * 1e9 / Nanoseconds;
 
-    /// <summary>What was wrong with the machine during the row: "busy", "at 52%" of what it could do at other times, or
-    /// nothing.</summary>
+    /// <summary>What was wrong with the machine during the row: "busy", "at 52%" of the multiply-adds it could do at
+    /// other times, or nothing.</summary>
     public string Mark(MachineLimits limits)
     {
-        var speed = PairedTimes is not { Limits: var then } ? 1
-            : Work.IsComputeBound(limits) ? then.GigaFlops / limits.GigaFlops : then.GigaBytes / limits.GigaBytes;
+        var speed = PairedTimes is { Limits: var then } ? then.GigaFlops / limits.GigaFlops : 1;
         return string.Join(", ", new[]
         {
             IsBusy ? "busy" : null,

@@ -99,8 +99,8 @@ public static class ResultTable
         + "bytes those that must at least be read and written, so work in a cache may pass the limit of copying. \"Of "
         + "limit\" is the least time that the machine needs for either, as a share of the time it took: on the CPU both are "
         + "measured in turn, some milliseconds each, for a virtual processor that shares its core with others computes at half "
-        + "the rate at times. \"At 52%\" marks rows during which the limit was so much of the run's best, which the median "
-        + "stands beside; \"busy\" those during which others took more than 5% of the processors. \"Peer takes\": how many times "
+        + "the rate at times. \"At 52%\" marks rows during which multiply-adds were so much of the run's best, beside which the "
+        + "median stands; \"busy\" those during which others took more than 5% of the processors. \"Peer takes\": how many times "
         + "as long, measured likewise. Allocated bytes are those of the whole process: where it is BenchmarkDotNet's, too, some of them are.";
 
     private static bool IsText(int column) => column is 0 or 1 or 6 or 10;
