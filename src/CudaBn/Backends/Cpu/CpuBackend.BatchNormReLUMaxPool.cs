@@ -116,16 +116,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 var c = constants + parts.Channel;
                 var wholeRows = parts.IsFollowed && _outputs >= TSimd.Count ? pool.OutHeight : _wholeRows;
                 if (inShortRows)
-                {
-                    // One of several rows that may be stored whole begins all of them.
-                    var begun = wholeRows == pool.OutHeight ? wholeRows : wholeRows / _shortRows.Rows * _shortRows.Rows;
-                    ShortPairs<WholeStores>(source, in *c, first, 0, begun);
-                    if (begun < pool.OutHeight)
-                        ShortPairs<EndingStores>(source, in *c, first, begun, pool.OutHeight);
-                    continue;
-                }
-
-                if (pool.OutWidth <= TSimd.Count)
+                    ShortPairs(source, in *c, first, wholeRows);
+                else if (pool.OutWidth <= TSimd.Count)
                     ShortRows(source, in *c, first, wholeRows);
                 else
                     FusedRows<WholeStores>(source, in *c, first, 0, wholeRows);
@@ -190,25 +182,22 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
-        /// <summary><see cref="FusedRows"/>, several rows at a time, of a plane.</summary>
+        /// <summary><see cref="FusedRows"/>, whole, several rows at a time.</summary>
         [MethodImpl(Compiled.AsLoop)]
-        private void ShortPairs<TStores>(T* source, in NormalizeConstants c, long first, int firstRow, int endRow)
-            where TStores : struct, IRowStores
+        private void ShortPairs(T* source, in NormalizeConstants c, long first, int wholeRows)
         {
             var (mean, scale, shift) = (TSimd.Create(c.Mean), TSimd.Create(c.Scale), TSimd.Create(c.Shift));
             var shortRows = _shortRows;
-            long end = first + _outputs;
-            for (var y = firstRow; y < endRow; y += shortRows.Rows)
+            for (var y = 0; y < wholeRows; y += shortRows.Rows)
             {
                 var offset = (long)Math.Min(y, pool.OutHeight - shortRows.Rows) * pool.OutWidth;
                 shortRows.Load(source + 4 * offset, out var winner, out var second, out var third, out var fourth);
                 var best = RectifiedMaximumOf(ref winner, second, third, fourth, mean, scale, shift, out var place);
-                var (at, needed) = (first + offset, shortRows.Rows * pool.OutWidth);
-                TStores.Store(best, output + at, output + first, output + end, needed);
+                TSimd.Store(best, output + first + offset);
                 if (_saves)
                 {
-                    TStores.StoreBytes(place, argMax + at, argMax + first, argMax + end, needed);
-                    TStores.Store(winner, winners + at, winners + first, winners + end, needed);
+                    TSimd.StoreBytes(place, argMax + first + offset);
+                    TSimd.Store(winner, winners + first + offset);
                 }
             }
         }

@@ -201,18 +201,14 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         PoolGeometry g, T* input, T* output, TIndex* argMax, int chunks) : IChunkJob
         where TIndex : unmanaged
     {
-        private readonly ShortPairRows _shortRows = new(g.OutWidth);
+        private readonly ShortPairRows _shortRows = IsPairsOnly(g) ? new(g.OutWidth) : default;
 
         public void Run(int chunk, int worker)
         {
             long start = chunk * g.Planes / chunks, end = (chunk + 1L) * g.Planes / chunks;
             if (IsPairsOnly(g))
             {
-                var rows = (int)(end - start) * g.OutHeight;
-                if (_shortRows.Fit(rows))
-                    PoolShortPairs(start, rows);
-                else
-                    PoolPairs(start, rows);
+                PoolPairs(start, (int)(end - start) * g.OutHeight);
                 return;
             }
 
@@ -232,7 +228,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var source = input + plane * g.InHeight * g.InWidth;
             var wholeRows = WholeRows(rows, g.OutWidth, TSimd.Count);
             var outputs = (long)rows * g.OutWidth;
-            PoolPairs<WholeStores>(source, output + first, (byte*)(argMax + first), 0, wholeRows, outputs);
+            if (_shortRows.Fit(rows))
+                PoolShortPairs(source, output + first, (byte*)(argMax + first), wholeRows, rows);
+            else
+                PoolPairs<WholeStores>(source, output + first, (byte*)(argMax + first), 0, wholeRows, outputs);
             PoolPairs<EndingStores>(source, output + first, (byte*)(argMax + first), wholeRows, rows, outputs);
         }
 
@@ -258,30 +257,18 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
-        private void PoolShortPairs(long plane, int rows)
-        {
-            var first = plane * g.OutHeight * g.OutWidth;
-            var source = input + plane * g.InHeight * g.InWidth;
-            var wholeRows = WholeRows(rows, g.OutWidth, TSimd.Count) / _shortRows.Rows * _shortRows.Rows;
-            PoolShortPairs<WholeStores>(source, output + first, (byte*)(argMax + first), 0, wholeRows, rows);
-            PoolShortPairs<EndingStores>(source, output + first, (byte*)(argMax + first), wholeRows, rows, rows);
-        }
-
+        /// <summary>Rows of <see cref="PoolPairs(long, int)"/> that may be stored whole, several at a time.</summary>
         [MethodImpl(Compiled.AsLoop)]
-        private void PoolShortPairs<TStores>(
-            T* source, T* destination, byte* indices, int firstRow, int endRow, int rows)
-            where TStores : struct, IRowStores
+        private void PoolShortPairs(T* source, T* destination, byte* indices, int wholeRows, int rows)
         {
             var shortRows = _shortRows;
-            var outputs = (long)rows * g.OutWidth;
-            for (var y = firstRow; y < endRow; y += shortRows.Rows)
+            for (var y = 0; y < wholeRows; y += shortRows.Rows)
             {
                 var at = (long)Math.Min(y, rows - shortRows.Rows) * g.OutWidth;
                 shortRows.Load(source + 4 * at, out var a, out var b, out var c, out var d);
                 var place = MaximumOf(ref a, b, c, d);
-                var needed = shortRows.Rows * g.OutWidth;
-                TStores.Store(a, destination + at, destination, destination + outputs, needed);
-                TStores.StoreBytes(place, indices + at, indices, indices + outputs, needed);
+                TSimd.Store(a, destination + at);
+                TSimd.StoreBytes(place, indices + at);
             }
         }
 

@@ -99,11 +99,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 if (ahead >= pixels)
                     ahead += rows * Plane - pixels;
                 for (var channel = 0; channel < channels; channel++)
-                {
-                    Prefetch(output + channel * Plane + ahead);
-                    if (TSimd.Count * sizeof(T) == 64)
-                        Prefetch(output + channel * Plane + ahead + TSimd.Count);
-                }
+                    PrefetchBlock(output + channel * Plane + ahead);
 
                 if (channels == rows && pixel + BlockLanes <= pixels)
                 {

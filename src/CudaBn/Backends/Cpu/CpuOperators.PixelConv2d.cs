@@ -323,14 +323,6 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static void PrefetchBlock(T* block)
-        {
-            Prefetch(block);
-            if (TSimd.Count * sizeof(T) == 64)
-                Prefetch(block + TSimd.Count);
-        }
-
         [MethodImpl(Compiled.AsLoop)]
         private void RunTile(T* copy, int step, int tile, T* results, int pixels, T* output, int outRows)
         {

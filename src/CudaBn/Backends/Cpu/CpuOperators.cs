@@ -74,6 +74,15 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T> : CpuOperat
             Sse.Prefetch0(address);
     }
 
+    /// <summary>Asks for the cache lines of two registers.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void PrefetchBlock(T* block)
+    {
+        Prefetch(block);
+        if (sizeof(TVector) == 64)
+            Prefetch(block + TSimd.Count);
+    }
+
     /// <summary>Asks for a cache line that is needed in a while: it is to wait in the second-level cache.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void PrefetchSecondLevel(T* address)
