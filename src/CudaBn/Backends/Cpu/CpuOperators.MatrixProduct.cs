@@ -89,6 +89,14 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             for (var first = 0; first < width; first += count)
             {
                 int present = Math.Clamp(real - first, 0, count), columns = Math.Min(count, width - first);
+                if (present == 0 && columns == count)
+                {
+                    // The second register of a panel of few columns.
+                    for (var inner = 0; inner < whole; inner++)
+                        TSimd.Store(TSimd.Zero, packed + (long)inner * width + first);
+                    continue;
+                }
+
                 for (var inner = 0; inner < whole; inner += count)
                 {
                     var source = data + first * columnStep + inner;
@@ -156,7 +164,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         private const int StreamedChunksPerWorker = 2;
 
         /// <summary>Every group of rows packs the right factor anew, so it is not cut smaller than this.</summary>
-        private const int MinTilesPerGroup = 3;
+        private const int MinTilesPerGroup = 4;
 
         private readonly CpuOperators<TSimd, TVector, T> _operators;
         private readonly MatrixView<T> _left;
@@ -304,8 +312,18 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
             for (; panel < endPanel; panel++)
             {
-                MatrixKernel<TSimd, TVector, T>.Run(in left, vectors, right.RowStep, initial, initialStep, edge, lanes);
                 var width = Math.Min(BlockLanes, _right.Columns - panel * BlockLanes);
+                if (width <= TSimd.Count)
+                {
+                    NarrowMatrixKernel<TSimd, TVector, T>.Run(
+                        in left, vectors, right.RowStep, initial, initialStep, edge, lanes);
+                }
+                else
+                {
+                    MatrixKernel<TSimd, TVector, T>.Run(
+                        in left, vectors, right.RowStep, initial, initialStep, edge, lanes);
+                }
+
                 for (var row = start - firstRow; row < rows && firstRow + row < _left.Rows; row++)
                     new Span<T>(edge + row * lanes, width).CopyTo(new Span<T>(product + row * columns, width));
                 vectors += right.PanelStep;
