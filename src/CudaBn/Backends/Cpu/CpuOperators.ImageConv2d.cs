@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using static CudaBn.Backends.Cpu.CacheLines;
 
 namespace CudaBn.Backends.Cpu;
 
@@ -110,6 +111,40 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             ImageBlocks<TSimd, TVector, T>.Interleave(first, imageStep, images, block, places);
     }
 
+    /// <summary>The lines that a tile of a block of images will be written to, asked for while it is computed.</summary>
+    private struct LinesAhead
+    {
+        private readonly nint _imageStep;
+        private readonly int _linesPerImage;
+        private readonly int _linesPerPlace;
+        private T* _image;
+        private int _line;
+        private int _images;
+
+        public LinesAhead(T* first, nint imageStep, int images, long elements, long places)
+        {
+            (_imageStep, _images) = (imageStep, images);
+            _image = first;
+            _linesPerImage = (int)CeilDiv(elements * sizeof(T), 64);
+            _linesPerPlace = (int)CeilDiv((long)images * _linesPerImage, places);
+        }
+
+        /// <summary>A place's share of them.</summary>
+        public void PrefetchSome()
+        {
+            for (var i = 0; i < _linesPerPlace && _images > 0; i++)
+            {
+                PrefetchSecondLevel(_image + _line * (64 / sizeof(T)));
+                if (++_line == _linesPerImage)
+                {
+                    _line = 0;
+                    _image += _imageStep;
+                    _images--;
+                }
+            }
+        }
+    }
+
     /// <summary>A chunk is a block of images and a share of the tiles of output channels.</summary>
     private readonly struct ImageConv2dForwardJob(
         CpuOperators<TSimd, TVector, T> operators, Conv2dGeometry g, T* input, T* packed, T* bias, T* output,
@@ -136,16 +171,17 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 input + firstImage * g.InImage, g.InImage, images, g.InChannels, g.InHeight * g.InWidth, block);
             for (var tile = part; tile < tiles.Count; tile += _parts)
             {
-                RunTile(block, results, tile);
                 var channels = Math.Min(tiles.Size(tile), g.OutChannels - tiles.Start(tile));
+                var destination = output + firstImage * g.OutImage + tiles.Start(tile) * places;
+                RunTile(
+                    block, results, tile, new LinesAhead(destination, g.OutImage, images, channels * places, places));
                 ImageBlocks<TSimd, TVector, T>.Deinterleave(
-                    results, output + firstImage * g.OutImage + tiles.Start(tile) * places, g.OutImage, images,
-                    channels * places);
+                    results, destination, g.OutImage, images, channels * places);
             }
         }
 
         [MethodImpl(Compiled.AsLoop)]
-        private void RunTile(T* block, T* results, int tile)
+        private void RunTile(T* block, T* results, int tile, LinesAhead ahead)
         {
             nint lanes = BlockLanes;
             int rows = tiles.Size(tile), places = g.OutHeight * g.OutWidth;
@@ -161,6 +197,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 var vectors = block + first * InPlane;
                 var scalars = weights + (nint)first * rows;
                 var initial = bias + (channelBlock == 0 ? tiles.Start(tile) : tiles.PaddedRows);
+                var isLast = channelBlock == _channelBlocks - 1;
                 for (var y = 0; y < g.OutHeight; y++)
                 {
                     var top = y * g.StrideY - g.PaddingY;
@@ -169,6 +206,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                     {
                         var left = x * g.StrideX - g.PaddingX;
                         var (columnStart, columnEnd) = TapsInside(left, g.DilationX, g.KernelWidth, g.InWidth);
+                        if (isLast)
+                            ahead.PrefetchSome();
                         if (window.Outer != rowEnd - rowStart || window.Middle != columnEnd - columnStart)
                             window = window with { Outer = rowEnd - rowStart, Middle = columnEnd - columnStart };
                         MicroKernel<TSimd, TVector, T>.Run(
@@ -225,11 +264,13 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
             for (var tile = part; gradInput != null && tile < tiles.Count; tile += _parts)
             {
-                RunInputTile(gradients, rest, tile);
                 var channels = Math.Min(tiles.Size(tile), g.InChannels - tiles.Start(tile));
+                var destination = gradInput + firstImage * g.InImage + tiles.Start(tile) * inPlaces;
+                RunInputTile(
+                    gradients, rest, tile,
+                    new LinesAhead(destination, g.InImage, images, channels * inPlaces, inPlaces));
                 ImageBlocks<TSimd, TVector, T>.Deinterleave(
-                    rest, gradInput + firstImage * g.InImage + tiles.Start(tile) * inPlaces, g.InImage, images,
-                    channels * inPlaces);
+                    rest, destination, g.InImage, images, channels * inPlaces);
             }
 
             if (partials == null)
@@ -242,7 +283,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         // Input place i takes part in output place o through kernel place k where o * stride = i + padding - k * dilation:
         // so k runs up while o runs down, both in steps without the common divisor of stride and dilation.
         [MethodImpl(Compiled.AsLoop)]
-        private void RunInputTile(T* block, T* results, int tile)
+        private void RunInputTile(T* block, T* results, int tile, LinesAhead ahead)
         {
             nint lanes = BlockLanes;
             int rows = tiles.Size(tile), places = g.InHeight * g.InWidth;
@@ -258,6 +299,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                     rows);
                 var vectors = block + first * OutPlane;
                 var scalars = weights + (nint)first * rows;
+                var isLast = channelBlock == _channelBlocks - 1;
                 for (var y = 0; y < g.InHeight; y++)
                 {
                     var (firstRow, rowCount) = KernelRange(
@@ -266,6 +308,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                     {
                         var (firstColumn, columnCount) = KernelRange(
                             x + g.PaddingX, g.StrideX, g.DilationX, g.KernelWidth, g.OutWidth);
+                        if (isLast)
+                            ahead.PrefetchSome();
                         if (window.Outer != rowCount || window.Middle != columnCount)
                             window = window with { Outer = rowCount, Middle = columnCount };
                         var outY = (y + g.PaddingY - firstRow * g.DilationY) / g.StrideY;
@@ -374,34 +418,33 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var tapOf = stackalloc int[maxColumns];
             var registers = stackalloc TVector[TileRows * maxColumns];
             var tileSums = (T*)registers;
-            for (var channel = firstChannel; channel < endChannel; channel += TileRows)
+            for (var tile = 0; tile < columnTiles; tile++)
             {
-                // Past the last channel or column a tile repeats it, and the sum is dropped.
-                for (var row = 0; row < TileRows; row++)
+                // Past the last column or channel a tile repeats it, and the sum is dropped.
+                var (start, count) = Share(columns, tile, columnTiles);
+                var size = Math.Max(2, count);
+                for (var i = 0; i < size; i++)
                 {
-                    gradientRows[row] = gradients + firstGradient
-                        + Math.Min(channel + row, endChannel - 1) * OutPlane;
+                    var column = start + Math.Min(i, count - 1);
+                    var tap = tapOf[i] = place < 0 ? column : column * places + place;
+                    inputColumns[i] = inputs + firstInput + tap / places * InPlane
+                        + (tap % places / g.KernelWidth * g.DilationY * g.InWidth + tap % g.KernelWidth * g.DilationX)
+                            * lanes;
                 }
 
-                for (var tile = 0; tile < columnTiles; tile++)
+                for (var channel = firstChannel; channel < endChannel; channel += TileRows)
                 {
-                    int start = (int)((long)tile * columns / columnTiles);
-                    int end = (int)((long)(tile + 1) * columns / columnTiles);
-                    var size = Math.Max(2, end - start);
-                    for (var i = 0; i < size; i++)
+                    for (var row = 0; row < TileRows; row++)
                     {
-                        var column = Math.Min(start + i, end - 1);
-                        var tap = tapOf[i] = place < 0 ? column : column * places + place;
-                        inputColumns[i] = inputs + firstInput + tap / places * InPlane
-                            + (tap % places / g.KernelWidth * g.DilationY * g.InWidth + tap % g.KernelWidth * g.DilationX)
-                                * lanes;
+                        gradientRows[row] = gradients + firstGradient
+                            + Math.Min(channel + row, endChannel - 1) * OutPlane;
                     }
 
                     new Span<TVector>(registers, TileRows * size).Clear();
                     DotKernel<TSimd, TVector, T>.Run(size, gradientRows, inputColumns, tileSums, in rectangle);
                     for (var row = 0; row < TileRows && channel + row < endChannel; row++)
                     {
-                        for (var i = 0; i < end - start; i++)
+                        for (var i = 0; i < count; i++)
                             sums[(long)(channel + row) * taps + tapOf[i]] = TSimd.Sum(registers[row * size + i]);
                     }
                 }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using static CudaBn.Backends.Cpu.CacheLines;
 
 namespace CudaBn.Backends.Cpu;
 

@@ -1,7 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 using CudaBn.Backends.Cpu.Simd;
+using static CudaBn.Backends.Cpu.CacheLines;
 
 namespace CudaBn.Backends.Cpu;
 
@@ -65,15 +65,6 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T> : CpuOperat
     private static TVector FirstLanes(long count) =>
         TSimd.GreaterThan(TSimd.Create(T.CreateTruncating(count)), TSimd.Indices);
 
-    /// <summary>Asks for a cache line that is needed soon. The planes of a channel lie far apart, and the processor does
-    /// not foresee the jump from one to the next. Any address is allowed.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Prefetch(T* address)
-    {
-        if (Sse.IsSupported)
-            Sse.Prefetch0(address);
-    }
-
     /// <summary>Asks for the cache lines of two registers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void PrefetchBlock(T* block)
@@ -81,13 +72,5 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T> : CpuOperat
         Prefetch(block);
         if (sizeof(TVector) == 64)
             Prefetch(block + TSimd.Count);
-    }
-
-    /// <summary>Asks for a cache line that is needed in a while: it is to wait in the second-level cache.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void PrefetchSecondLevel(T* address)
-    {
-        if (Sse.IsSupported)
-            Sse.Prefetch1(address);
     }
 }

@@ -2,6 +2,7 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using CudaBn.Backends.Cpu.Simd;
+using static CudaBn.Backends.Cpu.CacheLines;
 
 namespace CudaBn.Backends.Cpu;
 
@@ -13,6 +14,9 @@ internal static unsafe class ImageBlocks<TSimd, TVector, T>
     where TVector : unmanaged
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
+    /// <summary>How many squares before its turn the lines of one are asked for.</summary>
+    private const int SquaresAhead = 8;
+
     /// <summary>Images per block.</summary>
     public static int Lanes => 2 * TSimd.Count;
 
@@ -38,6 +42,7 @@ internal static unsafe class ImageBlocks<TSimd, TVector, T>
         for (long q = 0; q < elements; q += TSimd.Count)
         {
             q = Math.Min(q, elements - TSimd.Count);
+            PrefetchSquare(images + q, imageStep);
             TSimd.Transpose(images + q, imageStep, block + q * Lanes, Lanes);
             TSimd.Transpose(images + TSimd.Count * imageStep + q, imageStep, block + q * Lanes + TSimd.Count, Lanes);
         }
@@ -54,6 +59,7 @@ internal static unsafe class ImageBlocks<TSimd, TVector, T>
             whole = elements - elements % TSimd.Count;
             for (long q = 0; q < whole; q += TSimd.Count)
             {
+                PrefetchSquare(images + q, imageStep);
                 TSimd.Transpose(block + q * Lanes, Lanes, images + q, imageStep);
                 TSimd.Transpose(
                     block + q * Lanes + TSimd.Count, Lanes, images + TSimd.Count * imageStep + q, imageStep);
@@ -65,6 +71,15 @@ internal static unsafe class ImageBlocks<TSimd, TVector, T>
             for (var q = whole; q < elements; q++)
                 images[image * imageStep + q] = block[q * Lanes + image];
         }
+    }
+
+    /// <summary>Every image is a stream of lines of its own, more of them than the processor follows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void PrefetchSquare(T* images, nint imageStep)
+    {
+        images += SquaresAhead * TSimd.Count;
+        for (var image = 0; image < Lanes; image++, images += imageStep)
+            Prefetch(images);
     }
 
     [MethodImpl(Compiled.AsLoop)]
