@@ -140,9 +140,16 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         {
             var (share, part) = Math.DivRem(chunk, _rowParts * _columnParts);
             var (rowPart, columnPart) = Math.DivRem(part, _columnParts);
+            // Where every tap starts, once more the last for a tile of one tap, and the first tap of every tile.
+            var taps = stackalloc nint[_taps + 1];
+            for (var tap = 0; tap <= _taps; tap++)
+                taps[tap] = Tap(Math.Min(tap, _taps - 1));
+            var starts = stackalloc int[_columnTiles + 1];
+            for (var column = 0; column <= _columnTiles; column++)
+                starts[column] = (int)((long)column * _taps / _columnTiles);
             var tiles = new TileRange(
                 rowPart * _rowTiles / _rowParts, (rowPart + 1) * _rowTiles / _rowParts,
-                columnPart * _columnTiles / _columnParts, (columnPart + 1) * _columnTiles / _columnParts);
+                columnPart * _columnTiles / _columnParts, (columnPart + 1) * _columnTiles / _columnParts, taps, starts);
             var copyStep = PixelPlanes<TSimd, TVector, T>.Step(CeilDiv(_bandRows * _g.OutWidth, BlockLanes) * BlockLanes);
             var inElements = _inPlace ? 0 : _columns.Elements;
             var copyElements = _inPlace ? 0 : (long)_g.OutChannels * copyStep;
@@ -219,13 +226,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         {
             var rectangle = new PositionRectangle(1, pixels / BlockLanes, 0, BlockLanes, 0, BlockLanes);
             var gradientRows = stackalloc T*[TileRows];
-            // Where every tap starts, once more the last for a tile of one tap, and the first tap of every tile.
-            var taps = stackalloc T*[_taps + 1];
+            var tapRows = stackalloc T*[_taps + 1];
             for (var tap = 0; tap <= _taps; tap++)
-                taps[tap] = inputs + Tap(Math.Min(tap, _taps - 1));
-            var starts = stackalloc int[_columnTiles + 1];
-            for (var column = 0; column <= _columnTiles; column++)
-                starts[column] = FirstTap(column);
+                tapRows[tap] = inputs + tiles.Taps[tap];
             var columnTiles = tiles.EndColumn - tiles.FirstColumn;
             int perGroup = TilesPerGroup, groups = CeilDiv(tiles.EndRow - tiles.FirstRow, perGroup);
             int line = 64 / sizeof(T), linesPerTile = CeilDiv(CeilDiv(pixels, line), columnTiles);
@@ -235,7 +238,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 int endTile = Math.Min(firstTile + perGroup, tiles.EndRow);
                 for (var column = 0; column < columnTiles; column++)
                 {
-                    int start = starts[tiles.FirstColumn + column], end = starts[tiles.FirstColumn + column + 1];
+                    int start = tiles.Starts[tiles.FirstColumn + column], end = tiles.Starts[tiles.FirstColumn + column + 1];
                     for (var tile = firstTile; tile < endTile; tile++)
                     {
                         // Past the last channel a tile repeats it, and the sum is dropped.
@@ -245,7 +248,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                         if (_hasBias && start == 0)
                             AddBiases(gradientRows, pixels, biases + (nint)channel * TSimd.Count);
                         DotKernel<TSimd, TVector, T>.Run(
-                            Math.Max(2, end - start), gradientRows, taps + start, sums, in rectangle);
+                            Math.Max(2, end - start), gradientRows, tapRows + start, sums, in rectangle);
                         sums += TileElements;
                         if (next != null)
                             PrefetchRows(next + channel * Plane + column * linesPerTile * line, linesPerTile);
@@ -254,7 +257,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                     for (var tap = start; nextInput != null && column % groups == group && tap < end; tap++)
                     {
                         for (var pixel = 0; pixel < pixels; pixel += line)
-                            PrefetchSecondLevel(nextInput + Tap(tap) + pixel);
+                            PrefetchSecondLevel(nextInput + tiles.Taps[tap] + pixel);
                     }
                 }
             }
@@ -272,18 +275,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
-        /// <summary>Where in the order of <see cref="RunTiles"/> the sums of a tile are.</summary>
-        private long SumTile(in TileRange tiles, int tile, int column)
-        {
-            var columnTiles = tiles.EndColumn - tiles.FirstColumn;
-            var first = tiles.FirstRow + (tile - tiles.FirstRow) / TilesPerGroup * TilesPerGroup;
-            var count = Math.Min(TilesPerGroup, tiles.EndRow - first);
-            return (long)(first - tiles.FirstRow) * columnTiles + column * count + tile - first;
-        }
-
         private nint Tap(int tap) => _inPlace ? tap * (nint)_g.InHeight * _g.InWidth : _columns.Tap(tap);
-
-        private int FirstTap(int columnTile) => (int)((long)columnTile * _taps / _columnTiles);
 
         private void AddBiases(T** rows, int pixels, T* biases)
         {
@@ -309,30 +301,52 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             TSimd.Store(TSimd.Add(TSimd.Add(a, b), TSimd.Add(c, d)), sum);
         }
 
+        /// <summary>Adds up the lanes of all sums, which lie in the order of <see cref="RunTiles"/>.</summary>
         [MethodImpl(Compiled.AsLoop)]
         private void Store(in TileRange tiles, T* sums, T* biases, T* destination)
         {
-            var columnTiles = tiles.EndColumn - tiles.FirstColumn;
-            var endChannel = Math.Min(tiles.EndRow * TileRows, _g.OutChannels);
-            for (var channel = tiles.FirstRow * TileRows; channel < endChannel; channel++)
+            var perGroup = TilesPerGroup;
+            for (var firstTile = tiles.FirstRow; firstTile < tiles.EndRow; firstTile += perGroup)
             {
-                for (var column = 0; column < columnTiles; column++)
+                var endTile = Math.Min(firstTile + perGroup, tiles.EndRow);
+                for (var column = tiles.FirstColumn; column < tiles.EndColumn; column++)
                 {
-                    int start = FirstTap(tiles.FirstColumn + column), end = FirstTap(tiles.FirstColumn + column + 1);
-                    var row = sums + SumTile(in tiles, channel / TileRows, column) * TileElements
-                        + channel % TileRows * Math.Max(2, end - start) * TSimd.Count;
-                    for (var tap = start; tap < end; tap++, row += TSimd.Count)
-                        destination[(long)channel * _taps + tap] = TSimd.Sum(TSimd.Load(row));
+                    int start = tiles.Starts[column], count = tiles.Starts[column + 1] - start, size = Math.Max(2, count);
+                    for (var tile = firstTile; tile < endTile; tile++, sums += TileElements)
+                    {
+                        var registers = (TVector*)sums;
+                        var rows = Math.Min(TileRows, _g.OutChannels - tile * TileRows);
+                        var results = destination + (long)tile * TileRows * _taps + start;
+                        for (var row = 0; row < rows; row++, results += _taps)
+                        {
+                            for (var i = 0; i < count; i++)
+                                results[i] = TSimd.Sum(registers[row * size + i]);
+                        }
+                    }
                 }
-
-                if (tiles.FirstColumn == 0)
-                    destination[Weights + channel] = TSimd.Sum(TSimd.Load(biases + (nint)channel * TSimd.Count));
             }
+
+            var endChannel = Math.Min(tiles.EndRow * TileRows, _g.OutChannels);
+            for (var channel = tiles.FirstRow * TileRows; tiles.FirstColumn == 0 && channel < endChannel; channel++)
+                destination[Weights + channel] = TSimd.Sum(TSimd.Load(biases + (nint)channel * TSimd.Count));
         }
 
-        /// <summary>Tiles of four gradients and of a few taps.</summary>
-        private readonly record struct TileRange(int FirstRow, int EndRow, int FirstColumn, int EndColumn)
+        /// <summary>Tiles of four gradients and of a few taps: the first tap of every tile, and where taps start.</summary>
+        private readonly struct TileRange(
+            int firstRow, int endRow, int firstColumn, int endColumn, nint* taps, int* starts)
         {
+            public int FirstRow { get; } = firstRow;
+
+            public int EndRow { get; } = endRow;
+
+            public int FirstColumn { get; } = firstColumn;
+
+            public int EndColumn { get; } = endColumn;
+
+            public nint* Taps { get; } = taps;
+
+            public int* Starts { get; } = starts;
+
             public int Count => (EndRow - FirstRow) * (EndColumn - FirstColumn);
         }
     }

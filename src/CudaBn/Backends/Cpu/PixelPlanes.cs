@@ -69,6 +69,30 @@ internal static unsafe class PixelPlanes<TSimd, TVector, T>
             destination[x] = source[x];
     }
 
+    /// <summary>Writes a row: elements of the source where they are inside it, zeros elsewhere.</summary>
+    /// <param name="source">What element 0 of the row would be, which may lie outside.</param>
+    /// <param name="row">The row.</param>
+    /// <param name="inside">The elements of the row that are inside the source.</param>
+    /// <param name="length">The elements of the row.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void CopyPart(T* source, T* row, (int First, int Count) inside, int length)
+    {
+        var (left, width) = ClearOutside(row, inside, length);
+        CopyRow(source + left, row + left, width);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (int First, int Count) ClearOutside(T* row, (int First, int Count) inside, int length)
+    {
+        if (inside.Count == 0)
+            inside = (length, 0);
+        for (var x = 0; x < inside.First; x++)
+            row[x] = T.Zero;
+        for (var x = inside.First + inside.Count; x < length; x++)
+            row[x] = T.Zero;
+        return inside;
+    }
+
     /// <summary>Writes a row: one element of the source per stride where they are inside it, zeros elsewhere.</summary>
     /// <param name="source">What element 0 of the row would be, which may lie outside.</param>
     /// <param name="stride">Elements of the source per element of the row.</param>
@@ -78,18 +102,15 @@ internal static unsafe class PixelPlanes<TSimd, TVector, T>
     [MethodImpl(Compiled.AsLoop)]
     public static void CopyStrided(T* source, int stride, T* row, (int First, int Count) inside, int length)
     {
-        var (left, width) = inside.Count > 0 ? inside : (length, 0);
-        for (var x = 0; x < left; x++)
-            row[x] = T.Zero;
-        for (var x = left + width; x < length; x++)
-            row[x] = T.Zero;
-        row += left;
-        source += (nint)left * stride;
         if (stride == 1)
         {
-            CopyRow(source, row, width);
+            CopyPart(source, row, inside, length);
             return;
         }
+
+        var (left, width) = ClearOutside(row, inside, length);
+        row += left;
+        source += (nint)left * stride;
 
         if (stride == 2 && width > TSimd.Count)
         {
