@@ -75,13 +75,13 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         private long ElementsPerPanel => (long)g.KernelHeight * g.KernelWidth * _tiles.PaddedRows * BlockLanes;
 
-        /// <summary>Gradients of a panel fill half of the first-level cache, and inputs of a tile some of the
-        /// rest.</summary>
-        private int RowsPerBand => Math.Clamp(FirstLevelBytes / BytesPerRow, 1, g.OutHeight);
+        /// <summary>Gradients of a panel and inputs of a tile stay where they are read from, one tile after the other; the
+        /// longer a band, the less often are sums fetched and stored.</summary>
+        private int RowsPerBand => Math.Clamp(WindowBytes / BytesPerRow, 1, g.OutHeight);
 
         /// <summary>Small images share a band: sums that are kept in registers over more places are fetched and stored
         /// less often.</summary>
-        private int ImagesPerBand => Math.Max(1, FirstLevelBytes / (BytesPerRow * g.OutHeight));
+        private int ImagesPerBand => Math.Max(1, WindowBytes / (BytesPerRow * g.OutHeight));
 
         private int BytesPerRow => sizeof(T) * (BlockLanes + TSimd.MaxRows) * g.OutWidth;
 

@@ -94,9 +94,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     private static nint ImagePlane(int places) => (nint)(places | 1) * BlockLanes;
 
     /// <summary>Into how many parts channels are cut, so that the places of a window that slides over them, and its weights,
-    /// stay in the first-level cache.</summary>
+    /// are no more than <see cref="WindowBytes"/>.</summary>
     private static int ImageChannelBlocks(int channels, int taps, int places) =>
-        (int)CeilDiv((long)channels * (taps * TSimd.MaxRows + places * BlockLanes) * sizeof(T), FirstLevelBytes);
+        (int)CeilDiv((long)channels * (taps * TSimd.MaxRows + places * BlockLanes) * sizeof(T), WindowBytes);
 
     /// <summary>The first of the elements of a share, and how many there are.</summary>
     private static (int First, int Count) Share(int elements, int share, int shares)

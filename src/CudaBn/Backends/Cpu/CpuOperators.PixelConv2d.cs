@@ -25,6 +25,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// <summary>What the innermost loops may keep in the first-level cache, the rest being for what they pass by.</summary>
     private const int FirstLevelBytes = 20 * 1024;
 
+    /// <summary>What a window over all channels and its weights may take before the channels are cut into blocks: a large
+    /// second-level cache brings both as fast as they are used, and cutting costs a pass over the results.</summary>
+    private static int WindowBytes => HasLargeSecondLevel ? 128 * 1024 : FirstLevelBytes;
+
     /// <summary>A block of images that the second-level cache holds with room to spare.</summary>
     private static long SecondLevelBytes => HasLargeSecondLevel ? 704 * 1024 : 512 * 1024;
 
@@ -136,11 +140,11 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         InImage: g.OutImage, OutImage: g.InImage);
 
     /// <summary>Into how many parts channels are cut, so that the lines of pixels that registers slide over, and the weights
-    /// of a tile, stay in the first-level cache.</summary>
+    /// of a tile, are no more than <see cref="WindowBytes"/>.</summary>
     private static int PixelChannelBlocks(int channels, int kernelRows, int kernelColumns)
     {
         var perChannel = kernelRows * (kernelColumns * TSimd.MaxRows + 2 * BlockLanes + kernelColumns);
-        return (int)CeilDiv((long)channels * perChannel * sizeof(T), FirstLevelBytes);
+        return (int)CeilDiv((long)channels * perChannel * sizeof(T), WindowBytes);
     }
 
     /// <summary>The products of a register of pixels. Neighbouring columns share their cache lines, but few of them make no
