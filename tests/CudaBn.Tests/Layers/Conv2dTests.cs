@@ -66,6 +66,11 @@ public class Conv2dTests(TestBackend backend, DType dtype) : ConvFixture(backend
         new(2, 5, 40, 37, 33, 3, (2, 1), 1, true),
         new(2, 33, 9, 7, 27, 1, 1, 0, true),
         new(3, 300, 5, 6, 70, (3, 2), (1, 2), 1, true),
+        new(2, 9, 30, 41, 150, 3, 1, 1, true),
+        new(2, 9, 13, 17, 300, 3, 2, 1, false),
+        // Whole blocks of images, whose channels, of the input or the output, are cut into blocks.
+        new(32, 150, 4, 3, 40, 3, 1, 1, true),
+        new(32, 40, 4, 3, 150, 3, 1, 1, false),
         // One weight per pair of channels over planes of whole blocks, with more sums than a chunk keeps, either way round.
         new(1, 150, 24, 32, 37, 1, 1, 0, true),
         new(2, 37, 24, 16, 150, 1, 1, 0, false),
