@@ -7,6 +7,9 @@ namespace CudaBn.Backends.Cpu;
 /// not foresee the jump from one to the next. Any address is allowed.</summary>
 internal static unsafe class CacheLines
 {
+    /// <summary>The size of a line.</summary>
+    public const int Bytes = 64;
+
     /// <summary>The line is needed soon, to be read or written.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Prefetch(void* address)

@@ -231,7 +231,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 tapRows[tap] = inputs + tiles.Taps[tap];
             var columnTiles = tiles.EndColumn - tiles.FirstColumn;
             int perGroup = TilesPerGroup, groups = CeilDiv(tiles.EndRow - tiles.FirstRow, perGroup);
-            int line = 64 / sizeof(T), linesPerTile = CeilDiv(CeilDiv(pixels, line), columnTiles);
+            int line = CacheLines.Bytes / sizeof(T), linesPerTile = CeilDiv(CeilDiv(pixels, line), columnTiles);
             for (var group = 0; group < groups; group++)
             {
                 int firstTile = tiles.FirstRow + group * perGroup;
@@ -266,7 +266,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private void PrefetchRows(T* rows, int lines)
         {
-            for (var i = 0; i < lines; i++, rows += 64 / sizeof(T))
+            for (var i = 0; i < lines; i++, rows += CacheLines.Bytes / sizeof(T))
             {
                 PrefetchSecondLevel(rows);
                 PrefetchSecondLevel(rows + Plane);

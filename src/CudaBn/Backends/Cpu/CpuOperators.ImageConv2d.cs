@@ -125,7 +125,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         {
             (_imageStep, _images) = (imageStep, images);
             _image = first;
-            _linesPerImage = (int)CeilDiv(elements * sizeof(T), 64);
+            _linesPerImage = (int)CeilDiv(elements * sizeof(T), CacheLines.Bytes);
             _linesPerPlace = (int)CeilDiv((long)images * _linesPerImage, places);
         }
 
@@ -134,7 +134,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         {
             for (var i = 0; i < _linesPerPlace && _images > 0; i++)
             {
-                PrefetchSecondLevel(_image + _line * (64 / sizeof(T)));
+                PrefetchSecondLevel(_image + _line * (CacheLines.Bytes / sizeof(T)));
                 if (++_line == _linesPerImage)
                 {
                     _line = 0;

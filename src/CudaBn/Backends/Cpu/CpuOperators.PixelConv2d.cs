@@ -309,7 +309,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                     var (firstChannel, aheadChannels) = Share(_g.InChannels, turn++, turns);
                     for (var channel = firstChannel; next != null && channel < firstChannel + aheadChannels; channel++)
                     {
-                        for (var x = 0; x < pixels; x += 64 / sizeof(T))
+                        for (var x = 0; x < pixels; x += CacheLines.Bytes / sizeof(T))
                             PrefetchSecondLevel(next + channel * inPlane + x);
                     }
 
@@ -380,7 +380,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             for (var channel = 0; channel < channels; channel++, results += pixels, output += plane)
             {
                 // Rows soon to be written: with few taps a store waits for memory longer than a row takes to compute.
-                for (var x = 0; x < _g.OutWidth; x += 64 / sizeof(T))
+                for (var x = 0; x < _g.OutWidth; x += CacheLines.Bytes / sizeof(T))
                     Prefetch(output + RowsAhead * _g.OutWidth + x);
                 PixelPlanes<TSimd, TVector, T>.CopyRow(results, output, _g.OutWidth);
             }

@@ -25,7 +25,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     private static void PrefetchPart(T* first, long elements, int part, int parts)
     {
         var end = (part + 1) * elements / parts;
-        for (var i = part * elements / parts; i < end; i += 64 / sizeof(T))
+        for (var i = part * elements / parts; i < end; i += CacheLines.Bytes / sizeof(T))
             Prefetch(first + i);
     }
 

@@ -70,7 +70,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T> : CpuOperat
     private static void PrefetchBlock(T* block)
     {
         Prefetch(block);
-        if (sizeof(TVector) == 64)
+        if (sizeof(TVector) == CacheLines.Bytes)
             Prefetch(block + TSimd.Count);
     }
 }

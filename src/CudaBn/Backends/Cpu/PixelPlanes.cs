@@ -16,7 +16,7 @@ internal static unsafe class PixelPlanes<TSimd, TVector, T>
     /// planes does not fall into the same few sets of the first-level cache.</summary>
     public static int Step(int elements)
     {
-        var line = 64 / sizeof(T);
+        var line = CacheLines.Bytes / sizeof(T);
         return ((elements + line - 1) / line | 1) * line;
     }
 
@@ -95,23 +95,16 @@ internal static unsafe class PixelPlanes<TSimd, TVector, T>
 
     /// <summary>Writes a row: one element of the source per stride where they are inside it, zeros elsewhere.</summary>
     /// <param name="source">What element 0 of the row would be, which may lie outside.</param>
-    /// <param name="stride">Elements of the source per element of the row.</param>
+    /// <param name="stride">Elements of the source per element of the row: two or more, one is <see cref="CopyPart"/>'s.</param>
     /// <param name="row">The row.</param>
     /// <param name="inside">The elements of the row that are inside the source.</param>
     /// <param name="length">The elements of the row.</param>
     [MethodImpl(Compiled.AsLoop)]
     public static void CopyStrided(T* source, int stride, T* row, (int First, int Count) inside, int length)
     {
-        if (stride == 1)
-        {
-            CopyPart(source, row, inside, length);
-            return;
-        }
-
         var (left, width) = ClearOutside(row, inside, length);
         row += left;
         source += (nint)left * stride;
-
         if (stride == 2 && width > TSimd.Count)
         {
             for (var x = 0; x + TSimd.Count < width; x += TSimd.Count)
