@@ -71,6 +71,9 @@ public class Conv2dTests(TestBackend backend, DType dtype) : ConvFixture(backend
         // Whole blocks of images, whose channels, of the input or the output, are cut into blocks.
         new(32, 150, 4, 3, 40, 3, 1, 1, true),
         new(32, 40, 4, 3, 150, 3, 1, 1, false),
+        // Blocks of images so large that they are transposed once, for all tiles of the forward pass or of the weights.
+        new(32, 128, 16, 16, 14, 3, 3, 1, true),
+        new(32, 130, 16, 16, 5, 3, 3, 1, false),
         // One weight per pair of channels over planes of whole blocks, with more sums than a chunk keeps, either way round.
         new(1, 150, 24, 32, 37, 1, 1, 0, true),
         new(2, 37, 24, 16, 150, 1, 1, 0, false),

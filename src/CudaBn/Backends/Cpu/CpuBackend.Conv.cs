@@ -108,7 +108,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var g = call.Geometry;
         if (PrefersPixelColumns(in g))
             FewChannelsForward(in call);
-        else if ((IsPlain(in g) || HasPhases(in g)) && PrefersPixelLanes(in g))
+        else if ((IsPlain(in g) || HasPhases(in g)) && PrefersPixelLanes(in g, FilledPixels(in g)))
             PixelConv2dForward(in call);
         else
             ImageConv2dForward(in call);
@@ -116,14 +116,14 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     private void Conv2dBackward(in Conv2dBackwardCall<T> call)
     {
-        var g = call.Geometry;
+        Conv2dGeometry g = call.Geometry, turned = Turned(in g);
         var gradInput = call.GradInput;
         if (gradInput != null && HasFewChannels(in g))
         {
             FewChannelsInputGradient(in g, call.Weight, call.GradOutput, gradInput);
             gradInput = null;
         }
-        else if (gradInput != null && IsPlain(in g) && PrefersPixelLanes(Turned(in g)))
+        else if (gradInput != null && IsPlain(in g) && PrefersPixelLanes(in turned, FilledPixels(in turned)))
         {
             PixelConv2dInputGradient(in g, call.Weight, call.GradOutput, gradInput);
             gradInput = null;

@@ -8,12 +8,19 @@ namespace CudaBn.Backends.Cpu;
 // nothing, and no stride or dilation needs a gather.
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
+    /// <summary>From here on a block of images is transposed once, for all that read it.</summary>
+    private const int SharedBlockBytes = 2 * 1024 * 1024;
+
     private void ImageConv2dForward(in Conv2dForwardCall<T> call)
     {
         var g = call.Geometry;
         var tiles = new RowTiles(g.OutChannels, TSimd.MaxRows);
         var packed = PackKernel(in call, tiles, tapsInside: false, out var bias);
-        var job = new ImageConv2dForwardJob(this, g, call.Input, packed, bias, call.Output, tiles);
+        var inputs = InputPlanes(in g, call.Input);
+        var parts = PartsPerBlock(inputs.Blocks, tiles.Count);
+        if (AreShared(inputs.BlockElements, parts))
+            inputs = Interleaved(in inputs, _blocks.Get<T>(inputs.Blocks * inputs.BlockElements));
+        var job = new ImageConv2dForwardJob(this, g, inputs, packed, bias, call.Output, tiles, parts);
         _pool.Run(ref job, job.Chunks);
     }
 
@@ -34,11 +41,20 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         var sums = g.InChannels * taps;
-        var blocks = CeilDiv(g.Batch, BlockLanes);
+        ImagePlanes inputs = InputPlanes(in g, call.Input), gradients = OutputPlanes(in g, call.GradOutput);
+        int blocks = inputs.Blocks, parts = PartsPerBlock(blocks, CeilDiv(g.OutChannels, ImageConv2dBackwardJob.TileRows));
         var partials = call.GradWeight == null ? null : _shared.Get<T>(blocks * (sums + g.OutChannels));
+        var inElements = partials == null ? 0 : inputs.BlockElements;
+        if (AreShared(gradients.BlockElements + inElements, parts))
+        {
+            var memory = _blocks.Get<T>(blocks * (gradients.BlockElements + inElements));
+            gradients = Interleaved(in gradients, memory);
+            if (partials != null)
+                inputs = Interleaved(in inputs, memory + blocks * gradients.BlockElements);
+        }
+
         var job = new ImageConv2dBackwardJob(
-            this, g, call.Input, call.GradOutput, packed, zeros, call.GradInput, tiles,
-            partials);
+            this, g, inputs, gradients, packed, zeros, call.GradInput, tiles, partials, parts);
         _pool.Run(ref job, job.Chunks);
         if (call.GradWeight == null)
             return;
@@ -89,9 +105,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// one chunk wholly, so the cut does not change it.</summary>
     private int PartsPerBlock(int blocks, int tiles) => Math.Clamp(CeilDiv(2 * _pool.Workers, blocks), 1, tiles);
 
-    /// <summary>Elements from one plane of a block of images to the next: an odd number of places, so that the same place
-    /// of many planes does not fall into the same few sets of the first-level cache.</summary>
-    private static nint ImagePlane(int places) => (nint)(places | 1) * BlockLanes;
+    /// <summary>Whether the parts of a block read what all workers transposed together. A small block is sooner transposed
+    /// by each for itself than fetched from the caches of others.</summary>
+    private static bool AreShared(long blockElements, int parts) =>
+        parts > 1 && blockElements * sizeof(T) > SharedBlockBytes;
 
     /// <summary>Into how many parts channels are cut, so that the places of a window that slides over them, and its weights,
     /// are no more than <see cref="WindowBytes"/>.</summary>
@@ -103,12 +120,6 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         int first = (int)((long)share * elements / shares), end = (int)((share + 1L) * elements / shares);
         return (first, end - first);
-    }
-
-    private static void InterleavePlanes(T* first, nint imageStep, int images, int channels, int places, T* block)
-    {
-        for (var channel = 0; channel < channels; channel++, first += places, block += ImagePlane(places))
-            ImageBlocks<TSimd, TVector, T>.Interleave(first, imageStep, images, block, places);
     }
 
     /// <summary>The lines that a tile of a block of images will be written to, asked for while it is computed.</summary>
@@ -147,34 +158,28 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     /// <summary>A chunk is a block of images and a share of the tiles of output channels.</summary>
     private readonly struct ImageConv2dForwardJob(
-        CpuOperators<TSimd, TVector, T> operators, Conv2dGeometry g, T* input, T* packed, T* bias, T* output,
-        RowTiles tiles) : IChunkJob
+        CpuOperators<TSimd, TVector, T> operators, Conv2dGeometry g, ImagePlanes inputs, T* packed, T* bias, T* output,
+        RowTiles tiles, int parts) : IChunkJob
     {
-        private readonly int _parts =
-            operators.PartsPerBlock(CeilDiv(g.Batch, BlockLanes), tiles.Count);
-
         private readonly int _channelBlocks = ImageChannelBlocks(
             g.InChannels, g.KernelHeight * g.KernelWidth, g.KernelHeight * (g.KernelWidth + g.StrideX));
 
-        private nint InPlane => ImagePlane(g.InHeight * g.InWidth);
-
-        public int Chunks => _parts * CeilDiv(g.Batch, BlockLanes);
+        public int Chunks => parts * inputs.Blocks;
 
         public void Run(int chunk, int worker)
         {
-            int lanes = BlockLanes, firstImage = chunk / _parts * lanes, part = chunk % _parts;
-            var images = Math.Min(lanes, g.Batch - firstImage);
-            long places = (long)g.OutHeight * g.OutWidth, blockElements = (long)g.InChannels * InPlane;
-            var block = operators._perWorker[worker].Get<T>(blockElements + TSimd.MaxRows * places * lanes);
-            var results = block + blockElements;
-            InterleavePlanes(
-                input + firstImage * g.InImage, g.InImage, images, g.InChannels, g.InHeight * g.InWidth, block);
-            for (var tile = part; tile < tiles.Count; tile += _parts)
+            var (block, part) = Math.DivRem(chunk, parts);
+            int lanes = BlockLanes, firstImage = block * lanes, images = Math.Min(lanes, g.Batch - firstImage);
+            var places = (long)g.OutHeight * g.OutWidth;
+            var own = operators._perWorker[worker].Get<T>(inputs.OwnElements + TSimd.MaxRows * places * lanes);
+            var results = own + inputs.OwnElements;
+            var input = inputs.Get(block, own);
+            for (var tile = part; tile < tiles.Count; tile += parts)
             {
                 var channels = Math.Min(tiles.Size(tile), g.OutChannels - tiles.Start(tile));
                 var destination = output + firstImage * g.OutImage + tiles.Start(tile) * places;
                 RunTile(
-                    block, results, tile, new LinesAhead(destination, g.OutImage, images, channels * places, places));
+                    input, results, tile, new LinesAhead(destination, g.OutImage, images, channels * places, places));
                 ImageBlocks<TSimd, TVector, T>.Deinterleave(
                     results, destination, g.OutImage, images, channels * places);
             }
@@ -192,9 +197,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 var (first, channels) = Share(g.InChannels, channelBlock, _channelBlocks);
                 var window = new TapWindow(
                     0, 0, channels,
-                    g.DilationY * g.InWidth * lanes, g.DilationX * lanes, InPlane,
+                    g.DilationY * g.InWidth * lanes, g.DilationX * lanes, inputs.Plane,
                     g.KernelWidth * tap, tap, rows);
-                var vectors = block + first * InPlane;
+                var vectors = block + first * inputs.Plane;
                 var scalars = weights + (nint)first * rows;
                 var initial = bias + (channelBlock == 0 ? tiles.Start(tile) : tiles.PaddedRows);
                 var isLast = channelBlock == _channelBlocks - 1;
@@ -229,13 +234,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// share of the output channels, four at a time, for the weights. The weights' sums go to the block's row of
     /// partials, if there are any, and those of the biases behind them.</summary>
     private readonly struct ImageConv2dBackwardJob(
-        CpuOperators<TSimd, TVector, T> operators, Conv2dGeometry g, T* input, T* gradOutput, T* packed, T* zeros,
-        T* gradInput, RowTiles tiles, T* partials) : IChunkJob
+        CpuOperators<TSimd, TVector, T> operators, Conv2dGeometry g, ImagePlanes inputs, ImagePlanes gradients, T* packed,
+        T* zeros, T* gradInput, RowTiles tiles, T* partials, int parts) : IChunkJob
     {
-        private const int TileRows = DotKernel<TSimd, TVector, T>.TileRows;
-
-        private readonly int _parts =
-            operators.PartsPerBlock(CeilDiv(g.Batch, BlockLanes), CeilDiv(g.OutChannels, TileRows));
+        public const int TileRows = DotKernel<TSimd, TVector, T>.TileRows;
 
         // What the output place moves by when the kernel place moves by the stride, both without common divisor.
         private readonly int _outStepY = g.DilationY / CommonDivisor(g.DilationY, g.StrideY);
@@ -244,30 +246,25 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         private readonly int _channelBlocks = ImageChannelBlocks(
             g.OutChannels, g.KernelHeight * g.KernelWidth, g.KernelHeight * (g.KernelWidth + 1));
 
-        private nint InPlane => ImagePlane(g.InHeight * g.InWidth);
-
-        private nint OutPlane => ImagePlane(g.OutHeight * g.OutWidth);
-
-        public int Chunks => _parts * CeilDiv(g.Batch, BlockLanes);
+        public int Chunks => parts * inputs.Blocks;
 
         public void Run(int chunk, int worker)
         {
-            int lanes = BlockLanes, block = chunk / _parts, firstImage = block * lanes, part = chunk % _parts;
-            var images = Math.Min(lanes, g.Batch - firstImage);
-            long inPlaces = (long)g.InHeight * g.InWidth, gradElements = (long)g.OutChannels * OutPlane;
-            var inElements = partials == null ? 0 : (long)g.InChannels * InPlane;
+            var (block, part) = Math.DivRem(chunk, parts);
+            int lanes = BlockLanes, firstImage = block * lanes, images = Math.Min(lanes, g.Batch - firstImage);
+            var inPlaces = (long)g.InHeight * g.InWidth;
+            var inElements = partials == null ? 0 : inputs.OwnElements;
             var results = gradInput == null ? 0 : TSimd.MaxRows * inPlaces * lanes;
-            var gradients = operators._perWorker[worker].Get<T>(gradElements + Math.Max(inElements, results));
-            var rest = gradients + gradElements;
-            InterleavePlanes(
-                gradOutput + firstImage * g.OutImage, g.OutImage, images, g.OutChannels, g.OutHeight * g.OutWidth, gradients);
+            var own = operators._perWorker[worker].Get<T>(gradients.OwnElements + Math.Max(inElements, results));
+            var rest = own + gradients.OwnElements;
+            var gradient = gradients.Get(block, own);
 
-            for (var tile = part; gradInput != null && tile < tiles.Count; tile += _parts)
+            for (var tile = part; gradInput != null && tile < tiles.Count; tile += parts)
             {
                 var channels = Math.Min(tiles.Size(tile), g.InChannels - tiles.Start(tile));
                 var destination = gradInput + firstImage * g.InImage + tiles.Start(tile) * inPlaces;
                 RunInputTile(
-                    gradients, rest, tile,
+                    gradient, rest, tile,
                     new LinesAhead(destination, g.InImage, images, channels * inPlaces, inPlaces));
                 ImageBlocks<TSimd, TVector, T>.Deinterleave(
                     rest, destination, g.InImage, images, channels * inPlaces);
@@ -275,9 +272,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
             if (partials == null)
                 return;
-            InterleavePlanes(
-                input + firstImage * g.InImage, g.InImage, images, g.InChannels, g.InHeight * g.InWidth, rest);
-            RunWeights(rest, gradients, block, part);
+            RunWeights(inputs.Get(block, rest), gradient, block, part);
         }
 
         // Input place i takes part in output place o through kernel place k where o * stride = i + padding - k * dilation:
@@ -294,10 +289,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 var (first, channels) = Share(g.OutChannels, channelBlock, _channelBlocks);
                 var window = new TapWindow(
                     0, 0, channels,
-                    -_outStepY * g.OutWidth * lanes, -_outStepX * lanes, OutPlane,
+                    -_outStepY * g.OutWidth * lanes, -_outStepX * lanes, gradients.Plane,
                     g.StrideY / (g.DilationY / _outStepY) * g.KernelWidth * tap, g.StrideX / (g.DilationX / _outStepX) * tap,
                     rows);
-                var vectors = block + first * OutPlane;
+                var vectors = block + first * gradients.Plane;
                 var scalars = weights + (nint)first * rows;
                 var isLast = channelBlock == _channelBlocks - 1;
                 for (var y = 0; y < g.InHeight; y++)
@@ -355,25 +350,25 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             return a;
         }
 
-        private void RunWeights(T* inputs, T* gradients, int block, int part)
+        private void RunWeights(T* input, T* gradient, int block, int part)
         {
             var rowTiles = CeilDiv(g.OutChannels, TileRows);
-            int firstTile = part * rowTiles / _parts, endTile = (part + 1) * rowTiles / _parts;
-            int firstChannel = firstTile * TileRows, endChannel = Math.Min(endTile * TileRows, g.OutChannels);
+            var (firstTile, tileCount) = Share(rowTiles, part, parts);
+            int firstChannel = firstTile * TileRows, endChannel = Math.Min((firstTile + tileCount) * TileRows, g.OutChannels);
             var weights = (long)g.OutChannels * g.InChannels * g.KernelHeight * g.KernelWidth;
             var places = (long)g.OutHeight * g.OutWidth;
             var sums = partials + block * (weights + g.OutChannels);
             for (var channel = firstChannel; channel < endChannel; channel++)
-                sums[weights + channel] = Total(gradients + channel * OutPlane, places);
+                sums[weights + channel] = Total(gradient + channel * gradients.Plane, places);
             if (g.PaddingY == 0 && g.PaddingX == 0 && g.PaddingBelow <= 0 && g.PaddingRight <= 0)
             {
                 // Every kernel place meets every output place, so tiles may run across places and channels.
-                RunTiles(inputs, gradients, sums, firstChannel, endChannel, place: -1);
+                RunTiles(input, gradient, sums, firstChannel, endChannel, place: -1);
             }
             else
             {
                 for (var place = 0; place < g.KernelHeight * g.KernelWidth; place++)
-                    RunTiles(inputs, gradients, sums, firstChannel, endChannel, place);
+                    RunTiles(input, gradient, sums, firstChannel, endChannel, place);
             }
         }
 
@@ -393,7 +388,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         /// <summary>All tiles of one kernel place, or of all places where <paramref name="place"/> is -1.</summary>
         [MethodImpl(Compiled.AsLoop)]
-        private void RunTiles(T* inputs, T* gradients, T* sums, int firstChannel, int endChannel, int place)
+        private void RunTiles(T* input, T* gradient, T* sums, int firstChannel, int endChannel, int place)
         {
             nint lanes = BlockLanes;
             int places = g.KernelHeight * g.KernelWidth, taps = g.InChannels * places;
@@ -427,7 +422,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 {
                     var column = start + Math.Min(i, count - 1);
                     var tap = tapOf[i] = place < 0 ? column : column * places + place;
-                    inputColumns[i] = inputs + firstInput + tap / places * InPlane
+                    inputColumns[i] = input + firstInput + tap / places * inputs.Plane
                         + (tap % places / g.KernelWidth * g.DilationY * g.InWidth + tap % g.KernelWidth * g.DilationX)
                             * lanes;
                 }
@@ -436,8 +431,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 {
                     for (var row = 0; row < TileRows; row++)
                     {
-                        gradientRows[row] = gradients + firstGradient
-                            + Math.Min(channel + row, endChannel - 1) * OutPlane;
+                        gradientRows[row] = gradient + firstGradient
+                            + Math.Min(channel + row, endChannel - 1) * gradients.Plane;
                     }
 
                     new Span<TVector>(registers, TileRows * size).Clear();

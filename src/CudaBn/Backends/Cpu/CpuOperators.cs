@@ -31,6 +31,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T> : CpuOperat
     private readonly ScratchMemory _packed = new();
     private readonly ScratchMemory _constants = new();
     private readonly ScratchMemory _unfolded = new();
+    private readonly ScratchMemory _blocks = new();
     private readonly ScratchMemory[] _perWorker;
 
     public CpuOperators(WorkerPool pool)
@@ -48,6 +49,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T> : CpuOperat
         _packed.Dispose();
         _constants.Dispose();
         _unfolded.Dispose();
+        _blocks.Dispose();
         foreach (var scratch in _perWorker)
             scratch.Dispose();
     }
