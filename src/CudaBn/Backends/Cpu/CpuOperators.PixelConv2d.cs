@@ -39,8 +39,13 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     // in the second-level cache, the third-level cache or memory. Measured on Zen 4: times of either way for 150 shapes.
     private const double CopyCost = 40;
     private const double SecondLevelCost = 30;
-    private const double ThirdLevelCost = 60;
     private const double MemoryCost = 140;
+
+    private static double ThirdLevelCost => HasLargeSecondLevel ? 60 : 120;
+
+    /// <summary>The speed of multiply-adds where windows over images outside the second-level cache are cut into many
+    /// blocks of channels.</summary>
+    private const double CutWindowsSpeed = 0.85;
 
     /// <summary>Whether the second-level cache has a megabyte or more, as that of processors with registers of 512 bits
     /// does.</summary>
@@ -75,10 +80,11 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var products = present * g.KernelHeight * g.KernelWidth * g.InChannels * g.OutChannels * outPlaces;
         var block = values * BlockLanes * sizeof(T);
         var blocks = Math.Min(CeilDiv(g.Batch, BlockLanes), 2);
-        var cost = block <= 2 * SecondLevelBytes ? SecondLevelCost
-            : blocks * block <= ThirdLevelBytes ? ThirdLevelCost : MemoryCost;
+        var isNear = block <= 2 * SecondLevelBytes;
+        var cost = isNear ? SecondLevelCost : blocks * block <= ThirdLevelBytes ? ThirdLevelCost : MemoryCost;
+        var speed = isNear || HasLargeSecondLevel ? 1 : CutWindowsSpeed;
         var pixels = products / (filled * present) + CopyCost * values;
-        var images = (products + cost * values) / FilledImages(g.Batch);
+        var images = (products + cost * values) / (FilledImages(g.Batch) * speed);
         return pixels < images;
     }
 
