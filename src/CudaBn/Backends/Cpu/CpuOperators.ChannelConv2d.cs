@@ -13,6 +13,15 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// <summary>Sums that a chunk may have in progress.</summary>
     private const int WeightGradientBytes = 1 << 20;
 
+    /// <summary>From so many parts of the panels on, each of which reads all inputs, they are packed once for all.</summary>
+    private const int SharingParts = 4;
+
+    /// <summary>Packed inputs of several images that the third-level cache holds beside the sums.</summary>
+    private const int SharedInputBytes = 8 * 1024 * 1024;
+
+    /// <summary>Input channels whose sums, of one panel, stay in the first-level cache while they are put in order.</summary>
+    private const int StoredChannels = 8;
+
     /// <summary>Whether lanes of channels beat lanes of images for the weight gradient.</summary>
     private static bool PrefersChannelLanes(in Conv2dGeometry g)
     {
@@ -36,23 +45,48 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     private void ChannelConv2dWeightGradient(in Conv2dBackwardCall<T> call)
     {
         var g = call.Geometry;
-        var job = new ChannelConv2dWeightGradientJob(this, g, call.Input, call.GradOutput, partials: null);
-        var partials = _shared.Get<T>(job.Shares * job.ElementsPerShare);
-        job = new ChannelConv2dWeightGradientJob(this, g, call.Input, call.GradOutput, partials);
-        _pool.Run(ref job, job.Chunks);
+        var job = new ChannelConv2dWeightGradientJob(this, g, call.Input, call.GradOutput);
+        job = job with { Partials = _shared.Get<T>(job.Shares * job.ElementsPerShare) };
+        if (job.Parts < SharingParts)
+        {
+            _pool.Run(ref job, job.Chunks);
+        }
+        else
+        {
+            // Some images at a time, which all parts then find in the cache. Sums run on from those before.
+            var rounds = (int)Math.Clamp(CeilDiv(g.Batch * job.ElementsPerImage * sizeof(T), SharedInputBytes), 1, g.Batch);
+            var inputs = _blocks.Get<T>(CeilDiv(g.Batch, rounds) * job.ElementsPerImage);
+            for (var round = 0; round < rounds; round++)
+            {
+                var (first, images) = Share(g.Batch, round, rounds);
+                job = job with { FirstImage = first, Images = images, SharedInputs = inputs };
+                var pack = new PackInputsJob(job);
+                _pool.Run(ref pack, pack.Chunks);
+                _pool.Run(ref job, job.Chunks);
+            }
+        }
 
-        // Share by share, in order: the same sum for any number of threads.
-        SumRows(partials, job.Shares, job.ElementsPerShare, job.ElementsPerShare, partials);
-        job.Store(partials, call.GradWeight, call.GradBias);
+        var store = new StoreSumsJob(job, call.GradWeight, call.GradBias);
+        _pool.Run(ref store, store.Chunks);
     }
 
     /// <summary>A chunk is a share of the images and a part of the panels of output channels. Its sums, [panel][kernel
     /// place][input channel][output channel of panel], with those of the biases behind them, [output channel], go to the
     /// share's row of partials.</summary>
     private readonly struct ChannelConv2dWeightGradientJob(
-        CpuOperators<TSimd, TVector, T> operators, Conv2dGeometry g, T* input, T* gradOutput, T* partials) : IChunkJob
+        CpuOperators<TSimd, TVector, T> operators, Conv2dGeometry g, T* input, T* gradOutput) : IChunkJob
     {
         private readonly RowTiles _tiles = new(g.InChannels, TSimd.MaxRows);
+
+        public T* Partials { get; init; }
+
+        /// <summary>The images of a round, all of them unless said otherwise. The first round starts the sums.</summary>
+        public int FirstImage { get; init; }
+
+        public int Images { get; init; } = g.Batch;
+
+        /// <summary>The inputs of a round, packed; null where every chunk packs those of its bands.</summary>
+        public T* SharedInputs { private get; init; }
 
         public int Chunks => Shares * Parts;
 
@@ -60,11 +94,14 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         public long ElementsPerShare => Panels * (ElementsPerPanel + BlockLanes);
 
-        private int Panels => CeilDiv(g.OutChannels, BlockLanes);
+        public int Panels => CeilDiv(g.OutChannels, BlockLanes);
+
+        /// <summary>Elements of an image of the input, packed.</summary>
+        public long ElementsPerImage => (long)g.InHeight * g.InWidth * _tiles.PaddedRows;
 
         /// <summary>As few as the sums allow, for each packs the input once more; but where a chunk more or less makes a
         /// difference, as many as there should be chunks.</summary>
-        private int Parts
+        public int Parts
         {
             get
             {
@@ -89,11 +126,17 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         {
             var (share, part) = Math.DivRem(chunk, Parts);
             int firstPanel = (int)((long)part * Panels / Parts), endPanel = (int)((part + 1L) * Panels / Parts);
-            var sums = partials + share * ElementsPerShare;
+            var sums = Partials + share * ElementsPerShare;
             var biases = sums + Panels * ElementsPerPanel;
-            Clear(sums + firstPanel * ElementsPerPanel, (endPanel - firstPanel) * ElementsPerPanel);
-            Clear(biases + firstPanel * BlockLanes, (endPanel - firstPanel) * BlockLanes);
-            int first = (int)((long)share * g.Batch / Shares), end = (int)((share + 1L) * g.Batch / Shares);
+            if (FirstImage == 0)
+            {
+                Clear(sums + firstPanel * ElementsPerPanel, (endPanel - firstPanel) * ElementsPerPanel);
+                Clear(biases + firstPanel * BlockLanes, (endPanel - firstPanel) * BlockLanes);
+            }
+
+            var (first, images) = Share(Images, share, Shares);
+            first += FirstImage;
+            var end = first + images;
             for (var image = first; image < end; image += ImagesPerBand)
             {
                 for (var row = 0; row < g.OutHeight; row += RowsPerBand)
@@ -105,24 +148,38 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
-        /// <summary>Writes the sums in PyTorch's order.</summary>
+        /// <summary>Packs an image of a round for all parts.</summary>
+        public void PackImage(int image) =>
+            PackInputs(FirstImage + image, 0, g.InHeight * g.InWidth, SharedInputs + image * ElementsPerImage);
+
+        /// <summary>Writes the sums of a panel in PyTorch's order. Share by share, in order, they are the same for any number of
+        /// threads.</summary>
         [MethodImpl(Compiled.AsLoop)]
-        public void Store(T* sums, T* gradWeight, T* gradBias)
+        public void Store(int panel, T* gradWeight, T* gradBias)
         {
             var places = g.KernelHeight * g.KernelWidth;
-            for (var output = 0; output < g.OutChannels; output++)
+            int firstOutput = panel * BlockLanes, outputs = Math.Min(BlockLanes, g.OutChannels - firstOutput);
+            var sums = Partials + panel * ElementsPerPanel;
+            SumRows(sums, Shares, ElementsPerPanel, ElementsPerShare, sums);
+            for (var first = 0; first < g.InChannels; first += StoredChannels)
             {
-                var panel = sums + output / BlockLanes * ElementsPerPanel + output % BlockLanes;
-                for (var channel = 0; channel < g.InChannels; channel++)
+                var end = Math.Min(first + StoredChannels, g.InChannels);
+                for (var output = 0; output < outputs; output++)
                 {
-                    for (var place = 0; place < places; place++)
-                        *gradWeight++ = panel[((nint)place * _tiles.PaddedRows + channel) * BlockLanes];
+                    var weights = gradWeight + ((nint)(firstOutput + output) * g.InChannels + first) * places;
+                    for (var channel = first; channel < end; channel++)
+                    {
+                        for (var place = 0; place < places; place++)
+                            *weights++ = sums[((nint)place * _tiles.PaddedRows + channel) * BlockLanes + output];
+                    }
                 }
             }
 
-            var biases = sums + Panels * ElementsPerPanel;
-            for (var output = 0; gradBias != null && output < g.OutChannels; output++)
-                gradBias[output] = biases[output];
+            if (gradBias == null)
+                return;
+            var biases = Partials + Panels * ElementsPerPanel + firstOutput;
+            SumRows(biases, Shares, BlockLanes, ElementsPerShare, biases);
+            new ReadOnlySpan<T>(biases, outputs).CopyTo(new Span<T>(gradBias + firstOutput, outputs));
         }
 
         private static void Clear(T* elements, long count) => new Span<T>(elements, checked((int)count)).Clear();
@@ -131,12 +188,19 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         private void RunBand(in Band band, int firstPanel, int endPanel, T* sums, T* biases, int worker)
         {
             // Channels last: gradients in panels of lanes, inputs in tiles of rows of the micro-kernel.
-            int gradPlaces = band.Images * band.OutPlaces, inPlaces = band.Images * band.InPlaces;
+            var gradPlaces = band.Images * band.OutPlaces;
+            var imageElements = (long)band.InPlaces * _tiles.PaddedRows;
             var gradients = operators._perWorker[worker].Get<T>(
-                (long)gradPlaces * BlockLanes + (long)inPlaces * _tiles.PaddedRows);
-            var inputs = gradients + (long)gradPlaces * BlockLanes;
-            for (var tile = 0; tile < _tiles.Count; tile++)
-                PackInputs(in band, tile, inputs + (long)_tiles.Start(tile) * inPlaces);
+                (long)gradPlaces * BlockLanes + (SharedInputs == null ? band.Images * imageElements : 0));
+            var inputs = new PackedInputs(gradients + (long)gradPlaces * BlockLanes, band.Top, band.InPlaces);
+            if (SharedInputs != null)
+                inputs = new(SharedInputs + (band.FirstImage - FirstImage) * ElementsPerImage, 0, g.InHeight * g.InWidth);
+            for (var image = 0; SharedInputs == null && image < band.Images; image++)
+            {
+                PackInputs(
+                    band.FirstImage + image, band.Top * g.InWidth, band.InPlaces, inputs.First + image * imageElements);
+            }
+
             for (var panel = firstPanel; panel < endPanel; panel++)
             {
                 PackGradients(in band, panel, gradients);
@@ -144,26 +208,18 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 for (var tile = 0; tile < _tiles.Count; tile++)
                 {
                     for (var place = 0; place < g.KernelHeight * g.KernelWidth; place++)
-                    {
-                        RunPlace(
-                            place, tile, gradients, inputs + (long)_tiles.Start(tile) * inPlaces, in band,
-                            sums + panel * ElementsPerPanel);
-                    }
+                        RunPlace(place, tile, gradients, in inputs, in band, sums + panel * ElementsPerPanel);
                 }
             }
         }
 
-        /// <summary>inputs[image][place][row of tile]</summary>
-        private void PackInputs(in Band band, int tile, T* inputs)
+        /// <summary>inputs[tile][place][row of tile] of an image</summary>
+        private void PackInputs(int image, int firstPlace, int places, T* inputs)
         {
-            var plane = (nint)g.InHeight * g.InWidth;
-            for (var image = band.FirstImage; image < band.EndImage; image++)
-            {
-                var view = new MatrixView<T>(
-                    input + image * g.InImage + band.Top * g.InWidth, band.InPlaces, g.InChannels, 1, plane);
-                PackJob.Pack(view, _tiles.Start(tile), _tiles.Size(tile), inputs);
-                inputs += band.InPlaces * _tiles.Size(tile);
-            }
+            var view = new MatrixView<T>(
+                input + image * g.InImage + firstPlace, places, g.InChannels, 1, (nint)g.InHeight * g.InWidth);
+            for (var tile = 0; tile < _tiles.Count; tile++)
+                PackJob.Pack(view, _tiles.Start(tile), _tiles.Size(tile), inputs + (long)_tiles.Start(tile) * places);
         }
 
         /// <summary>gradients[image][place][lane of panel]</summary>
@@ -195,7 +251,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         /// <summary>The sums of one kernel place over the output places of a band that meet the input.</summary>
         [MethodImpl(Compiled.AsLoop)]
-        private void RunPlace(int place, int tile, T* gradients, T* inputs, in Band band, T* sums)
+        private void RunPlace(int place, int tile, T* gradients, in PackedInputs inputs, in Band band, T* sums)
         {
             var shiftY = place / g.KernelWidth * g.DilationY - g.PaddingY;
             var shiftX = place % g.KernelWidth * g.DilationX - g.PaddingX;
@@ -211,9 +267,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var window = new TapWindow(
                 band.Images, endY - y, columns,
                 band.OutPlaces * lanes, g.OutWidth * lanes, lanes,
-                band.InPlaces * rows, g.StrideY * g.InWidth * rows, g.StrideX * rows);
-            var scalars = inputs
-                + ((long)(y * g.StrideY + shiftY - band.Top) * g.InWidth + x * g.StrideX + shiftX) * rows;
+                (nint)inputs.Places * _tiles.PaddedRows, g.StrideY * g.InWidth * rows, g.StrideX * rows);
+            var scalars = inputs.First + (long)_tiles.Start(tile) * inputs.Places
+                + ((long)(y * g.StrideY + shiftY - inputs.Top) * g.InWidth + x * g.StrideX + shiftX) * rows;
             var vectors = gradients + ((long)(y - band.FirstRow) * g.OutWidth + x) * lanes;
             sums += ((long)place * _tiles.PaddedRows + _tiles.Start(tile)) * lanes;
             MicroKernel<TSimd, TVector, T>.Run(rows, vectors, scalars, zeros, sums, lanes, in window, add: true);
@@ -249,5 +305,33 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
             public int Images => EndImage - FirstImage;
         }
+
+        /// <summary>Rows of the inputs of a band or more, [image][tile][place][row of tile].</summary>
+        private readonly struct PackedInputs(T* first, int top, int places)
+        {
+            public T* First => first;
+
+            /// <summary>The first row.</summary>
+            public int Top => top;
+
+            /// <summary>Places per image.</summary>
+            public int Places => places;
+        }
+    }
+
+    /// <summary>A chunk is an image of a round.</summary>
+    private readonly struct PackInputsJob(ChannelConv2dWeightGradientJob job) : IChunkJob
+    {
+        public int Chunks => job.Images;
+
+        public void Run(int chunk, int worker) => job.PackImage(chunk);
+    }
+
+    /// <summary>A chunk is a panel.</summary>
+    private readonly struct StoreSumsJob(ChannelConv2dWeightGradientJob job, T* gradWeight, T* gradBias) : IChunkJob
+    {
+        public int Chunks => job.Panels;
+
+        public void Run(int chunk, int worker) => job.Store(chunk, gradWeight, gradBias);
     }
 }
