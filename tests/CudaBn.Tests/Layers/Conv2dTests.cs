@@ -74,6 +74,9 @@ public class Conv2dTests(TestBackend backend, DType dtype) : ConvFixture(backend
         // Blocks of images so large that they are transposed once, for all tiles of the forward pass or of the weights.
         new(32, 128, 16, 16, 14, 3, 3, 1, true),
         new(32, 130, 16, 16, 5, 3, 3, 1, false),
+        // One image, whose output channels are computed by several threads.
+        new(1, 40, 9, 11, 41, 3, 1, 1, true),
+        new(1, 90, 12, 11, 80, 1, 1, 0, false),
         // Sums of weights in so many parts that they share the inputs they read, in one round and in two.
         new(2, 300, 5, 4, 310, 3, 1, 1, true),
         new(2, 1000, 33, 33, 900, 1, 16, 0, true),

@@ -99,7 +99,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         /// <summary>Elements of an image of the input, packed.</summary>
         public long ElementsPerImage => (long)g.InHeight * g.InWidth * _tiles.PaddedRows;
 
-        /// <summary>As few as the sums allow, for each packs the input once more; but where a chunk more or less makes a
+        /// <summary>As few as the sums allow, for each reads all inputs once more; but where a chunk more or less makes a
         /// difference, as many as there should be chunks.</summary>
         public int Parts
         {

@@ -11,7 +11,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// <summary>Transposes all blocks to memory that chunks then read.</summary>
     private ImagePlanes Interleaved(in ImagePlanes planes, T* memory)
     {
-        var shares = Math.Min(planes.Channels, 2 * LeastPixelChunks * _pool.Workers);
+        var shares = Math.Min(planes.Channels, LeastChunks * _pool.Workers);
         var job = new InterleaveJob(planes, memory, shares);
         _pool.Run(ref job, job.Chunks);
         return planes with { Shared = memory };

@@ -17,7 +17,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     private const int BandBytes = 320 * 1024;
 
     /// <summary>How many chunks every worker should find at least, so that none waits long for the last.</summary>
-    private const int LeastPixelChunks = 8;
+    private const int LeastChunks = 8;
+
+    /// <summary>Multiply-adds below which another thread is not worth starting.</summary>
+    private const int LeastProducts = 1 << 18;
 
     /// <summary>How many rows before it is written a row of the output is asked for.</summary>
     private const int RowsAhead = 4;
@@ -164,7 +167,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             ? new(channels, rows, columns, step, rowStep, columnStep, channelTap, rowTap, columnTap)
             : new(rows, columns, channels, rowStep, columnStep, step, rowTap, columnTap, channelTap);
 
-    /// <summary>A chunk is some bands of output rows of an image.</summary>
+    /// <summary>A chunk is some bands of output rows of an image and, where images are few, a share of the tiles of output
+    /// channels. A value is computed in one chunk wholly, so the cut does not change it.</summary>
     private readonly struct PixelConv2dJob : IChunkJob
     {
         private readonly CpuOperators<TSimd, TVector, T> _operators;
@@ -176,6 +180,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         private readonly RowTiles _tiles;
         private readonly int _bands;
         private readonly int _chunksPerImage;
+        private readonly int _parts;
 
         // Those that the kernel meets: a kernel of one row or column meets the first only.
         private readonly int _rowPhases;
@@ -197,10 +202,15 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var cached = bandBytes / (g.InChannels * Phases * Pitch * sizeof(T)) - Halo;
             _bands = CeilDiv(g.OutHeight, Math.Max(1, Math.Min(cached, PixelsPerBand / Pitch)));
             // Bands one after the other, so that memory may bring the next one while this one is computed.
-            _chunksPerImage = Math.Clamp(CeilDiv(LeastPixelChunks * operators._pool.Workers, g.Batch), 1, _bands);
+            _chunksPerImage = Math.Clamp(CeilDiv(LeastChunks * operators._pool.Workers, g.Batch), 1, _bands);
+            int workers = operators._pool.Workers, chunks = g.Batch * _chunksPerImage;
+            var products = (long)g.InChannels * g.OutChannels * g.KernelHeight * g.KernelWidth * g.OutHeight * g.OutWidth;
+            _parts = chunks >= workers ? 1
+                : (int)Math.Clamp(
+                    Math.Min(CeilDiv(2 * workers, chunks), products / _chunksPerImage / LeastProducts), 1, tiles.Count);
         }
 
-        public int Chunks => _g.Batch * _chunksPerImage;
+        public int Chunks => _g.Batch * _chunksPerImage * _parts;
 
         private int Pitch => PixelPitch(in _g);
 
@@ -217,13 +227,15 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         public void Run(int chunk, int worker)
         {
-            var (image, part) = Math.DivRem(chunk, _chunksPerImage);
-            var (first, bands) = Share(_bands, part, _chunksPerImage);
+            var (bandsOfImage, part) = Math.DivRem(chunk, _parts);
+            var (image, share) = Math.DivRem(bandsOfImage, _chunksPerImage);
+            var (first, bands) = Share(_bands, share, _chunksPerImage);
+            var (firstTile, tiles) = Share(_tiles.Count, part, _parts);
             for (var band = first; band < first + bands; band++)
-                RunBand(image, band, isLast: band == first + bands - 1, worker);
+                RunBand(image, band, isLast: band == first + bands - 1, firstTile, firstTile + tiles, worker);
         }
 
-        private void RunBand(int image, int band, bool isLast, int worker)
+        private void RunBand(int image, int band, bool isLast, int firstTile, int endTile, int worker)
         {
             var (firstRow, outRows) = Share(_g.OutHeight, band, _bands);
             var rows = outRows + Halo;
@@ -253,11 +265,11 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             if (IsPointwise)
             {
                 var next = isLast ? null : source + (firstRow + outRows) * _g.InWidth;
-                RunPointwise(copy, step, results, output, outRows * _g.OutWidth, next);
+                RunPointwise(copy, step, results, output, outRows * _g.OutWidth, firstTile, endTile, next);
                 return;
             }
 
-            for (var tile = 0; tile < _tiles.Count; tile++)
+            for (var tile = firstTile; tile < endTile; tile++)
                 RunTile(copy, step, tile, results, pixels, output + _tiles.Start(tile) * plane, outRows);
         }
 
@@ -299,19 +311,21 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         /// pixels that the first-level cache holds, and write where the output is. Meanwhile what is written and read next
         /// is asked for: with so little to compute, waiting for it would take as long.</summary>
         [MethodImpl(Compiled.AsLoop)]
-        private void RunPointwise(T* copy, int step, T* results, T* output, int pixels, T* next)
+        private void RunPointwise(
+            T* copy, int step, T* results, T* output, int pixels, int firstTile, int endTile, T* next)
         {
             nint plane = (nint)_g.OutHeight * _g.OutWidth, inPlane = (nint)_g.InHeight * _g.InWidth;
-            int turns = CeilDiv(pixels, BlockLanes) * _tiles.Count, turn = 0;
+            int turns = CeilDiv(pixels, BlockLanes) * (endTile - firstTile), turn = 0;
             for (var pixel = 0; pixel < pixels; pixel += BlockLanes)
             {
                 var width = Math.Min(BlockLanes, pixels - pixel);
-                for (var tile = 0; tile < _tiles.Count; tile++)
+                for (var tile = firstTile; tile < endTile; tile++)
                 {
                     int start = _tiles.Start(tile), rows = _tiles.Size(tile);
                     var channels = Math.Min(rows, _g.OutChannels - start);
-                    var isLastTile = tile == _tiles.Count - 1;
-                    var ahead = output + (isLastTile ? pixel + BlockLanes : (start + rows) * plane + pixel);
+                    var ahead = output + (tile == endTile - 1
+                        ? _tiles.Start(firstTile) * plane + pixel + BlockLanes
+                        : (start + rows) * plane + pixel);
                     for (var channel = 0; channel < channels; channel++)
                         PrefetchBlock(ahead + channel * plane);
                     var (firstChannel, aheadChannels) = Share(_g.InChannels, turn++, turns);
