@@ -50,6 +50,9 @@ internal readonly record struct Conv2dGeometry(
     /// <summary>Columns right of the input that windows reach; less than none where they leave columns out.</summary>
     public int PaddingRight => (OutWidth - 1) * StrideX + SpanX - InWidth - PaddingX;
 
+    /// <summary>Multiply-adds of an image, those outside of the input included.</summary>
+    public long Products => (long)InChannels * OutChannels * KernelHeight * KernelWidth * OutHeight * OutWidth;
+
     public bool IsDilated => DilationY > 1 || DilationX > 1;
 
     /// <summary>The sizes of one group of channels.</summary>

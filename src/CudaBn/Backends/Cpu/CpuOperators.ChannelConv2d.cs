@@ -125,13 +125,13 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         public void Run(int chunk, int worker)
         {
             var (share, part) = Math.DivRem(chunk, Parts);
-            int firstPanel = (int)((long)part * Panels / Parts), endPanel = (int)((part + 1L) * Panels / Parts);
+            var (firstPanel, panels) = Share(Panels, part, Parts);
             var sums = Partials + share * ElementsPerShare;
             var biases = sums + Panels * ElementsPerPanel;
             if (FirstImage == 0)
             {
-                Clear(sums + firstPanel * ElementsPerPanel, (endPanel - firstPanel) * ElementsPerPanel);
-                Clear(biases + firstPanel * BlockLanes, (endPanel - firstPanel) * BlockLanes);
+                Clear(sums + firstPanel * ElementsPerPanel, panels * ElementsPerPanel);
+                Clear(biases + firstPanel * BlockLanes, panels * BlockLanes);
             }
 
             var (first, images) = Share(Images, share, Shares);
@@ -143,7 +143,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 {
                     var band = new Band(
                         image, Math.Min(image + ImagesPerBand, end), row, Math.Min(row + RowsPerBand, g.OutHeight), in g);
-                    RunBand(in band, firstPanel, endPanel, sums, biases, worker);
+                    RunBand(in band, firstPanel, firstPanel + panels, sums, biases, worker);
                 }
             }
         }

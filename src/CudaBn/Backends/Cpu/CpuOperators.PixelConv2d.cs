@@ -79,15 +79,13 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         long outPlaces = (long)g.OutHeight * g.OutWidth, inPlaces = (long)g.InHeight * g.InWidth;
         var values = g.InChannels * inPlaces + g.OutChannels * outPlaces;
-        var present = PresentTaps(in g);
-        var products = present * g.KernelHeight * g.KernelWidth * g.InChannels * g.OutChannels * outPlaces;
         var block = values * BlockLanes * sizeof(T);
         var blocks = Math.Min(CeilDiv(g.Batch, BlockLanes), 2);
         var isNear = block <= 2 * SecondLevelBytes;
         var cost = isNear ? SecondLevelCost : blocks * block <= ThirdLevelBytes ? ThirdLevelCost : MemoryCost;
         var speed = isNear || HasLargeSecondLevel ? 1 : CutWindowsSpeed;
-        var pixels = products / (filled * present) + CopyCost * values;
-        var images = (products + cost * values) / (FilledImages(g.Batch) * speed);
+        var pixels = g.Products / filled + CopyCost * values;
+        var images = (g.Products * PresentTaps(in g) + cost * values) / (FilledImages(g.Batch) * speed);
         return pixels < images;
     }
 
@@ -204,10 +202,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             // Bands one after the other, so that memory may bring the next one while this one is computed.
             _chunksPerImage = Math.Clamp(CeilDiv(LeastChunks * operators._pool.Workers, g.Batch), 1, _bands);
             int workers = operators._pool.Workers, chunks = g.Batch * _chunksPerImage;
-            var products = (long)g.InChannels * g.OutChannels * g.KernelHeight * g.KernelWidth * g.OutHeight * g.OutWidth;
             _parts = chunks >= workers ? 1
                 : (int)Math.Clamp(
-                    Math.Min(CeilDiv(2 * workers, chunks), products / _chunksPerImage / LeastProducts), 1, tiles.Count);
+                    Math.Min(CeilDiv(2 * workers, chunks), g.Products / _chunksPerImage / LeastProducts), 1, tiles.Count);
         }
 
         public int Chunks => _g.Batch * _chunksPerImage * _parts;
