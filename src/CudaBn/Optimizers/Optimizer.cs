@@ -109,7 +109,8 @@ public abstract class Optimizer : IDisposable
         }
     }
 
-    internal string Name => GetType().Name;
+    // The runtime forgets the name of a type at a collection and would make it anew at the next change of the rate.
+    internal string Name => field ??= GetType().Name;
 
     private protected Device Device => _learningRateOnDevice.Device;
 

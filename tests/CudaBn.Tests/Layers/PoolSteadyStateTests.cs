@@ -1,4 +1,5 @@
 using CudaBn.Backends.Cpu;
+using CudaBn.Tests.Support;
 using NUnit.Framework;
 
 namespace CudaBn.Tests.Layers;
@@ -29,11 +30,7 @@ public class PoolSteadyStateTests
         using var input = Tensor.Zeros(shape, DType.Float32, backend.Device);
         using var gradOutput = Tensor.Zeros(layer.Forward(input).Shape, DType.Float32, backend.Device);
         Steps(5);
-
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        Steps(20);
-
-        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+        Assert.That(Allocations.Of(() => Steps(20)), Is.Zero);
 
         void Steps(int count)
         {

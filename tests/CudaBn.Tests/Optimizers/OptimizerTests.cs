@@ -67,27 +67,6 @@ public class OptimizerTests(TestBackend backend, DType dtype) : BackendFixture(b
         run.Step(1, [true]);
     }
 
-    [TestCaseSource(nameof(Kinds))]
-    public void Steps_OnceTheyRepeat_AllocateNothing(string kind)
-    {
-        var c = new OptimizerCase(kind, 0.01, 0.1, 0.9, 0.5, 1e-4, false, 3);
-        var optimizer = Own(c.Create([MakeParameter(100), MakeParameter(20_000)]));
-        Steps(3);
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        Steps(10);
-        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
-
-        // The first change of the rate in a process allocates, too, as any code may when it is first compiled.
-        void Steps(int count)
-        {
-            for (var step = 0; step < count; step++)
-            {
-                optimizer.LearningRate *= 0.9;
-                optimizer.Step();
-            }
-        }
-    }
-
     [Test]
     public void Adam_ManySteps_KeepsItsCorrection()
     {

@@ -160,9 +160,7 @@ public class RecordedStepsTests(TestBackend backend, DType dtype) : BackendFixtu
     {
         var run = Own(withDropoutAndAdam ? Run.WithDropoutAndAdam(Device) : new Run(Device, momentum: 0.9, learningRate: 0.02));
         Steps(4);
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        Steps(8);
-        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+        Assert.That(Allocations.Of(() => Steps(8)), Is.Zero);
 
         void Steps(int epochs)
         {

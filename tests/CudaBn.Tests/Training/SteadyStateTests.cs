@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using CudaBn.Backends.Cpu;
+using CudaBn.Tests.Support;
 using NUnit.Framework;
 
 namespace CudaBn.Tests.Training;
@@ -25,16 +26,13 @@ public class SteadyStateTests
             augmentation: momentum == 0 ? null : new Augmentation(2, horizontalFlip: true));
         using var trainer = new Trainer(model, loss, optimizer);
         Steps(10);
-
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        Steps(51);
-        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero, "bytes of the training thread");
+        Assert.That(Allocations.Of(() => Steps(51)), Is.Zero, "bytes of the training thread");
 
         // The other threads of the test host allocate now and then, the workers would in every epoch.
         var least = long.MaxValue;
         for (var epoch = 0; epoch < 30 && least > 0; epoch++)
         {
-            before = GC.GetTotalAllocatedBytes(precise: true);
+            var before = GC.GetTotalAllocatedBytes(precise: true);
             Steps(1);
             least = Math.Min(least, GC.GetTotalAllocatedBytes(precise: true) - before);
         }
@@ -70,10 +68,7 @@ public class SteadyStateTests
         using var loader = new DataLoader(DrawnGarments.Create(40, 1).Train, 16, backend.Device, shuffle: true);
         using var trainer = new Trainer(model, loss, optimizer);
         Epochs(4);
-
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        Epochs(20);
-        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+        Assert.That(Allocations.Of(() => Epochs(20)), Is.Zero);
 
         void Epochs(int count)
         {
@@ -157,10 +152,7 @@ public class SteadyStateTests
         using var gradOfLarge = Tensor.Zeros([4, 3]);
         using var gradOfSmall = Tensor.Zeros([3, 3]);
         Steps(5);
-
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        Steps(20);
-        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+        Assert.That(Allocations.Of(() => Steps(20)), Is.Zero);
 
         void Steps(int count)
         {
