@@ -5,7 +5,11 @@ namespace CudaBn;
 /// <summary>Convolution over any number of axes: cross-correlation, as in PyTorch.</summary>
 /// <remarks>Along every axis, out = (in + padding at begin and end - dilation * (kernel - 1) - 1) / stride + 1, rounded
 /// down. Output channel o sums over the input channels of its group, o / (outChannels / groups); as many groups as input
-/// channels make a depthwise convolution.</remarks>
+/// channels make a depthwise convolution.
+/// <para>On the CPU, filters of 3 x 3 that move by one place go through Winograd's minimal filtering, F(2 x 2, 3 x 3), where that
+/// is faster (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016): small whole numbers stay exact, and an
+/// output still depends on its own window alone, but rounding is relative to the sum of the absolute inputs of the window times
+/// the sum of the absolute weights, channel by channel, rather than to the sum of their products.</para></remarks>
 public abstract class Conv : Layer, IAffineLayer
 {
     private readonly ConvAxis[] _axes;

@@ -83,6 +83,13 @@ public class Conv2dTests(TestBackend backend, DType dtype) : ConvFixture(backend
         // One weight per pair of channels over planes of whole blocks, with more sums than a chunk keeps, either way round.
         new(1, 150, 24, 32, 37, 1, 1, 0, true),
         new(2, 37, 24, 16, 150, 1, 1, 0, false),
+        // Tiles of 2 x 2 outputs that 3 x 3 weights see: whole and cut, inside and at every border, of full blocks of images.
+        new(32, 16, 8, 6, 24, 3, 1, 0, true),
+        new(32, 16, 7, 9, 24, 3, 1, 1, true),
+        new(32, 24, 5, 4, 16, 3, 1, new Padding2d(0, 2, 2, 1), false),
+        new(64, 16, 4, 5, 32, 3, 1, 2, true),
+        new(32, 24, 1, 3, 24, 3, 1, 1, false),
+        new(3, 40, 7, 9, 33, 3, 1, 2, true),
         // A kernel of more weights per channel than addresses are kept of.
         new(1, 3, 41, 40, 2, (41, 38), 1, (0, 2), true),
         // Phases of stride 2: in several bands, in blocks of channels, with a kernel of one row or column, or of one weight.
@@ -160,5 +167,42 @@ public class Conv2dTests(TestBackend backend, DType dtype) : ConvFixture(backend
         var outPerImage = output.Length / c.Batch;
         Array.Fill(clean, double.NaN, image * outPerImage, outPerImage);
         ErrorBound.AssertEqual("output", output, clean);
+    }
+
+    [TestCase(33, 16, 24)]
+    [TestCase(2, 40, 48)]
+    public void NaNInOnePlace_ReachesNoWindowWithoutIt(int batch, int inChannels, int outChannels)
+    {
+        // In every image another place, so that it lies everywhere in what is computed together.
+        var c = new ConvCase(batch, inChannels, 7, 6, outChannels, 3, 1, 1, true);
+        var (x, weight, bias, gradOutput) = Inputs(c, RandomVector.Normal, seed: 6);
+        var clean = Run(c, x, weight, bias, gradOutput);
+        int places = 7 * 6, inImage = inChannels * places, outImage = outChannels * places;
+        for (var image = 0; image < batch; image++)
+        {
+            x[image * inImage + image % inChannels * places + image % places] = double.NaN;
+            gradOutput[image * outImage + image % outChannels * places + image % places] = double.NaN;
+        }
+
+        var result = Run(c, x, weight, bias, gradOutput);
+
+        for (var image = 0; image < batch; image++)
+        {
+            SetNaNAround(image % places, clean.Output, image * outImage, outChannels);
+            SetNaNAround(image % places, clean.GradInput!, image * inImage, inChannels);
+        }
+
+        ErrorBound.AssertEqual("output", result.Output, clean.Output);
+        ErrorBound.AssertEqual("input gradient", result.GradInput!, clean.GradInput!);
+
+        void SetNaNAround(int place, double[] values, int first, int channels)
+        {
+            for (var i = 0; i < channels * places; i++)
+            {
+                int y = i % places / 6, x = i % 6;
+                if (Math.Abs(y - place / 6) <= 1 && Math.Abs(x - place % 6) <= 1)
+                    values[first + i] = double.NaN;
+            }
+        }
     }
 }

@@ -108,6 +108,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var g = call.Geometry;
         if (PrefersPixelColumns(in g))
             FewChannelsForward(in call);
+        else if (PrefersWinograd(in g))
+            WinogradConv2dForward(in call);
         else if ((IsPlain(in g) || HasPhases(in g)) && PrefersPixelLanes(in g, FilledPixels(in g)))
             PixelConv2dForward(in call);
         else
@@ -123,6 +125,11 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             FewChannelsInputGradient(in g, call.Weight, call.GradOutput, gradInput);
             gradInput = null;
         }
+        else if (gradInput != null && IsPlain(in g) && PrefersWinograd(in turned))
+        {
+            WinogradConv2dInputGradient(in g, call.Weight, call.GradOutput, gradInput);
+            gradInput = null;
+        }
         else if (gradInput != null && IsPlain(in g) && PrefersPixelLanes(in turned, FilledPixels(in turned)))
         {
             PixelConv2dInputGradient(in g, call.Weight, call.GradOutput, gradInput);
@@ -135,7 +142,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         var gradWeight = call.GradWeight;
-        if (gradWeight != null && PrefersDotProducts(in g))
+        if (gradWeight != null && PrefersWinogradWeights(in g))
+        {
+            WinogradWeightGradient(in call);
+            gradWeight = null;
+        }
+        else if (gradWeight != null && PrefersDotProducts(in g))
         {
             DotConv2dWeightGradient(in call);
             gradWeight = null;

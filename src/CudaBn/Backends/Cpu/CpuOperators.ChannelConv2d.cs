@@ -42,6 +42,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             / Math.Max(rows, 4);
     }
 
+    private static void Clear(T* elements, long count) => new Span<T>(elements, checked((int)count)).Clear();
+
     private void ChannelConv2dWeightGradient(in Conv2dBackwardCall<T> call)
     {
         var g = call.Geometry;
@@ -181,8 +183,6 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             SumRows(biases, Shares, BlockLanes, ElementsPerShare, biases);
             new ReadOnlySpan<T>(biases, outputs).CopyTo(new Span<T>(gradBias + firstOutput, outputs));
         }
-
-        private static void Clear(T* elements, long count) => new Span<T>(elements, checked((int)count)).Clear();
 
         [MethodImpl(Compiled.AsLoop)]
         private void RunBand(in Band band, int firstPanel, int endPanel, T* sums, T* biases, int worker)

@@ -75,19 +75,28 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// moving there and back, but skip what lies outside the input.</summary>
     /// <param name="g">The sizes.</param>
     /// <param name="filled">The share of lanes of pixels in use.</param>
-    private static bool PrefersPixelLanes(in Conv2dGeometry g, double filled)
+    private static bool PrefersPixelLanes(in Conv2dGeometry g, double filled) =>
+        PixelCost(in g, filled) < ImageCost(in g, g.Products * PresentTaps(in g));
+
+    /// <summary>What an image takes with lanes of pixels, in multiply-adds.</summary>
+    private static double PixelCost(in Conv2dGeometry g, double filled) => g.Products / filled + CopyCost * Values(in g);
+
+    /// <summary>What an image takes with lanes of images, in multiply-adds, of which <paramref name="products"/> are the
+    /// convolution itself.</summary>
+    private static double ImageCost(in Conv2dGeometry g, double products)
     {
-        long outPlaces = (long)g.OutHeight * g.OutWidth, inPlaces = (long)g.InHeight * g.InWidth;
-        var values = g.InChannels * inPlaces + g.OutChannels * outPlaces;
+        var values = Values(in g);
         var block = values * BlockLanes * sizeof(T);
         var blocks = Math.Min(CeilDiv(g.Batch, BlockLanes), 2);
         var isNear = block <= 2 * SecondLevelBytes;
         var cost = isNear ? SecondLevelCost : blocks * block <= ThirdLevelBytes ? ThirdLevelCost : MemoryCost;
         var speed = isNear || HasLargeSecondLevel ? 1 : CutWindowsSpeed;
-        var pixels = g.Products / filled + CopyCost * values;
-        var images = (g.Products * PresentTaps(in g) + cost * values) / (FilledImages(g.Batch) * speed);
-        return pixels < images;
+        return (products + cost * values) / (FilledImages(g.Batch) * speed);
     }
+
+    /// <summary>Values of an image, of the input and of the output.</summary>
+    private static long Values(in Conv2dGeometry g) =>
+        (long)g.InChannels * g.InHeight * g.InWidth + (long)g.OutChannels * g.OutHeight * g.OutWidth;
 
     private bool PrefersGradientPhases(in Conv2dGeometry g)
     {

@@ -26,25 +26,22 @@ internal static unsafe class ImageBlocks<TSimd, TVector, T>
     public static void Interleave(T* images, nint imageStep, int count, T* block, long elements)
     {
         if (count < Lanes)
-        {
             NativeMemory.Clear(block, (nuint)(elements * Lanes * sizeof(T)));
+        if (count < TSimd.Count || elements < TSimd.Count)
+        {
             InterleaveScalar(images, imageStep, count, block, 0, elements);
             return;
         }
 
-        if (elements < TSimd.Count)
-        {
-            InterleaveScalar(images, imageStep, Lanes, block, 0, elements);
-            return;
-        }
-
-        // The last square overlaps the one before.
+        // The last square overlaps the one before, and so do the last images the first ones.
+        nint last = count - TSimd.Count;
         for (long q = 0; q < elements; q += TSimd.Count)
         {
             q = Math.Min(q, elements - TSimd.Count);
-            PrefetchSquare(images + q, imageStep);
+            PrefetchSquare(images + q, imageStep, count);
             TSimd.Transpose(images + q, imageStep, block + q * Lanes, Lanes);
-            TSimd.Transpose(images + TSimd.Count * imageStep + q, imageStep, block + q * Lanes + TSimd.Count, Lanes);
+            if (last > 0)
+                TSimd.Transpose(images + last * imageStep + q, imageStep, block + q * Lanes + last, Lanes);
         }
     }
 
@@ -53,32 +50,34 @@ internal static unsafe class ImageBlocks<TSimd, TVector, T>
     [MethodImpl(Compiled.AsLoop)]
     public static void Deinterleave(T* block, T* images, nint imageStep, int count, long elements)
     {
-        long whole = 0;
-        if (count == Lanes)
+        if (count < TSimd.Count || elements < TSimd.Count)
         {
-            whole = elements - elements % TSimd.Count;
-            for (long q = 0; q < whole; q += TSimd.Count)
+            for (var image = 0; image < count; image++)
             {
-                PrefetchSquare(images + q, imageStep);
-                TSimd.Transpose(block + q * Lanes, Lanes, images + q, imageStep);
-                TSimd.Transpose(
-                    block + q * Lanes + TSimd.Count, Lanes, images + TSimd.Count * imageStep + q, imageStep);
+                for (long q = 0; q < elements; q++)
+                    images[image * imageStep + q] = block[q * Lanes + image];
             }
+
+            return;
         }
 
-        for (var image = 0; image < count; image++)
+        nint last = count - TSimd.Count;
+        for (long q = 0; q < elements; q += TSimd.Count)
         {
-            for (var q = whole; q < elements; q++)
-                images[image * imageStep + q] = block[q * Lanes + image];
+            q = Math.Min(q, elements - TSimd.Count);
+            PrefetchSquare(images + q, imageStep, count);
+            TSimd.Transpose(block + q * Lanes, Lanes, images + q, imageStep);
+            if (last > 0)
+                TSimd.Transpose(block + q * Lanes + last, Lanes, images + last * imageStep + q, imageStep);
         }
     }
 
     /// <summary>Every image is a stream of lines of its own, more of them than the processor follows.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void PrefetchSquare(T* images, nint imageStep)
+    private static void PrefetchSquare(T* images, nint imageStep, int count)
     {
         images += SquaresAhead * TSimd.Count;
-        for (var image = 0; image < Lanes; image++, images += imageStep)
+        for (var image = 0; image < count; image++, images += imageStep)
             Prefetch(images);
     }
 

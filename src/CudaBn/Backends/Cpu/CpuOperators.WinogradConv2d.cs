@@ -1,0 +1,387 @@
+using System.Runtime.CompilerServices;
+
+namespace CudaBn.Backends.Cpu;
+
+// Convolution of 3 x 3 at stride 1 by Winograd's minimal filtering, F(2 x 2, 3 x 3), over blocks of images: four outputs side
+// by side are A^T ((G w G^T) * (B^T d B)) A of the weights w and of the 4 x 4 inputs d that they see, 16 products per pair of
+// channels in place of 36. The factors of A and B are 1 and -1, those of G 1 and 1/2, so that small whole numbers stay exact.
+// An output takes no input outside its window; but within it, products of weights and inputs that do not belong together are
+// added and cancel, so that what is rounded is up to 4 times the sum of |d| times the sum of |w|, for each channel.
+// Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016.
+internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
+{
+    /// <summary>Rows and columns of the outputs of a tile.</summary>
+    private const int WinogradOutputs = 2;
+
+    /// <summary>Rows and columns of the inputs of a tile.</summary>
+    private const int WinogradInputs = 4;
+
+    /// <summary>Products of a tile per pair of channels.</summary>
+    private const int WinogradProducts = WinogradInputs * WinogradInputs;
+
+    /// <summary>The product whose sum all four outputs of a tile contain once: it starts with the bias.</summary>
+    private const int WinogradBiasProduct = WinogradInputs + 1;
+
+    /// <summary>What the results of some rows of tiles may take: what the second-level cache holds, about.</summary>
+    private const long WinogradResultBytes = 1024 * 1024;
+
+    // What a channel of a tile costs in multiply-adds, its 16 products transformed from inputs or to outputs. Measured on Zen 4.
+    private const double WinogradTransformCost = 55;
+
+    /// <summary>What the gain must be at least, for less is within the error of these costs.</summary>
+    private const double WinogradGain = 0.9;
+
+    private static bool IsWinograd(in Conv2dGeometry g) =>
+        TSimd.Count > 1 && g.KernelHeight == 3 && g.KernelWidth == 3 && g.StrideY == 1 && g.StrideX == 1 && !g.IsDilated;
+
+    /// <summary>Whether sums of 16 products in place of 36, over lanes of images, are worth transforming inputs and
+    /// outputs.</summary>
+    private static bool PrefersWinograd(in Conv2dGeometry g)
+    {
+        if (!IsWinograd(in g))
+            return false;
+        var products = (double)g.InChannels * g.OutChannels * WinogradProducts
+            + WinogradTransformCost * (g.InChannels + g.OutChannels);
+        var direct = ImageCost(in g, g.Products * PresentTaps(in g));
+        if (IsPlain(in g))
+            direct = Math.Min(direct, PixelCost(in g, FilledPixels(in g)));
+        return ImageCost(in g, products * WinogradTiles(in g)) < WinogradGain * direct;
+    }
+
+    private static long WinogradTiles(in Conv2dGeometry g) =>
+        (long)CeilDiv(g.OutHeight, WinogradOutputs) * CeilDiv(g.OutWidth, WinogradOutputs);
+
+    private void WinogradConv2dForward(in Conv2dForwardCall<T> call)
+    {
+        var g = call.Geometry;
+        WinogradConv2d(
+            in g, new(call.Weight, (nint)g.InChannels * 9, 9, isTurned: false), call.Input, call.Bias, call.Output);
+    }
+
+    private void WinogradConv2dInputGradient(in Conv2dGeometry g, T* weight, T* gradOutput, T* gradInput) =>
+        WinogradConv2d(Turned(in g), new(weight, 9, (nint)g.InChannels * 9, isTurned: true), gradOutput, null, gradInput);
+
+    private void WinogradConv2d(in Conv2dGeometry g, WinogradKernels kernels, T* input, T* bias, T* output)
+    {
+        var tiles = new RowTiles(g.OutChannels, TSimd.MaxRows);
+        var step = WinogradWeightStep(g.InChannels, tiles);
+        var elements = tiles.Count * WinogradProducts * step;
+        var packed = _packed.Get<T>(elements + tiles.PaddedRows + TSimd.MaxRows);
+        var initial = packed + elements;
+        PackBias(bias, initial, tiles);
+        var pack = new WinogradPackJob(kernels, g.InChannels, packed, step, tiles);
+        _pool.Run(ref pack, tiles.Count);
+
+        var inputs = InputPlanes(in g, input);
+        var bands = PartsPerBlock(inputs.Blocks, CeilDiv(g.OutHeight, WinogradOutputs));
+        if (AreShared(inputs.BlockElements, bands))
+            inputs = Interleaved(in inputs, _blocks.Get<T>(inputs.Blocks * inputs.BlockElements));
+        var job = new WinogradConv2dJob(this, g, inputs, packed, step, initial, output, tiles, bands);
+        _pool.Run(ref job, job.Chunks);
+    }
+
+    /// <summary>Elements from the weights of one product to those of the next: an odd number of cache lines, so that the
+    /// products do not fall into the same few sets of the first-level cache, with room to write whole registers.</summary>
+    private static nint WinogradWeightStep(int channels, RowTiles tiles)
+    {
+        var lines = CeilDiv(((nint)channels * tiles.Size(0) + BlockLanes) * sizeof(T), CacheLines.Bytes) | 1;
+        return (nint)lines * (CacheLines.Bytes / sizeof(T));
+    }
+
+    /// <summary>Kernels of 3 x 3, one per pair of channels.</summary>
+    private readonly struct WinogradKernels(T* weights, nint rowStep, nint channelStep, bool isTurned)
+    {
+        public T* Weights => weights;
+
+        /// <summary>Elements from one channel of the output to the next.</summary>
+        public nint RowStep => rowStep;
+
+        /// <summary>Elements from one channel of the input to the next.</summary>
+        public nint ChannelStep => channelStep;
+
+        /// <summary>Whether the kernels are turned by 180 degrees.</summary>
+        public bool IsTurned => isTurned;
+    }
+
+    /// <summary>packed[tile][product][input channel][output channel of tile] = G w G^T. A chunk is a tile.</summary>
+    private readonly struct WinogradPackJob(WinogradKernels kernels, int channels, T* packed, nint step, RowTiles tiles)
+        : IChunkJob
+    {
+        [MethodImpl(Compiled.AsLoop)]
+        public void Run(int chunk, int worker)
+        {
+            int start = tiles.Start(chunk), size = tiles.Size(chunk), real = Math.Min(size, tiles.Rows - start);
+            // The kernels of a channel, [place][output channel of tile], turned or not, and what is between the two G.
+            var lanes = BlockLanes;
+            var places = stackalloc T[9 * lanes];
+            var between = stackalloc T[3 * WinogradInputs * TSimd.Count];
+            new Span<T>(places, 9 * lanes).Clear();
+            var destination = packed + chunk * WinogradProducts * step;
+            for (var channel = 0; channel < channels; channel++, destination += size)
+            {
+                for (var row = 0; row < real; row++)
+                {
+                    var kernel = kernels.Weights + (start + row) * kernels.RowStep + channel * kernels.ChannelStep;
+                    for (var place = 0; place < 9; place++)
+                        places[place * lanes + row] = kernel[kernels.IsTurned ? 8 - place : place];
+                }
+
+                // Channels beyond the tile's are written over by those of the next input channel, or are in between products.
+                for (var first = 0; first < size; first += TSimd.Count)
+                {
+                    for (var y = 0; y < 3; y++)
+                        Filter(places + 3 * y * lanes + first, lanes, between + y * WinogradInputs * TSimd.Count, TSimd.Count);
+                    for (var x = 0; x < WinogradInputs; x++)
+                    {
+                        Filter(
+                            between + x * TSimd.Count, WinogradInputs * TSimd.Count, destination + x * step + first,
+                            WinogradInputs * step);
+                    }
+                }
+            }
+        }
+
+        // G of three weights.
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static void Filter(T* source, nint sourceStep, T* destination, nint step)
+        {
+            TVector w0 = TSimd.Load(source), w1 = TSimd.Load(source + sourceStep), w2 = TSimd.Load(source + 2 * sourceStep);
+            var half = TSimd.Create(T.CreateTruncating(0.5));
+            var outer = TSimd.Add(w0, w2);
+            TSimd.Store(w0, destination);
+            TSimd.Store(TSimd.Multiply(half, TSimd.Add(outer, w1)), destination + step);
+            TSimd.Store(TSimd.Multiply(half, TSimd.Subtract(outer, w1)), destination + 2 * step);
+            TSimd.Store(w2, destination + 3 * step);
+        }
+    }
+
+    /// <summary>A chunk is a block of images and a band of rows of tiles.</summary>
+    private readonly struct WinogradConv2dJob(
+        CpuOperators<TSimd, TVector, T> operators, Conv2dGeometry g, ImagePlanes inputs, T* packed, nint weightStep,
+        T* initial, T* output, RowTiles tiles, int bands) : IChunkJob
+    {
+        // Elements from one product of the inputs to the next: an odd number of channels, so that the products of a channel do
+        // not fall into the same few sets of the first-level cache.
+        private readonly nint _productStep = (nint)(g.InChannels | 1) * BlockLanes;
+
+        private readonly int _tileRows = CeilDiv(g.OutHeight, WinogradOutputs);
+
+        private readonly int _tileColumns = CeilDiv(g.OutWidth, WinogradOutputs);
+
+        public int Chunks => bands * inputs.Blocks;
+
+        // Rows of tiles whose results are put together before they are transposed.
+        private int TileRowsTogether => (int)Math.Clamp(
+            WinogradResultBytes / ((long)WinogradOutputs * g.OutWidth * g.OutChannels * BlockLanes * sizeof(T)), 1, _tileRows);
+
+        public void Run(int chunk, int worker)
+        {
+            var (block, band) = Math.DivRem(chunk, bands);
+            int lanes = BlockLanes, firstImage = block * lanes, images = Math.Min(lanes, g.Batch - firstImage);
+            var together = TileRowsTogether;
+            var places = (long)g.OutHeight * g.OutWidth;
+            var resultStep = (nint)together * WinogradOutputs * g.OutWidth * lanes;
+            var inputProducts = WinogradProducts * _productStep;
+            var sums = WinogradProducts * TSimd.MaxRows * lanes;
+            var square = WinogradProducts * lanes;
+            var memory = operators._perWorker[worker].Get<T>(
+                inputs.OwnElements + inputProducts + sums + square + resultStep * tiles.PaddedRows);
+            var input = inputs.Get(block, memory);
+            memory += inputs.OwnElements;
+            var room = new Room(
+                memory, memory + inputProducts, memory + inputProducts + sums, memory + inputProducts + sums + square,
+                resultStep);
+            var (first, count) = Share(_tileRows, band, bands);
+            for (var row = first; row < first + count; row += together)
+            {
+                var rows = Math.Min(together, first + count - row);
+                for (var i = 0; i < rows; i++)
+                {
+                    for (var column = 0; column < _tileColumns; column++)
+                        RunTile(input, row + i, column, i, in room);
+                }
+
+                var y = row * WinogradOutputs;
+                var elements = (long)Math.Min(rows * WinogradOutputs, g.OutHeight - y) * g.OutWidth;
+                for (var channel = 0; channel < g.OutChannels; channel++)
+                {
+                    ImageBlocks<TSimd, TVector, T>.Deinterleave(
+                        room.Results + channel * resultStep,
+                        output + firstImage * g.OutImage + channel * places + (long)y * g.OutWidth,
+                        g.OutImage, images, elements);
+                }
+            }
+        }
+
+        /// <summary>The outputs of a tile, to a row of tiles of the results.</summary>
+        private void RunTile(T* block, int row, int column, int resultRow, in Room room)
+        {
+            nint lanes = BlockLanes;
+            int y = row * WinogradOutputs, x = column * WinogradOutputs;
+            new WinogradTile(y - g.PaddingY, x - g.PaddingX, g.InHeight, g.InWidth).Transform(
+                block, inputs.Plane, g.InChannels, room.Square, room.Inputs, _productStep);
+            var results = room.Results + ((nint)resultRow * WinogradOutputs * g.OutWidth + x) * lanes;
+            for (var tile = 0; tile < tiles.Count; tile++)
+            {
+                int start = tiles.Start(tile), channels = tiles.Size(tile);
+                var window = new TapWindow(1, 1, g.InChannels, 0, 0, lanes, 0, 0, channels);
+                for (var product = 0; product < WinogradProducts; product++)
+                {
+                    MicroKernel<TSimd, TVector, T>.Run(
+                        channels, room.Inputs + product * _productStep,
+                        packed + (tile * WinogradProducts + product) * weightStep,
+                        initial + (product == WinogradBiasProduct ? start : tiles.PaddedRows),
+                        room.Sums + product * channels * lanes, lanes, in window);
+                }
+
+                TransformSums(
+                    room.Sums, channels * lanes, channels, results + start * room.ResultStep, room.ResultStep,
+                    g.OutWidth * lanes, y + 1 < g.OutHeight, x + 1 < g.OutWidth);
+            }
+        }
+    }
+
+    /// <summary>The 4 x 4 inputs of a tile, of which some may lie outside the planes: those are 0.</summary>
+    /// <param name="top">The first row.</param>
+    /// <param name="left">The first column.</param>
+    /// <param name="height">Rows of the planes.</param>
+    /// <param name="width">Columns of the planes.</param>
+    private readonly struct WinogradTile(int top, int left, int height, int width)
+    {
+        /// <summary>products[product][plane] = B^T d B, for one plane after the other.</summary>
+        /// <param name="planes">[plane][row][column][lane].</param>
+        /// <param name="planeStep">Elements from one plane to the next.</param>
+        /// <param name="count">The number of planes.</param>
+        /// <param name="square">Room for the inputs of a tile.</param>
+        /// <param name="products">The first product of the first plane.</param>
+        /// <param name="productStep">Elements from one product to the next.</param>
+        public void Transform(T* planes, nint planeStep, int count, T* square, T* products, nint productStep)
+        {
+            nint lanes = BlockLanes;
+            if (top >= 0 && top + WinogradInputs <= height && left >= 0 && left + WinogradInputs <= width)
+            {
+                TransformInputs(
+                    planes + ((nint)top * width + left) * lanes, width * lanes, planeStep, products, productStep, count);
+                return;
+            }
+
+            new Span<T>(square, WinogradProducts * BlockLanes).Clear();
+            int firstRow = Math.Max(0, -top), endRow = Math.Min(WinogradInputs, height - top);
+            int firstColumn = Math.Max(0, -left), endColumn = Math.Min(WinogradInputs, width - left);
+            for (var plane = 0; plane < count; plane++, planes += planeStep, products += lanes)
+            {
+                for (var y = firstRow; y < endRow; y++)
+                {
+                    for (var x = firstColumn; x < endColumn; x++)
+                    {
+                        var place = planes + ((nint)(top + y) * width + left + x) * lanes;
+                        var copy = square + (y * WinogradInputs + x) * lanes;
+                        TSimd.Store(TSimd.Load(place), copy);
+                        TSimd.Store(TSimd.Load(place + TSimd.Count), copy + TSimd.Count);
+                    }
+                }
+
+                TransformInputs(square, WinogradInputs * lanes, 0, products, productStep, 1);
+            }
+        }
+    }
+
+    /// <summary>Memory of a worker.</summary>
+    private readonly struct Room(T* inputs, T* sums, T* square, T* results, nint resultStep)
+    {
+        /// <summary>[product][input channel][lane]: B^T d B.</summary>
+        public T* Inputs => inputs;
+
+        /// <summary>[product][output channel of a tile][lane].</summary>
+        public T* Sums => sums;
+
+        /// <summary>[row][column][lane] of the inputs of a tile at the border.</summary>
+        public T* Square => square;
+
+        /// <summary>[output channel][place of the band][lane].</summary>
+        public T* Results => results;
+
+        public nint ResultStep => resultStep;
+    }
+
+    /// <summary>B^T d B of the 4 x 4 inputs of a tile, channel by channel.</summary>
+    [MethodImpl(Compiled.AsLoop)]
+    private static void TransformInputs(
+        T* source, nint rowStep, nint channelStep, T* products, nint productStep, int channels)
+    {
+        nint lanes = BlockLanes;
+        for (var channel = 0; channel < channels; channel++, source += channelStep, products += lanes)
+        {
+            for (nint half = 0; half < lanes; half += TSimd.Count)
+            {
+                var d = source + half;
+                TransformColumn(d, rowStep, out var a0, out var a1, out var a2, out var a3);
+                TransformColumn(d + lanes, rowStep, out var b0, out var b1, out var b2, out var b3);
+                TransformColumn(d + 2 * lanes, rowStep, out var c0, out var c1, out var c2, out var c3);
+                TransformColumn(d + 3 * lanes, rowStep, out var e0, out var e1, out var e2, out var e3);
+                var p = products + half;
+                TransformRow(a0, b0, c0, e0, p, productStep);
+                TransformRow(a1, b1, c1, e1, p + 4 * productStep, productStep);
+                TransformRow(a2, b2, c2, e2, p + 8 * productStep, productStep);
+                TransformRow(a3, b3, c3, e3, p + 12 * productStep, productStep);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void TransformColumn(
+        T* d, nint step, out TVector first, out TVector second, out TVector third, out TVector fourth)
+    {
+        TVector d0 = TSimd.Load(d), d1 = TSimd.Load(d + step), d2 = TSimd.Load(d + 2 * step), d3 = TSimd.Load(d + 3 * step);
+        first = TSimd.Subtract(d0, d2);
+        second = TSimd.Add(d1, d2);
+        third = TSimd.Subtract(d2, d1);
+        fourth = TSimd.Subtract(d1, d3);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void TransformRow(TVector d0, TVector d1, TVector d2, TVector d3, T* products, nint step)
+    {
+        TSimd.Store(TSimd.Subtract(d0, d2), products);
+        TSimd.Store(TSimd.Add(d1, d2), products + step);
+        TSimd.Store(TSimd.Subtract(d2, d1), products + 2 * step);
+        TSimd.Store(TSimd.Subtract(d1, d3), products + 3 * step);
+    }
+
+    /// <summary>A^T m A of the sums of products of a tile: its 2 x 2 outputs, channel by channel.</summary>
+    [MethodImpl(Compiled.AsLoop)]
+    private static void TransformSums(
+        T* sums, nint productStep, int channels, T* results, nint channelStep, nint rowStep, bool hasSecondRow,
+        bool hasSecondColumn)
+    {
+        nint lanes = BlockLanes;
+        for (var channel = 0; channel < channels; channel++, sums += lanes, results += channelStep)
+        {
+            for (nint half = 0; half < lanes; half += TSimd.Count)
+            {
+                var m = sums + half;
+                SumColumn(m, 4 * productStep, out var a0, out var a1);
+                SumColumn(m + productStep, 4 * productStep, out var b0, out var b1);
+                SumColumn(m + 2 * productStep, 4 * productStep, out var c0, out var c1);
+                SumColumn(m + 3 * productStep, 4 * productStep, out var d0, out var d1);
+                var r = results + half;
+                TSimd.Store(TSimd.Add(TSimd.Add(a0, b0), c0), r);
+                if (hasSecondColumn)
+                    TSimd.Store(TSimd.Subtract(TSimd.Subtract(b0, c0), d0), r + lanes);
+                if (!hasSecondRow)
+                    continue;
+                TSimd.Store(TSimd.Add(TSimd.Add(a1, b1), c1), r + rowStep);
+                if (hasSecondColumn)
+                    TSimd.Store(TSimd.Subtract(TSimd.Subtract(b1, c1), d1), r + rowStep + lanes);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void SumColumn(T* m, nint step, out TVector first, out TVector second)
+    {
+        TVector m0 = TSimd.Load(m), m1 = TSimd.Load(m + step), m2 = TSimd.Load(m + 2 * step), m3 = TSimd.Load(m + 3 * step);
+        first = TSimd.Add(TSimd.Add(m0, m1), m2);
+        second = TSimd.Subtract(TSimd.Subtract(m1, m2), m3);
+    }
+}
