@@ -85,14 +85,17 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// convolution itself.</summary>
     private static double ImageCost(in Conv2dGeometry g, double products)
     {
-        var values = Values(in g);
-        var block = values * BlockLanes * sizeof(T);
-        var blocks = Math.Min(CeilDiv(g.Batch, BlockLanes), 2);
-        var isNear = block <= 2 * SecondLevelBytes;
-        var cost = isNear ? SecondLevelCost : blocks * block <= ThirdLevelBytes ? ThirdLevelCost : MemoryCost;
+        var isNear = IsNear(in g);
+        var bytes = Math.Min(CeilDiv(g.Batch, BlockLanes), 2) * BlockBytes(in g);
+        var cost = isNear ? SecondLevelCost : bytes <= ThirdLevelBytes ? ThirdLevelCost : MemoryCost;
         var speed = isNear || HasLargeSecondLevel ? 1 : CutWindowsSpeed;
-        return (products + cost * values) / (FilledImages(g.Batch) * speed);
+        return (products + cost * Values(in g)) / (FilledImages(g.Batch) * speed);
     }
+
+    /// <summary>Whether a block of images, inputs and outputs, is mostly found in the second-level cache.</summary>
+    private static bool IsNear(in Conv2dGeometry g) => BlockBytes(in g) <= 2 * SecondLevelBytes;
+
+    private static long BlockBytes(in Conv2dGeometry g) => Values(in g) * BlockLanes * sizeof(T);
 
     /// <summary>Values of an image, of the input and of the output.</summary>
     private static long Values(in Conv2dGeometry g) =>

@@ -22,11 +22,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// <summary>The product whose sum all four outputs of a tile contain once: it starts with the bias.</summary>
     private const int WinogradBiasProduct = WinogradInputs + 1;
 
-    /// <summary>What the results of some rows of tiles may take: what the second-level cache holds, about.</summary>
-    private const long WinogradResultBytes = 1024 * 1024;
-
-    // What a channel of a tile costs in multiply-adds, its 16 products transformed from inputs or to outputs. Measured on Zen 4.
+    // What a channel of a tile costs in multiply-adds, its 16 products transformed from inputs or to outputs, and a value that is
+    // transposed, some rows at a time, of a block outside the second-level cache. Measured on Zen 4.
     private const double WinogradTransformCost = 55;
+    private const double WinogradMoveCost = 45;
 
     /// <summary>What the gain must be at least, for less is within the error of these costs.</summary>
     private const double WinogradGain = 0.9;
@@ -45,7 +44,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var direct = ImageCost(in g, g.Products * PresentTaps(in g));
         if (IsPlain(in g))
             direct = Math.Min(direct, PixelCost(in g, FilledPixels(in g)));
-        return ImageCost(in g, products * WinogradTiles(in g)) < WinogradGain * direct;
+        var moves = (IsNear(in g) ? SecondLevelCost : WinogradMoveCost) * Values(in g);
+        return (products * WinogradTiles(in g) + moves) / FilledImages(g.Batch) < WinogradGain * direct;
     }
 
     private static long WinogradTiles(in Conv2dGeometry g) =>
@@ -72,11 +72,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var pack = new WinogradPackJob(kernels, g.InChannels, packed, step, tiles);
         _pool.Run(ref pack, tiles.Count);
 
-        var inputs = InputPlanes(in g, input);
-        var bands = PartsPerBlock(inputs.Blocks, CeilDiv(g.OutHeight, WinogradOutputs));
-        if (AreShared(inputs.BlockElements, bands))
-            inputs = Interleaved(in inputs, _blocks.Get<T>(inputs.Blocks * inputs.BlockElements));
-        var job = new WinogradConv2dJob(this, g, inputs, packed, step, initial, output, tiles, bands);
+        var job = new WinogradConv2dJob(this, g, input, packed, step, initial, output, tiles);
         _pool.Run(ref job, job.Chunks);
     }
 
@@ -155,88 +151,146 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
     }
 
-    /// <summary>A chunk is a block of images and a band of rows of tiles.</summary>
-    private readonly struct WinogradConv2dJob(
-        CpuOperators<TSimd, TVector, T> operators, Conv2dGeometry g, ImagePlanes inputs, T* packed, nint weightStep,
-        T* initial, T* output, RowTiles tiles, int bands) : IChunkJob
+    /// <summary>A chunk is a block of images and a band of rows of tiles, some of them at a time: their inputs are transposed,
+    /// but for the rows that those before have left, and so are their results when they are done.</summary>
+    private readonly struct WinogradConv2dJob : IChunkJob
     {
-        // Elements from one product of the inputs to the next: an odd number of channels, so that the products of a channel do
-        // not fall into the same few sets of the first-level cache.
-        private readonly nint _productStep = (nint)(g.InChannels | 1) * BlockLanes;
+        private readonly CpuOperators<TSimd, TVector, T> _operators;
+        private readonly Conv2dGeometry _g;
+        private readonly T* _input;
+        private readonly T* _packed;
+        private readonly nint _weightStep;
+        private readonly T* _initial;
+        private readonly T* _output;
+        private readonly RowTiles _tiles;
+        private readonly int _tileRows;
+        private readonly int _tileColumns;
+        private readonly int _blocks;
+        private readonly int _bands;
 
-        private readonly int _tileRows = CeilDiv(g.OutHeight, WinogradOutputs);
+        // Rows of tiles at a time.
+        private readonly int _together;
 
-        private readonly int _tileColumns = CeilDiv(g.OutWidth, WinogradOutputs);
+        // Elements from one channel of the inputs, or one product of them, to the next: an odd number of places, or of channels,
+        // so that they do not fall into the same few sets of the first-level cache.
+        private readonly nint _plane;
+        private readonly nint _productStep;
 
-        public int Chunks => bands * inputs.Blocks;
+        // Elements from one channel of the results to the next.
+        private readonly nint _resultStep;
 
-        // Rows of tiles whose results are put together before they are transposed.
-        private int TileRowsTogether => (int)Math.Clamp(
-            WinogradResultBytes / ((long)WinogradOutputs * g.OutWidth * g.OutChannels * BlockLanes * sizeof(T)), 1, _tileRows);
+        public WinogradConv2dJob(
+            CpuOperators<TSimd, TVector, T> operators, in Conv2dGeometry g, T* input, T* packed, nint weightStep, T* initial,
+            T* output, RowTiles tiles)
+        {
+            (_operators, _g, _weightStep, _tiles) = (operators, g, weightStep, tiles);
+            _input = input;
+            _packed = packed;
+            _initial = initial;
+            _output = output;
+            _tileRows = CeilDiv(g.OutHeight, WinogradOutputs);
+            _tileColumns = CeilDiv(g.OutWidth, WinogradOutputs);
+            _blocks = CeilDiv(g.Batch, BlockLanes);
+            _bands = operators.PartsPerBlock(_blocks, _tileRows);
+            var resultsOfRow = (long)WinogradOutputs * g.OutWidth * g.OutChannels * BlockLanes * sizeof(T);
+            _together = (int)Math.Clamp(SecondLevelBytes / resultsOfRow, 1, CeilDiv(_tileRows, _bands));
+            var rows = Math.Min(_together * WinogradOutputs + WinogradInputs - WinogradOutputs, g.InHeight);
+            _plane = ((nint)rows * g.InWidth | 1) * BlockLanes;
+            _productStep = (nint)(g.InChannels | 1) * BlockLanes;
+            _resultStep = (nint)_together * WinogradOutputs * g.OutWidth * BlockLanes;
+        }
+
+        public int Chunks => _bands * _blocks;
 
         public void Run(int chunk, int worker)
         {
-            var (block, band) = Math.DivRem(chunk, bands);
-            int lanes = BlockLanes, firstImage = block * lanes, images = Math.Min(lanes, g.Batch - firstImage);
-            var together = TileRowsTogether;
-            var places = (long)g.OutHeight * g.OutWidth;
-            var resultStep = (nint)together * WinogradOutputs * g.OutWidth * lanes;
-            var inputProducts = WinogradProducts * _productStep;
-            var sums = WinogradProducts * TSimd.MaxRows * lanes;
-            var square = WinogradProducts * lanes;
-            var memory = operators._perWorker[worker].Get<T>(
-                inputs.OwnElements + inputProducts + sums + square + resultStep * tiles.PaddedRows);
-            var input = inputs.Get(block, memory);
-            memory += inputs.OwnElements;
+            var (block, band) = Math.DivRem(chunk, _bands);
+            int firstImage = block * BlockLanes, images = Math.Min(BlockLanes, _g.Batch - firstImage);
+            var planes = _g.InChannels * _plane;
+            var inputs = WinogradProducts * _productStep;
+            var sums = WinogradProducts * TSimd.MaxRows * BlockLanes;
+            var square = WinogradProducts * BlockLanes;
+            var memory = _operators._perWorker[worker].Get<T>(planes + inputs + sums + square + _resultStep * _tiles.PaddedRows);
             var room = new Room(
-                memory, memory + inputProducts, memory + inputProducts + sums, memory + inputProducts + sums + square,
-                resultStep);
-            var (first, count) = Share(_tileRows, band, bands);
-            for (var row = first; row < first + count; row += together)
+                memory, memory + planes, memory + planes + inputs, memory + planes + inputs + sums,
+                memory + planes + inputs + sums + square);
+            var (first, count) = Share(_tileRows, band, _bands);
+            var held = (First: 0, End: 0);
+            for (var row = first; row < first + count; row += _together)
             {
-                var rows = Math.Min(together, first + count - row);
+                var rows = Math.Min(_together, first + count - row);
+                var top = row * WinogradOutputs - _g.PaddingY;
+                held = HoldRows(
+                    firstImage, images, held, Math.Max(0, top),
+                    Math.Min(_g.InHeight, top + rows * WinogradOutputs + WinogradInputs - WinogradOutputs), room.Planes);
                 for (var i = 0; i < rows; i++)
                 {
                     for (var column = 0; column < _tileColumns; column++)
-                        RunTile(input, row + i, column, i, in room);
+                        RunTile(row + i, column, i, held.First, held.End, in room);
                 }
 
-                var y = row * WinogradOutputs;
-                var elements = (long)Math.Min(rows * WinogradOutputs, g.OutHeight - y) * g.OutWidth;
-                for (var channel = 0; channel < g.OutChannels; channel++)
-                {
-                    ImageBlocks<TSimd, TVector, T>.Deinterleave(
-                        room.Results + channel * resultStep,
-                        output + firstImage * g.OutImage + channel * places + (long)y * g.OutWidth,
-                        g.OutImage, images, elements);
-                }
+                StoreResults(firstImage, images, row * WinogradOutputs, rows * WinogradOutputs, room.Results);
             }
         }
 
-        /// <summary>The outputs of a tile, to a row of tiles of the results.</summary>
-        private void RunTile(T* block, int row, int column, int resultRow, in Room room)
+        /// <summary>Transposes rows of the inputs, but for those that are held already, which move to the front.</summary>
+        private (int First, int End) HoldRows(
+            int firstImage, int images, (int First, int End) held, int first, int end, T* planes)
+        {
+            nint rowStep = (nint)_g.InWidth * BlockLanes;
+            var kept = Math.Max(0, held.End - first);
+            var plane = (nint)_g.InHeight * _g.InWidth;
+            var source = _input + firstImage * _g.InImage + (nint)(first + kept) * _g.InWidth;
+            var added = Math.Max(0, end - first - kept) * (long)_g.InWidth;
+            for (var channel = 0; channel < _g.InChannels; channel++, planes += _plane, source += plane)
+            {
+                if (kept > 0)
+                {
+                    var length = kept * rowStep * sizeof(T);
+                    Buffer.MemoryCopy(planes + (first - held.First) * rowStep, planes, length, length);
+                }
+
+                ImageBlocks<TSimd, TVector, T>.Interleave(source, _g.InImage, images, planes + kept * rowStep, added);
+            }
+
+            return (first, end);
+        }
+
+        private void StoreResults(int firstImage, int images, int y, int rows, T* results)
+        {
+            var places = (nint)_g.OutHeight * _g.OutWidth;
+            var output = _output + firstImage * _g.OutImage + (nint)y * _g.OutWidth;
+            for (var channel = 0; channel < _g.OutChannels; channel++, results += _resultStep, output += places)
+            {
+                ImageBlocks<TSimd, TVector, T>.Deinterleave(
+                    results, output, _g.OutImage, images, (long)Math.Min(rows, _g.OutHeight - y) * _g.OutWidth);
+            }
+        }
+
+        /// <summary>The outputs of a tile, to a row of tiles of the results, from the rows of inputs that are held.</summary>
+        private void RunTile(int row, int column, int resultRow, int firstRow, int endRow, in Room room)
         {
             nint lanes = BlockLanes;
             int y = row * WinogradOutputs, x = column * WinogradOutputs;
-            new WinogradTile(y - g.PaddingY, x - g.PaddingX, g.InHeight, g.InWidth).Transform(
-                block, inputs.Plane, g.InChannels, room.Square, room.Inputs, _productStep);
-            var results = room.Results + ((nint)resultRow * WinogradOutputs * g.OutWidth + x) * lanes;
-            for (var tile = 0; tile < tiles.Count; tile++)
+            new WinogradTile(y - _g.PaddingY - firstRow, x - _g.PaddingX, endRow - firstRow, _g.InWidth).Transform(
+                room.Planes, _plane, _g.InChannels, room.Square, room.Inputs, _productStep);
+            var results = room.Results + ((nint)resultRow * WinogradOutputs * _g.OutWidth + x) * lanes;
+            for (var tile = 0; tile < _tiles.Count; tile++)
             {
-                int start = tiles.Start(tile), channels = tiles.Size(tile);
-                var window = new TapWindow(1, 1, g.InChannels, 0, 0, lanes, 0, 0, channels);
+                int start = _tiles.Start(tile), channels = _tiles.Size(tile);
+                var window = new TapWindow(1, 1, _g.InChannels, 0, 0, lanes, 0, 0, channels);
                 for (var product = 0; product < WinogradProducts; product++)
                 {
                     MicroKernel<TSimd, TVector, T>.Run(
                         channels, room.Inputs + product * _productStep,
-                        packed + (tile * WinogradProducts + product) * weightStep,
-                        initial + (product == WinogradBiasProduct ? start : tiles.PaddedRows),
+                        _packed + (tile * WinogradProducts + product) * _weightStep,
+                        _initial + (product == WinogradBiasProduct ? start : _tiles.PaddedRows),
                         room.Sums + product * channels * lanes, lanes, in window);
                 }
 
                 TransformSums(
-                    room.Sums, channels * lanes, channels, results + start * room.ResultStep, room.ResultStep,
-                    g.OutWidth * lanes, y + 1 < g.OutHeight, x + 1 < g.OutWidth);
+                    room.Sums, channels * lanes, channels, results + start * _resultStep, _resultStep,
+                    _g.OutWidth * lanes, y + 1 < _g.OutHeight, x + 1 < _g.OutWidth);
             }
         }
     }
@@ -287,8 +341,11 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     }
 
     /// <summary>Memory of a worker.</summary>
-    private readonly struct Room(T* inputs, T* sums, T* square, T* results, nint resultStep)
+    private readonly struct Room(T* planes, T* inputs, T* sums, T* square, T* results)
     {
+        /// <summary>[input channel][row][column][lane], some rows of the inputs.</summary>
+        public T* Planes => planes;
+
         /// <summary>[product][input channel][lane]: B^T d B.</summary>
         public T* Inputs => inputs;
 
@@ -298,10 +355,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         /// <summary>[row][column][lane] of the inputs of a tile at the border.</summary>
         public T* Square => square;
 
-        /// <summary>[output channel][place of the band][lane].</summary>
+        /// <summary>[output channel][row][column][lane] of some rows of tiles.</summary>
         public T* Results => results;
-
-        public nint ResultStep => resultStep;
     }
 
     /// <summary>B^T d B of the 4 x 4 inputs of a tile, channel by channel.</summary>

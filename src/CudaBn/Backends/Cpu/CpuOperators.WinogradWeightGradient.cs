@@ -20,6 +20,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// <summary>What the units of a round may take: what the third-level cache holds beside the sums.</summary>
     private const long WinogradRoundBytes = 4 * 1024 * 1024;
 
+    /// <summary>The most tiles in a row: a unit has one row at least.</summary>
+    private const int MostWinogradColumns = 256;
+
     /// <summary>Input channels whose weights are put in order together.</summary>
     private const int WinogradStoredChannels = 16;
 
@@ -30,7 +33,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// gradients.</summary>
     private static bool PrefersWinogradWeights(in Conv2dGeometry g)
     {
-        if (!IsWinograd(in g) || !IsPlain(in g))
+        if (!IsWinograd(in g) || !IsPlain(in g) || g.OutWidth > MostWinogradColumns * WinogradOutputs)
             return false;
         // As for other sums over lanes of channels, two rows are too few.
         double rows = Math.Max(new RowTiles(g.InChannels, TSimd.MaxRows).PaddedRows, 4);
