@@ -290,7 +290,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
                 TransformSums(
                     room.Sums, channels * lanes, channels, results + start * _resultStep, _resultStep,
-                    _g.OutWidth * lanes, y + 1 < _g.OutHeight, x + 1 < _g.OutWidth);
+                    _g.OutWidth * lanes, x + 1 < _g.OutWidth);
             }
         }
     }
@@ -403,11 +403,11 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         TSimd.Store(TSimd.Subtract(d1, d3), products + 3 * step);
     }
 
-    /// <summary>A^T m A of the sums of products of a tile: its 2 x 2 outputs, channel by channel.</summary>
+    /// <summary>A^T m A of the sums of products of a tile: its 2 x 2 outputs, channel by channel. There is room for a row beyond
+    /// the last one, but a column beyond would be the next row's first.</summary>
     [MethodImpl(Compiled.AsLoop)]
     private static void TransformSums(
-        T* sums, nint productStep, int channels, T* results, nint channelStep, nint rowStep, bool hasSecondRow,
-        bool hasSecondColumn)
+        T* sums, nint productStep, int channels, T* results, nint channelStep, nint rowStep, bool hasSecondColumn)
     {
         nint lanes = BlockLanes;
         for (var channel = 0; channel < channels; channel++, sums += lanes, results += channelStep)
@@ -423,8 +423,6 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 TSimd.Store(TSimd.Add(TSimd.Add(a0, b0), c0), r);
                 if (hasSecondColumn)
                     TSimd.Store(TSimd.Subtract(TSimd.Subtract(b0, c0), d0), r + lanes);
-                if (!hasSecondRow)
-                    continue;
                 TSimd.Store(TSimd.Add(TSimd.Add(a1, b1), c1), r + rowStep);
                 if (hasSecondColumn)
                     TSimd.Store(TSimd.Subtract(TSimd.Subtract(b1, c1), d1), r + rowStep + lanes);
