@@ -140,17 +140,9 @@ public class WinogradConvTests
             sum.AddGroup(Math.Abs(_bias[k]), 1);
             for (var channel = 0; channel < c.InChannels; channel++)
             {
-                double inputs = 0, weights = 0;
-                for (var tap = 0; tap < 9; tap++)
-                {
-                    var input = Input(image, channel, y + tap / 3 - c.Padding.Top, x + tap % 3 - c.Padding.Left);
-                    var weight = _weight[((k * c.InChannels) + channel) * 9 + tap];
-                    sum.Add(input, weight);
-                    inputs += Math.Abs(input);
-                    weights += Math.Abs(weight);
-                }
-
-                sum.AddGroup(inputs, weights);
+                AddWindow(
+                    ref sum, k, channel,
+                    tap => Input(image, channel, y + tap / 3 - c.Padding.Top, x + tap % 3 - c.Padding.Left));
             }
 
             return sum;
@@ -162,20 +154,28 @@ public class WinogradConvTests
             var sum = new Sum();
             for (var k = 0; k < c.OutChannels; k++)
             {
-                double gradients = 0, weights = 0;
-                for (var tap = 0; tap < 9; tap++)
-                {
-                    var gradient = Gradient(image, k, y + c.Padding.Top - tap / 3, x + c.Padding.Left - tap % 3);
-                    var weight = _weight[((k * c.InChannels) + channel) * 9 + tap];
-                    sum.Add(gradient, weight);
-                    gradients += Math.Abs(gradient);
-                    weights += Math.Abs(weight);
-                }
-
-                sum.AddGroup(gradients, weights);
+                AddWindow(
+                    ref sum, k, channel,
+                    tap => Gradient(image, k, y + c.Padding.Top - tap / 3, x + c.Padding.Left - tap % 3));
             }
 
             return sum;
+        }
+
+        /// <summary>Adds the products of the nine weights of a pair of channels with what each of them meets.</summary>
+        private void AddWindow(ref Sum sum, int k, int channel, Func<int, double> met)
+        {
+            double values = 0, weights = 0;
+            for (var tap = 0; tap < 9; tap++)
+            {
+                var value = met(tap);
+                var weight = _weight[((k * c.InChannels) + channel) * 9 + tap];
+                sum.Add(value, weight);
+                values += Math.Abs(value);
+                weights += Math.Abs(weight);
+            }
+
+            sum.AddGroup(values, weights);
         }
 
         private Sum GradWeight(int place)
