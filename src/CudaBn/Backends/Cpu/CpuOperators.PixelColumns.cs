@@ -63,14 +63,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                     var y = first * _g.StrideY + phase - _g.PaddingY;
                     for (var i = 0; i < inRows; i++, y += _g.StrideY, row += _g.OutWidth)
                     {
-                        if (y < 0 || y >= _g.InHeight)
-                            new Span<T>(row, _g.OutWidth).Clear();
-                        else if (_g.StrideX == 1)
-                            PixelPlanes<TSimd, TVector, T>.CopyPart(
-                                channel + (nint)y * _g.InWidth + shift, row, inside, _g.OutWidth);
-                        else
-                            PixelPlanes<TSimd, TVector, T>.CopyStrided(
-                                channel + (nint)y * _g.InWidth + shift, _g.StrideX, row, inside, _g.OutWidth);
+                        PixelPlanes<TSimd, TVector, T>.CopyLine(
+                            channel + shift, y, _g.InHeight, _g.InWidth, _g.StrideX, row, inside, _g.OutWidth);
                     }
 
                     new Span<T>(row, BlockLanes).Clear();

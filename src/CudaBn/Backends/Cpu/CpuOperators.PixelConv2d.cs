@@ -300,13 +300,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                     var inside = OutputRange(shift, _g.StrideX, _g.InWidth, Pitch);
                     for (var row = 0; row < rows; row++)
                     {
-                        var y = first + _g.StrideY * row + rowPhase;
-                        var destination = planes + (nint)row * Pitch;
-                        if (y < 0 || y >= _g.InHeight)
-                            new Span<T>(destination, Pitch).Clear();
-                        else
-                            PixelPlanes<TSimd, TVector, T>.CopyStrided(
-                                source + (nint)y * _g.InWidth + shift, _g.StrideX, destination, inside, Pitch);
+                        PixelPlanes<TSimd, TVector, T>.CopyLine(
+                            source + shift, first + _g.StrideY * row + rowPhase, _g.InHeight, _g.InWidth, _g.StrideX,
+                            planes + (nint)row * Pitch, inside, Pitch);
                     }
 
                     new Span<T>(planes + (nint)rows * Pitch, step - rows * Pitch).Clear();

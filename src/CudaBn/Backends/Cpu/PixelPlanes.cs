@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using CudaBn.Backends.Cpu.Simd;
 
 namespace CudaBn.Backends.Cpu;
@@ -65,8 +66,29 @@ internal static unsafe class PixelPlanes<TSimd, TVector, T>
             return;
         }
 
-        for (; x < width; x++)
-            destination[x] = source[x];
+        if (x < width)
+            CopyShortRow(source, destination, width);
+    }
+
+    /// <summary>The same for a row shorter than a register, in shorter ones.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void CopyShortRow(T* source, T* destination, int width)
+    {
+        if (width >= Vector256<T>.Count)
+        {
+            Vector256.Load(source).Store(destination);
+            Vector256.Load(source + width - Vector256<T>.Count).Store(destination + width - Vector256<T>.Count);
+        }
+        else if (width >= Vector128<T>.Count)
+        {
+            Vector128.Load(source).Store(destination);
+            Vector128.Load(source + width - Vector128<T>.Count).Store(destination + width - Vector128<T>.Count);
+        }
+        else
+        {
+            for (var x = 0; x < width; x++)
+                destination[x] = source[x];
+        }
     }
 
     /// <summary>Writes a row: elements of the source where they are inside it, zeros elsewhere.</summary>
@@ -79,6 +101,27 @@ internal static unsafe class PixelPlanes<TSimd, TVector, T>
     {
         var (left, width) = ClearOutside(row, inside, length);
         CopyRow(source + left, row + left, width);
+    }
+
+    /// <summary>Writes a row: of a row of an image one element per stride where they are inside it, zeros elsewhere.</summary>
+    /// <param name="image">What element 0 would be in row 0 of the image, which may lie outside.</param>
+    /// <param name="y">The row of the image, or one outside.</param>
+    /// <param name="height">Rows of the image.</param>
+    /// <param name="width">Columns of the image.</param>
+    /// <param name="stride">Elements of the image per element of the row.</param>
+    /// <param name="row">The row.</param>
+    /// <param name="inside">The elements of the row that are inside the image, if it is.</param>
+    /// <param name="length">The elements of the row.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void CopyLine(
+        T* image, int y, int height, int width, int stride, T* row, (int First, int Count) inside, int length)
+    {
+        if (y < 0 || y >= height)
+            Clear(row, length);
+        else if (stride == 1)
+            CopyPart(image + (nint)y * width, row, inside, length);
+        else
+            CopyStrided(image + (nint)y * width, stride, row, inside, length);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
