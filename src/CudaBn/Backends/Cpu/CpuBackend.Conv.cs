@@ -27,8 +27,8 @@ internal abstract partial class CpuOperators
 }
 
 // A convolution is one of two dimensions for each of its groups of channels, and volumes are unfolded to images first. Those
-// of two dimensions choose what lies side by side in the lanes of registers: pixels, images or channels. Depthwise
-// convolutions have a way of their own.
+// of two dimensions choose what lies side by side in the lanes of registers: pixels, images, channels or tiles of outputs.
+// Depthwise convolutions have a way of their own.
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
     public override void ConvForward(in ConvForwardArgs args)
@@ -107,9 +107,16 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         var g = call.Geometry;
         if (PrefersPixelColumns(in g))
+        {
             FewChannelsForward(in call);
-        else if (PrefersWinograd(in g))
-            WinogradConv2dForward(in call);
+            return;
+        }
+
+        double panels = PanelsCost(in g), packed = PackedCost(in g);
+        if (PrefersWinograd(in g, Math.Min(panels, packed), out var hasTiles))
+            WinogradConv2dForward(in call, hasTiles);
+        else if (panels < packed)
+            PanelConv2dForward(in call);
         else if ((IsPlain(in g) || HasPhases(in g)) && PrefersPixelLanes(in g, FilledPixels(in g)))
             PixelConv2dForward(in call);
         else
@@ -125,9 +132,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             FewChannelsInputGradient(in g, call.Weight, call.GradOutput, gradInput);
             gradInput = null;
         }
-        else if (gradInput != null && IsPlain(in g) && PrefersWinograd(in turned))
+        else if (gradInput != null && IsPlain(in g) && PrefersWinograd(in turned, PackedCost(in turned), out var hasTiles))
         {
-            WinogradConv2dInputGradient(in g, call.Weight, call.GradOutput, gradInput);
+            WinogradConv2dInputGradient(in g, call.Weight, call.GradOutput, gradInput, hasTiles);
             gradInput = null;
         }
         else if (gradInput != null && IsPlain(in g) && PrefersPixelLanes(in turned, FilledPixels(in turned)))

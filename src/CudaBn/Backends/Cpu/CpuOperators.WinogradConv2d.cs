@@ -22,10 +22,16 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// <summary>The product whose sum all four outputs of a tile contain once: it starts with the bias.</summary>
     private const int WinogradBiasProduct = WinogradInputs + 1;
 
-    // What a channel of a tile costs in multiply-adds, its 16 products transformed from inputs or to outputs, and a value that is
-    // transposed, some rows at a time, of a block outside the second-level cache. Measured on Zen 4.
+    // What a channel of a tile costs in multiply-adds, its 16 products transformed from inputs or to outputs, a value that is
+    // transposed, some rows at a time, of a block outside the second-level cache, and a kernel that is transformed and packed.
+    // Measured on Zen 4.
     private const double WinogradTransformCost = 55;
     private const double WinogradMoveCost = 45;
+    private const double WinogradKernelCost = 400;
+
+    /// <summary>The speed of multiply-adds over lanes of images beside those over lanes of tiles: the results of all channels
+    /// take their cache, and more of it where registers are wide.</summary>
+    private static double WinogradImagesSpeed => HasLargeSecondLevel ? 0.75 : 0.88;
 
     /// <summary>What the gain must be at least, for less is within the error of these costs.</summary>
     private const double WinogradGain = 0.9;
@@ -33,121 +39,61 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     private static bool IsWinograd(in Conv2dGeometry g) =>
         TSimd.Count > 1 && g.KernelHeight == 3 && g.KernelWidth == 3 && g.StrideY == 1 && g.StrideX == 1 && !g.IsDilated;
 
-    /// <summary>Whether sums of 16 products in place of 36, over lanes of images, are worth transforming inputs and
-    /// outputs.</summary>
-    private static bool PrefersWinograd(in Conv2dGeometry g)
+    /// <summary>Whether sums of 16 products in place of 36 are worth transforming inputs and outputs.</summary>
+    /// <param name="g">The sizes.</param>
+    /// <param name="direct">What an image takes with 36 products.</param>
+    /// <param name="hasTiles">Whether lanes of tiles are better than lanes of images.</param>
+    private static bool PrefersWinograd(in Conv2dGeometry g, double direct, out bool hasTiles)
     {
+        hasTiles = false;
         if (!IsWinograd(in g))
             return false;
-        var products = (double)g.InChannels * g.OutChannels * WinogradProducts
-            + WinogradTransformCost * (g.InChannels + g.OutChannels);
-        var direct = ImageCost(in g, g.Products * PresentTaps(in g));
-        if (IsPlain(in g))
-            direct = Math.Min(direct, PixelCost(in g, FilledPixels(in g)));
-        var moves = (IsNear(in g) ? SecondLevelCost : WinogradMoveCost) * Values(in g);
-        return (products * WinogradTiles(in g) + moves) / FilledImages(g.Batch) < WinogradGain * direct;
+        var tiles = WinogradTilesCost(in g);
+        hasTiles = tiles < WinogradImagesCost(in g, WinogradImagesSpeed, SecondLevelCost);
+        var moveCost = IsNear(in g) ? SecondLevelCost : WinogradMoveCost;
+        return (hasTiles ? tiles : WinogradImagesCost(in g, 1, moveCost)) < WinogradGain * direct;
     }
+
+    /// <summary>What an image takes with lanes of images, in multiply-adds.</summary>
+    private static double WinogradImagesCost(in Conv2dGeometry g, double speed, double moveCost)
+    {
+        var products = (double)g.InChannels * g.OutChannels * WinogradProducts / speed
+            + WinogradTransformCost * (g.InChannels + g.OutChannels);
+        return (products * WinogradTiles(in g) + moveCost * Values(in g)) / FilledImages(g.Batch) + WinogradKernelsCost(in g);
+    }
+
+    /// <summary>What an image takes of packing the kernels, in multiply-adds.</summary>
+    private static double WinogradKernelsCost(in Conv2dGeometry g) =>
+        WinogradKernelCost * g.InChannels * g.OutChannels / g.Batch;
 
     private static long WinogradTiles(in Conv2dGeometry g) =>
         (long)CeilDiv(g.OutHeight, WinogradOutputs) * CeilDiv(g.OutWidth, WinogradOutputs);
 
-    private void WinogradConv2dForward(in Conv2dForwardCall<T> call)
+    private void WinogradConv2dForward(in Conv2dForwardCall<T> call, bool hasTiles)
     {
         var g = call.Geometry;
         WinogradConv2d(
-            in g, new(call.Weight, (nint)g.InChannels * 9, 9, isTurned: false), call.Input, call.Bias, call.Output);
+            in g, new(call.Weight, (nint)g.InChannels * 9, 9, isTurned: false), call.Input, call.Bias, call.Output, hasTiles);
     }
 
-    private void WinogradConv2dInputGradient(in Conv2dGeometry g, T* weight, T* gradOutput, T* gradInput) =>
-        WinogradConv2d(Turned(in g), new(weight, 9, (nint)g.InChannels * 9, isTurned: true), gradOutput, null, gradInput);
+    private void WinogradConv2dInputGradient(
+        in Conv2dGeometry g, T* weight, T* gradOutput, T* gradInput, bool hasTiles) =>
+        WinogradConv2d(
+            Turned(in g), new(weight, 9, (nint)g.InChannels * 9, isTurned: true), gradOutput, null, gradInput, hasTiles);
 
-    private void WinogradConv2d(in Conv2dGeometry g, WinogradKernels kernels, T* input, T* bias, T* output)
+    private void WinogradConv2d(
+        in Conv2dGeometry g, WinogradKernels kernels, T* input, T* bias, T* output, bool hasTiles)
     {
-        var tiles = new RowTiles(g.OutChannels, TSimd.MaxRows);
-        var step = WinogradWeightStep(g.InChannels, tiles);
-        var elements = tiles.Count * WinogradProducts * step;
-        var packed = _packed.Get<T>(elements + tiles.PaddedRows + TSimd.MaxRows);
-        var initial = packed + elements;
-        PackBias(bias, initial, tiles);
-        var pack = new WinogradPackJob(kernels, g.InChannels, packed, step, tiles);
-        _pool.Run(ref pack, tiles.Count);
-
-        var job = new WinogradConv2dJob(this, g, input, packed, step, initial, output, tiles);
-        _pool.Run(ref job, job.Chunks);
-    }
-
-    /// <summary>Elements from the weights of one product to those of the next: an odd number of cache lines, so that the
-    /// products do not fall into the same few sets of the first-level cache, with room to write whole registers.</summary>
-    private static nint WinogradWeightStep(int channels, RowTiles tiles)
-    {
-        var lines = CeilDiv(((nint)channels * tiles.Size(0) + BlockLanes) * sizeof(T), CacheLines.Bytes) | 1;
-        return (nint)lines * (CacheLines.Bytes / sizeof(T));
-    }
-
-    /// <summary>Kernels of 3 x 3, one per pair of channels.</summary>
-    private readonly struct WinogradKernels(T* weights, nint rowStep, nint channelStep, bool isTurned)
-    {
-        public T* Weights => weights;
-
-        /// <summary>Elements from one channel of the output to the next.</summary>
-        public nint RowStep => rowStep;
-
-        /// <summary>Elements from one channel of the input to the next.</summary>
-        public nint ChannelStep => channelStep;
-
-        /// <summary>Whether the kernels are turned by 180 degrees.</summary>
-        public bool IsTurned => isTurned;
-    }
-
-    /// <summary>packed[tile][product][input channel][output channel of tile] = G w G^T. A chunk is a tile.</summary>
-    private readonly struct WinogradPackJob(WinogradKernels kernels, int channels, T* packed, nint step, RowTiles tiles)
-        : IChunkJob
-    {
-        [MethodImpl(Compiled.AsLoop)]
-        public void Run(int chunk, int worker)
+        var packed = PackWinogradKernels(in kernels, g.InChannels, g.OutChannels, bias);
+        if (hasTiles)
         {
-            int start = tiles.Start(chunk), size = tiles.Size(chunk), real = Math.Min(size, tiles.Rows - start);
-            // The kernels of a channel, [place][output channel of tile], turned or not, and what is between the two G.
-            var lanes = BlockLanes;
-            var places = stackalloc T[9 * lanes];
-            var between = stackalloc T[3 * WinogradInputs * TSimd.Count];
-            new Span<T>(places, 9 * lanes).Clear();
-            var destination = packed + chunk * WinogradProducts * step;
-            for (var channel = 0; channel < channels; channel++, destination += size)
-            {
-                for (var row = 0; row < real; row++)
-                {
-                    var kernel = kernels.Weights + (start + row) * kernels.RowStep + channel * kernels.ChannelStep;
-                    for (var place = 0; place < 9; place++)
-                        places[place * lanes + row] = kernel[kernels.IsTurned ? 8 - place : place];
-                }
-
-                // Channels beyond the tile's are written over by those of the next input channel, or are in between products.
-                for (var first = 0; first < size; first += TSimd.Count)
-                {
-                    for (var y = 0; y < 3; y++)
-                        Filter(places + 3 * y * lanes + first, lanes, between + y * WinogradInputs * TSimd.Count, TSimd.Count);
-                    for (var x = 0; x < WinogradInputs; x++)
-                    {
-                        Filter(
-                            between + x * TSimd.Count, WinogradInputs * TSimd.Count, destination + x * step + first,
-                            WinogradInputs * step);
-                    }
-                }
-            }
+            var job = new WinogradTilesJob(this, in g, input, in packed, output);
+            _pool.Run(ref job, job.Chunks);
         }
-
-        // G of three weights.
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static void Filter(T* source, nint sourceStep, T* destination, nint step)
+        else
         {
-            TVector w0 = TSimd.Load(source), w1 = TSimd.Load(source + sourceStep), w2 = TSimd.Load(source + 2 * sourceStep);
-            var half = TSimd.Create(T.CreateTruncating(0.5));
-            var outer = TSimd.Add(w0, w2);
-            TSimd.Store(w0, destination);
-            TSimd.Store(TSimd.Multiply(half, TSimd.Add(outer, w1)), destination + step);
-            TSimd.Store(TSimd.Multiply(half, TSimd.Subtract(outer, w1)), destination + 2 * step);
-            TSimd.Store(w2, destination + 3 * step);
+            var job = new WinogradConv2dJob(this, in g, input, in packed, output);
+            _pool.Run(ref job, job.Chunks);
         }
     }
 
@@ -158,11 +104,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         private readonly CpuOperators<TSimd, TVector, T> _operators;
         private readonly Conv2dGeometry _g;
         private readonly T* _input;
-        private readonly T* _packed;
-        private readonly nint _weightStep;
-        private readonly T* _initial;
         private readonly T* _output;
-        private readonly RowTiles _tiles;
+        private readonly PackedWinogradKernels _kernels;
         private readonly int _tileRows;
         private readonly int _tileColumns;
         private readonly int _blocks;
@@ -180,13 +123,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         private readonly nint _resultStep;
 
         public WinogradConv2dJob(
-            CpuOperators<TSimd, TVector, T> operators, in Conv2dGeometry g, T* input, T* packed, nint weightStep, T* initial,
-            T* output, RowTiles tiles)
+            CpuOperators<TSimd, TVector, T> operators, in Conv2dGeometry g, T* input, in PackedWinogradKernels kernels, T* output)
         {
-            (_operators, _g, _weightStep, _tiles) = (operators, g, weightStep, tiles);
+            (_operators, _g, _kernels) = (operators, g, kernels);
             _input = input;
-            _packed = packed;
-            _initial = initial;
             _output = output;
             _tileRows = CeilDiv(g.OutHeight, WinogradOutputs);
             _tileColumns = CeilDiv(g.OutWidth, WinogradOutputs);
@@ -210,7 +150,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var inputs = WinogradProducts * _productStep;
             var sums = WinogradProducts * TSimd.MaxRows * BlockLanes;
             var square = WinogradProducts * BlockLanes;
-            var memory = _operators._perWorker[worker].Get<T>(planes + inputs + sums + square + _resultStep * _tiles.PaddedRows);
+            var memory = _operators._perWorker[worker].Get<T>(planes + inputs + sums + square + _resultStep * _kernels.Tiles.PaddedRows);
             var room = new Room(
                 memory, memory + planes, memory + planes + inputs, memory + planes + inputs + sums,
                 memory + planes + inputs + sums + square);
@@ -275,19 +215,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             new WinogradTile(y - _g.PaddingY - firstRow, x - _g.PaddingX, endRow - firstRow, _g.InWidth).Transform(
                 room.Planes, _plane, _g.InChannels, room.Square, room.Inputs, _productStep);
             var results = room.Results + ((nint)resultRow * WinogradOutputs * _g.OutWidth + x) * lanes;
-            for (var tile = 0; tile < _tiles.Count; tile++)
+            for (var tile = 0; tile < _kernels.Tiles.Count; tile++)
             {
-                int start = _tiles.Start(tile), channels = _tiles.Size(tile);
-                var window = new TapWindow(1, 1, _g.InChannels, 0, 0, lanes, 0, 0, channels);
-                for (var product = 0; product < WinogradProducts; product++)
-                {
-                    MicroKernel<TSimd, TVector, T>.Run(
-                        channels, room.Inputs + product * _productStep,
-                        _packed + (tile * WinogradProducts + product) * _weightStep,
-                        _initial + (product == WinogradBiasProduct ? start : _tiles.PaddedRows),
-                        room.Sums + product * channels * lanes, lanes, in window);
-                }
-
+                int start = _kernels.Tiles.Start(tile), channels = _kernels.Tiles.Size(tile);
+                _kernels.Multiply(tile, room.Inputs, _productStep, room.Sums);
                 TransformSums(
                     room.Sums, channels * lanes, channels, results + start * _resultStep, _resultStep,
                     _g.OutWidth * lanes, x + 1 < _g.OutWidth);
