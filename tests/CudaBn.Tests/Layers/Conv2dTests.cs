@@ -90,6 +90,24 @@ public class Conv2dTests(TestBackend backend, DType dtype) : ConvFixture(backend
         new(64, 16, 4, 5, 32, 3, 1, 2, true),
         new(32, 24, 1, 3, 24, 3, 1, 1, false),
         new(3, 40, 7, 9, 33, 3, 1, 2, true),
+        // The same with tiles of neighbouring places in the lanes: blocks that begin and end in any image, row and place.
+        new(5, 24, 7, 9, 26, 3, 1, 1, true),
+        new(1, 20, 12, 70, 24, 3, 1, new Padding2d(1, 0, 0, 2), true),
+        new(7, 33, 3, 4, 40, 3, 1, (1, 0), false),
+        new(2, 40, 70, 5, 63, 3, 1, (2, 1), true),
+        new(11, 130, 4, 3, 134, 3, 1, 1, true),
+        // Panels of pixels: of several images, in several depths, of rows that are short beside what a window reaches over, at
+        // any stride, and of a kernel whose rows fall into the same set of a cache.
+        new(5, 20, 9, 7, 24, 3, 2, 1, true),
+        new(3, 70, 9, 13, 26, 3, 2, 1, false),
+        new(7, 5, 6, 12, 16, (3, 7), (1, 2), (1, 0), true),
+        new(9, 40, 5, 4, 36, (2, 4), 1, 0, true),
+        // As many lanes past the last pixel as there are places between two rows of a register.
+        new(1, 24, 3, 9, 26, (2, 3), 1, 0, true),
+        new(2, 6, 23, 19, 8, 5, 3, (2, 0), true),
+        new(1, 3, 60, 47, 64, 11, 4, 2, true),
+        new(2, 24, 9, 8, 130, (4, 1), (2, 1), new Padding2d(3, 0, 1, 2), true),
+        new(2, 1024, 5, 7, 26, 1, 2, 0, true),
         // A kernel of more weights per channel than addresses are kept of.
         new(1, 3, 41, 40, 2, (41, 38), 1, (0, 2), true),
         // Phases of stride 2: in several bands, in blocks of channels, with a kernel of one row or column, or of one weight.

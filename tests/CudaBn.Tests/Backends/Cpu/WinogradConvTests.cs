@@ -37,6 +37,9 @@ public class WinogradConvTests
         // Several units of an image.
         new(1, 64, 57, 56, 64, 3, 1, 1, true),
         new(3, 40, 5, 300, 48, 3, 1, (2, 0), true),
+        // Tiles side by side, of images that are few, or many of many channels.
+        new(4, 100, 14, 14, 110, 3, 1, 1, true),
+        new(40, 64, 28, 28, 64, 3, 1, 1, true),
     ];
 
     [Test]
