@@ -25,7 +25,8 @@ public sealed class SuiteRun(SuiteSettings settings, params IReadOnlyList<Type> 
         typeof(ActivationBenchmarks), typeof(DropoutBenchmarks), typeof(LinearBenchmarks),
         typeof(SoftmaxCrossEntropyBenchmarks), typeof(MeanSquaredErrorBenchmarks), typeof(SgdBenchmarks),
         typeof(AdamBenchmarks), typeof(TrainingBenchmarks),
-        typeof(ResidualNetworkBenchmarks), typeof(InferenceBenchmarks), typeof(EpochBenchmarks), typeof(StartUpBenchmarks),
+        typeof(ResidualNetworkBenchmarks), typeof(InferenceBenchmarks), typeof(ResidualInferenceBenchmarks),
+        typeof(EpochBenchmarks), typeof(StartUpBenchmarks),
     ];
 
     private readonly List<string> _leftOut = [];

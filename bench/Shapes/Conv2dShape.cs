@@ -7,8 +7,8 @@ public sealed record Conv2dShape(
     int Batch, int InChannels, int OutChannels, int Size, int Kernel, int Stride = 1, int Padding = 0, int Dilation = 1,
     int Groups = 1)
 {
-    /// <summary>The seed network's two, those of ResNet-50 v1.5 that differ in kind, and one of them at a batch that
-    /// fills a large GPU; MobileNet's first that takes every channel by itself, and ResNeXt-50's in
+    /// <summary>The seed network's two, those of ResNet-50 v1.5 that differ in kind, and one of them each at a batch that
+    /// fills a large GPU, and for a single image; MobileNet's first that takes every channel by itself, and ResNeXt-50's in
     /// groups.</summary>
     public static IReadOnlyList<Conv2dShape> Usual { get; } =
     [
@@ -21,6 +21,7 @@ public sealed record Conv2dShape(
         new(32, 256, 256, 14, 3, Padding: 1),
         new(32, 512, 512, 7, 3, Padding: 1),
         new(256, 64, 64, 56, 3, Padding: 1),
+        new(1, 256, 256, 14, 3, Padding: 1),
         new(8, 32, 32, 112, 3, Padding: 1, Groups: 32),
         new(8, 256, 256, 28, 3, Padding: 1, Groups: 32),
     ];

@@ -13,9 +13,9 @@ public sealed record ResidualNetworkShape(int Batch)
     public IReadOnlyList<Conv2dShape> Convolutions =>
     [
         new(Batch, 1, 16, 28, 3, Padding: 1),
-        .. Stage(16, 16, 28, stride: 1),
-        .. Stage(16, 32, 28, stride: 2),
-        .. Stage(32, 64, 14, stride: 2),
+        .. Stage(Batch, 16, 16, 28, stride: 1, blocks: 3),
+        .. Stage(Batch, 16, 32, 28, stride: 2, blocks: 3),
+        .. Stage(Batch, 32, 64, 14, stride: 2, blocks: 3),
     ];
 
     /// <summary>The elements of every parameter: each convolution's weight, the scale and shift of the normalization behind
@@ -46,11 +46,13 @@ public sealed record ResidualNetworkShape(int Batch)
 
     public override string ToString() => $"{Batch}x1x28x28";
 
-    private IEnumerable<Conv2dShape> Stage(int inChannels, int outChannels, int size, int stride)
+    /// <summary>The convolutions of a stage of blocks of two; that of the shortcut stands behind its block.</summary>
+    public static IEnumerable<Conv2dShape> Stage(
+        int batch, int inChannels, int outChannels, int size, int stride, int blocks)
     {
-        var first = new Conv2dShape(Batch, inChannels, outChannels, size, 3, stride, Padding: 1);
+        var first = new Conv2dShape(batch, inChannels, outChannels, size, 3, stride, Padding: 1);
         var further = first with { InChannels = outChannels, Size = first.OutSize, Stride = 1 };
         Conv2dShape[] projection = stride == 1 ? [] : [first with { Kernel = 1, Padding = 0 }];
-        return [first, further, .. projection, further, further, further, further];
+        return [first, further, .. projection, .. Enumerable.Repeat(further, 2 * (blocks - 1))];
     }
 }

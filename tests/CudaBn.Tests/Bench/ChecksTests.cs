@@ -72,6 +72,7 @@ public class ChecksTests
         yield return Case("sgd", new SgdBenchmarks { Shape = new("momentum", 0.9, 50, 9) }, b => b.SetUp());
         yield return Case("sgd plain", new SgdBenchmarks { Shape = new("plain", 0, 50, 9) }, b => b.SetUp());
         yield return Case("inference", new InferenceBenchmarks { Shape = NetworkShape.Inferences[0] }, b => b.SetUpForward());
+        yield return Case("inference of a residual network", new ResidualInferenceBenchmarks { Shape = new(1) }, b => b.SetUpForward());
         yield return Case("training", new TrainingBenchmarks { Shape = new(32, 32) }, b => b.SetUp());
         yield return Case("residual network", new ResidualNetworkBenchmarks { Shape = new(16) }, b => b.SetUpStep());
         yield return Case(
@@ -85,6 +86,12 @@ public class ChecksTests
             return new TestCaseData((Action)(() => setUp(benchmarks)), cleanup).SetArgDisplayNames(name);
         }
     }
+
+    [Test]
+    public void Suite_HasEveryClassOfBenchmarks() => Assert.That(
+        SuiteRun.AllClasses,
+        Is.EquivalentTo(typeof(SuiteRun).Assembly.GetTypes()
+            .Where(type => !type.IsAbstract && !type.IsNested && type.IsAssignableTo(typeof(IOperatorBenchmarks)))));
 
     [TestCaseSource(nameof(Benchmarks))]
     public void Check_OfWhatTheBackendComputes_Passes(Action setUp, Action cleanup)

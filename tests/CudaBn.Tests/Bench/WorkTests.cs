@@ -230,6 +230,20 @@ public class WorkTests
     }
 
     [Test]
+    public void ResidualInference_Convolutions_AreThoseOfTheModel()
+    {
+        using var model = ResNet18.Create();
+        model.Initialize(Device.Cpu);
+        Assert.That(
+            new ResidualInferenceShape(1).Convolutions.Select(conv => conv.WeightElements),
+            Is.EqualTo(model.Parameters.Where(parameter => parameter.Value.Shape.Rank == 4)
+                .Select(parameter => parameter.Value.ElementCount)));
+
+        // torchvision counts 1.814 billion multiply-adds of an image. Here the dense layer adds its bias, too.
+        Assert.That(new ResidualInferenceShape(3).Work.Flops, Is.EqualTo(3 * (2 * 1_814_073_344L + 1000)));
+    }
+
+    [Test]
     public void Network_Parameters_AreThoseOfTheModel()
     {
         using var model = SeedNetwork.Create();
