@@ -268,8 +268,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             for (var image = _pixels.FirstImage; image <= _pixels.LastImage; image++)
             {
                 var (first, count) = _pixels.RowsOfImage(image);
-                CopyImage(
-                    input + image * _g.InImage, _g.StrideY * first - _g.PaddingY, count + _halo, memory + (nint)below * _pitch);
+                CopyPhases(
+                    in _g, input + image * _g.InImage, _g.StrideY * first - _g.PaddingY, count + _halo,
+                    memory + (nint)below * _pitch, _pitch, _step);
                 var (pixel, left) = _pixels.OfImage(image);
                 var column = (int)(pixel - (long)first * _g.OutWidth);
                 for (var row = below; left > 0; row++, column = 0)
@@ -334,25 +335,6 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 {
                     tap = 0;
                     source += channelStep;
-                }
-            }
-        }
-
-        private void CopyImage(T* image, int top, int rows, T* planes)
-        {
-            for (var channel = 0; channel < _g.InChannels; channel++, image += (nint)_g.InHeight * _g.InWidth)
-            {
-                for (var phase = 0; phase < _phases; phase++, planes += _step)
-                {
-                    var (rowPhase, columnPhase) = Math.DivRem(phase, _columnPhases);
-                    var shift = columnPhase - _g.PaddingX;
-                    var inside = OutputRange(shift, _g.StrideX, _g.InWidth, _pitch);
-                    for (var row = 0; row < rows; row++)
-                    {
-                        PixelPlanes<TSimd, TVector, T>.CopyLine(
-                            image + shift, top + _g.StrideY * row + rowPhase, _g.InHeight, _g.InWidth, _g.StrideX,
-                            planes + (nint)row * _pitch, inside, _pitch);
-                    }
                 }
             }
         }

@@ -177,6 +177,36 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             ? new(channels, rows, columns, step, rowStep, columnStep, channelTap, rowTap, columnTap)
             : new(rows, columns, channels, rowStep, columnStep, step, rowTap, columnTap, channelTap);
 
+    /// <summary>planes[channel][row phase][column phase][row][column] of every stride-th row and column of an image, zeros where
+    /// they are outside, of those phases that windows see.</summary>
+    /// <param name="g">The sizes.</param>
+    /// <param name="image">The image.</param>
+    /// <param name="top">The first row, which may lie outside. The first column is that of the left padding.</param>
+    /// <param name="rows">Rows of a phase.</param>
+    /// <param name="planes">The first plane.</param>
+    /// <param name="pitch">Elements of a row.</param>
+    /// <param name="step">Elements from one plane to the next.</param>
+    [MethodImpl(Compiled.AsLoop)]
+    private static void CopyPhases(in Conv2dGeometry g, T* image, int top, int rows, T* planes, int pitch, int step)
+    {
+        int rowPhases = Math.Min(g.StrideY, g.SpanY), columnPhases = Math.Min(g.StrideX, g.SpanX);
+        for (var channel = 0; channel < g.InChannels; channel++, image += (nint)g.InHeight * g.InWidth)
+        {
+            for (var phase = 0; phase < rowPhases * columnPhases; phase++, planes += step)
+            {
+                var (rowPhase, columnPhase) = Math.DivRem(phase, columnPhases);
+                var shift = columnPhase - g.PaddingX;
+                var inside = OutputRange(shift, g.StrideX, g.InWidth, pitch);
+                for (var row = 0; row < rows; row++)
+                {
+                    PixelPlanes<TSimd, TVector, T>.CopyLine(
+                        image + shift, top + g.StrideY * row + rowPhase, g.InHeight, g.InWidth, g.StrideX,
+                        planes + (nint)row * pitch, inside, pitch);
+                }
+            }
+        }
+    }
+
     /// <summary>A chunk is some bands of output rows of an image and, where images are few, a share of the tiles of output
     /// channels. A value is computed in one chunk wholly, so the cut does not change it.</summary>
     private readonly struct PixelConv2dJob : IChunkJob
@@ -264,7 +294,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
             else
             {
-                CopyPhases(source, _g.StrideY * firstRow - _g.PaddingY, rows, copy, step);
+                CopyPhases(in _g, source, _g.StrideY * firstRow - _g.PaddingY, rows, copy, Pitch, step);
+                for (long start = 0; start < planes; start += step)
+                    new Span<T>(copy + start + rows * Pitch, step - rows * Pitch).Clear();
             }
 
             new Span<T>(copy + planes, slack).Clear();
@@ -286,31 +318,6 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         private int KernelRows(int phase) => CeilDiv(_g.KernelHeight - phase, _g.StrideY);
 
         private int KernelColumns(int phase) => CeilDiv(_g.KernelWidth - phase, _g.StrideX);
-
-        /// <summary>planes[channel][phase][row][column] of every other row and column of the input, the first row being
-        /// <paramref name="first"/>.</summary>
-        private void CopyPhases(T* source, int first, int rows, T* planes, int step)
-        {
-            for (var channel = 0; channel < _g.InChannels; channel++)
-            {
-                for (var phase = 0; phase < Phases; phase++, planes += step)
-                {
-                    var (rowPhase, columnPhase) = Math.DivRem(phase, _columnPhases);
-                    var shift = columnPhase - _g.PaddingX;
-                    var inside = OutputRange(shift, _g.StrideX, _g.InWidth, Pitch);
-                    for (var row = 0; row < rows; row++)
-                    {
-                        PixelPlanes<TSimd, TVector, T>.CopyLine(
-                            source + shift, first + _g.StrideY * row + rowPhase, _g.InHeight, _g.InWidth, _g.StrideX,
-                            planes + (nint)row * Pitch, inside, Pitch);
-                    }
-
-                    new Span<T>(planes + (nint)rows * Pitch, step - rows * Pitch).Clear();
-                }
-
-                source += (nint)_g.InHeight * _g.InWidth;
-            }
-        }
 
         /// <summary>Pixels are used by one weight of each output channel only, so all tiles of channels take their turn on
         /// pixels that the first-level cache holds, and write where the output is. Meanwhile what is written and read next

@@ -319,19 +319,29 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         T* d, nint step, out TVector first, out TVector second, out TVector third, out TVector fourth)
     {
         TVector d0 = TSimd.Load(d), d1 = TSimd.Load(d + step), d2 = TSimd.Load(d + 2 * step), d3 = TSimd.Load(d + 3 * step);
-        first = TSimd.Subtract(d0, d2);
-        second = TSimd.Add(d1, d2);
-        third = TSimd.Subtract(d2, d1);
-        fourth = TSimd.Subtract(d1, d3);
+        TransformFour(d0, d1, d2, d3, out first, out second, out third, out fourth);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void TransformRow(TVector d0, TVector d1, TVector d2, TVector d3, T* products, nint step)
     {
-        TSimd.Store(TSimd.Subtract(d0, d2), products);
-        TSimd.Store(TSimd.Add(d1, d2), products + step);
-        TSimd.Store(TSimd.Subtract(d2, d1), products + 2 * step);
-        TSimd.Store(TSimd.Subtract(d1, d3), products + 3 * step);
+        TransformFour(d0, d1, d2, d3, out var first, out var second, out var third, out var fourth);
+        TSimd.Store(first, products);
+        TSimd.Store(second, products + step);
+        TSimd.Store(third, products + 2 * step);
+        TSimd.Store(fourth, products + 3 * step);
+    }
+
+    /// <summary>B^T of four inputs.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void TransformFour(
+        TVector d0, TVector d1, TVector d2, TVector d3, out TVector first, out TVector second, out TVector third,
+        out TVector fourth)
+    {
+        first = TSimd.Subtract(d0, d2);
+        second = TSimd.Add(d1, d2);
+        third = TSimd.Subtract(d2, d1);
+        fourth = TSimd.Subtract(d1, d3);
     }
 
     /// <summary>A^T m A of the sums of products of a tile: its 2 x 2 outputs, channel by channel. There is room for a row beyond
@@ -345,20 +355,31 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         {
             for (nint half = 0; half < lanes; half += TSimd.Count)
             {
-                var m = sums + half;
-                SumColumn(m, 4 * productStep, out var a0, out var a1);
-                SumColumn(m + productStep, 4 * productStep, out var b0, out var b1);
-                SumColumn(m + 2 * productStep, 4 * productStep, out var c0, out var c1);
-                SumColumn(m + 3 * productStep, 4 * productStep, out var d0, out var d1);
+                SumTile(sums + half, productStep, out var topLeft, out var topRight, out var bottomLeft, out var bottomRight);
                 var r = results + half;
-                TSimd.Store(TSimd.Add(TSimd.Add(a0, b0), c0), r);
+                TSimd.Store(topLeft, r);
                 if (hasSecondColumn)
-                    TSimd.Store(TSimd.Subtract(TSimd.Subtract(b0, c0), d0), r + lanes);
-                TSimd.Store(TSimd.Add(TSimd.Add(a1, b1), c1), r + rowStep);
+                    TSimd.Store(topRight, r + lanes);
+                TSimd.Store(bottomLeft, r + rowStep);
                 if (hasSecondColumn)
-                    TSimd.Store(TSimd.Subtract(TSimd.Subtract(b1, c1), d1), r + rowStep + lanes);
+                    TSimd.Store(bottomRight, r + rowStep + lanes);
             }
         }
+    }
+
+    /// <summary>A^T m A of a register of tiles.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void SumTile(
+        T* m, nint productStep, out TVector topLeft, out TVector topRight, out TVector bottomLeft, out TVector bottomRight)
+    {
+        SumColumn(m, 4 * productStep, out var a0, out var a1);
+        SumColumn(m + productStep, 4 * productStep, out var b0, out var b1);
+        SumColumn(m + 2 * productStep, 4 * productStep, out var c0, out var c1);
+        SumColumn(m + 3 * productStep, 4 * productStep, out var d0, out var d1);
+        topLeft = TSimd.Add(TSimd.Add(a0, b0), c0);
+        topRight = TSimd.Subtract(TSimd.Subtract(b0, c0), d0);
+        bottomLeft = TSimd.Add(TSimd.Add(a1, b1), c1);
+        bottomRight = TSimd.Subtract(TSimd.Subtract(b1, c1), d1);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

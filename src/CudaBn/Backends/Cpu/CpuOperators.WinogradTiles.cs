@@ -226,10 +226,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         TSimd.Deinterleave(TSimd.Load(row), TSimd.Load(row + TSimd.Count), out var d0, out var d1);
         TSimd.Deinterleave(
             TSimd.Load(row + WinogradOutputs), TSimd.Load(row + TSimd.Count + WinogradOutputs), out var d2, out var d3);
-        first = TSimd.Subtract(d0, d2);
-        second = TSimd.Add(d1, d2);
-        third = TSimd.Subtract(d2, d1);
-        fourth = TSimd.Subtract(d1, d3);
+        TransformFour(d0, d1, d2, d3, out first, out second, out third, out fourth);
     }
 
     /// <summary>A^T m A of the sums of products of a block of tiles: two rows of outputs.</summary>
@@ -238,18 +235,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         for (nint half = 0; half < BlockLanes; half += TSimd.Count)
         {
-            var m = sums + half;
-            SumColumn(m, 4 * productStep, out var a0, out var a1);
-            SumColumn(m + productStep, 4 * productStep, out var b0, out var b1);
-            SumColumn(m + 2 * productStep, 4 * productStep, out var c0, out var c1);
-            SumColumn(m + 3 * productStep, 4 * productStep, out var d0, out var d1);
+            SumTile(sums + half, productStep, out var topLeft, out var topRight, out var bottomLeft, out var bottomRight);
             var row = outputs + 2 * half;
-            TSimd.Interleave(
-                TSimd.Add(TSimd.Add(a0, b0), c0), TSimd.Subtract(TSimd.Subtract(b0, c0), d0), out var low, out var high);
+            TSimd.Interleave(topLeft, topRight, out var low, out var high);
             TSimd.Store(low, row);
             TSimd.Store(high, row + TSimd.Count);
-            TSimd.Interleave(
-                TSimd.Add(TSimd.Add(a1, b1), c1), TSimd.Subtract(TSimd.Subtract(b1, c1), d1), out low, out high);
+            TSimd.Interleave(bottomLeft, bottomRight, out low, out high);
             TSimd.Store(low, row + rowStep);
             TSimd.Store(high, row + rowStep + TSimd.Count);
         }
