@@ -155,6 +155,26 @@ public class SoftmaxCrossEntropyTests(TestBackend backend, DType dtype) : Backen
     }
 
     [Test]
+    public void Totals_NaNLogits_AreTheGreatestInFrontAlone([ValueSource(nameof(Classes))] int classes)
+    {
+        const int batch = 40;
+        var loss = Own(new SoftmaxCrossEntropy());
+        var logits = RandomVector.Normal(8, batch * classes);
+        var labels = new int[batch];
+        for (var row = 0; row < batch; row++)
+        {
+            logits[row * classes + row % classes] = double.NaN;
+            var values = logits.AsSpan(row * classes, classes).ToArray();
+            // Max of doubles is NaN where one of them is.
+            labels[row] = row % classes == 0 ? 0 : Array.IndexOf(values, values.Where(double.IsFinite).Max());
+        }
+
+        loss.Forward(TensorOf(logits, [batch, classes]), LabelsOf(labels));
+
+        Assert.That(loss.ReadTotals().Correct, Is.EqualTo(batch));
+    }
+
+    [Test]
     public void Totals_SeveralBatches_AddUpTheUnscaledLosses([Values] Reduction reduction)
     {
         var loss = Own(new SoftmaxCrossEntropy(reduction));

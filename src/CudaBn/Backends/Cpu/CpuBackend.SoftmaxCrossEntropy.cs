@@ -36,11 +36,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         var labels = (int*)args.Labels.Address;
         // Before anything is written: a bad label leaves loss and totals as they were.
-        for (var row = 0; row < args.Batch; row++)
-        {
-            if ((uint)labels[row] >= (uint)args.Classes)
-                throw new RefusedLabel(1, row, labels[row], args.Classes).ToException();
-        }
+        var refused = new ReadOnlySpan<int>(labels, args.Batch).IndexOfAnyExceptInRange(0, args.Classes - 1);
+        if (refused >= 0)
+            throw new RefusedLabel(1, refused, labels[refused], args.Classes).ToException();
 
         var chunks = RowChunks(args.Batch, args.Classes);
         var sums = _shared.Get<SoftmaxCrossEntropySums>(chunks);
@@ -96,7 +94,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         CpuOperators<TSimd, TVector, T> operators, int batch, int classes, int chunks, T* logits, int* labels,
         T labelWeight, T classWeight, T* probabilities, SoftmaxCrossEntropySums* sums) : IChunkJob
     {
-        // So many classes of as many rows as a register has lanes stay in the first-level cache.
+        // What a chunk works on of rows in lanes stays in the first-level cache.
+        private const int MaxElementsInLanes = 2 * 1024;
         private const int MaxClassesInLanes = 128;
 
         public void Run(int chunk, int worker)
@@ -105,10 +104,16 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var sum = default(SoftmaxCrossEntropySums);
             if (classes <= MaxClassesInLanes)
             {
-                var scratch = operators._perWorker[worker].Get<T>(
-                    Math.Max(classes, TSimd.Count) * (long)TSimd.Count);
-                for (; row + TSimd.Count <= end; row += TSimd.Count)
-                    sum += SoftmaxOfLanes(row, scratch);
+                var length = Math.Max(classes, TSimd.Count) * TSimd.Count;
+                var most = Math.Max(1, MaxElementsInLanes / length);
+                var states = (LaneState*)operators._perWorker[worker].Get<byte>(
+                    (long)most * sizeof(LaneState) + (most + 1L) * length * sizeof(T));
+                while (row + TSimd.Count <= end)
+                {
+                    var groups = Math.Min(most, (end - row) / TSimd.Count);
+                    sum += SoftmaxOfLanes(row, groups, states, (T*)(states + most), length);
+                    row += groups * TSimd.Count;
+                }
             }
 
             for (; row < end; row++)
@@ -116,36 +121,104 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             sums[chunk] = sum;
         }
 
-        /// <summary>The softmax of as many rows as a register has lanes, a row in each: few classes fill no register, and
-        /// what is done once per row, as the logarithm is, is done for all of them at once.</summary>
-        [MethodImpl(Compiled.AsLoop)]
-        private SoftmaxCrossEntropySums SoftmaxOfLanes(int firstRow, T* scratch)
+        /// <summary>Of as many rows as a register has lanes.</summary>
+        private struct LaneState
         {
-            var count = TSimd.Count;
-            T* rows = logits + (long)firstRow * classes, results = probabilities + (long)firstRow * classes;
-            // scratch[column][row]. Of a last block, what it has in common with the one before is written twice; where there
-            // are fewer classes than lanes, it reads past the rows, and nothing looks at that.
-            for (var i = 0; i < classes; i += count)
+            /// <summary>The classes that are right.</summary>
+            public TVector Labels;
+
+            /// <summary>The logits at them.</summary>
+            public TVector OfLabels;
+
+            /// <summary>The greatest logits. A NaN in front is the greatest; one elsewhere is not.</summary>
+            public TVector Maxima;
+
+            /// <summary>The first columns that have them.</summary>
+            public TVector Greatest;
+
+            /// <summary>Of the exponentials.</summary>
+            public TVector Sums;
+
+            /// <summary>With smoothed labels, how far all logits together are behind the greatest.</summary>
+            public TVector SumsBehind;
+
+            /// <summary>One over <see cref="Sums"/>.</summary>
+            public TVector Factors;
+        }
+
+        /// <summary>The softmax of groups of as many rows as a register has lanes, a row in each: few classes fill no register,
+        /// and what is done once per row, as the logarithm is, is done for all of them at once.</summary>
+        /// <remarks>Each step is taken for all groups, one after the other: of one group every step waits for the one
+        /// before.</remarks>
+        private SoftmaxCrossEntropySums SoftmaxOfLanes(
+            int firstRow, int groups, LaneState* states, T* columns, int length)
+        {
+            var scratch = columns + groups * length;
+            for (var group = 0; group < groups; group++)
+                ReadRows(logits + (long)(firstRow + group * TSimd.Count) * classes, columns + group * length);
+            for (var group = 0; group < groups; group++)
             {
-                var at = Math.Max(0, Math.Min(i, classes - count));
-                TSimd.Transpose(rows + at, classes, scratch + at * count, count);
+                states[group].Labels = TSimd.LoadIntegers(labels + firstRow + group * TSimd.Count);
+                FindGreatest(columns + group * length, states + group);
             }
 
-            var maxima = TSimd.Load(scratch);
-            var greatest = TSimd.Zero;
+            for (var group = 0; group < groups; group++)
+                Exponentiate(columns + group * length, states + group);
+            for (var group = 0; group < groups; group++)
+                Scale(columns + group * length, states[group].Factors);
+            for (var group = 0; group < groups; group++)
+                WriteRows(columns + group * length, scratch, probabilities + (long)(firstRow + group * TSimd.Count) * classes);
+            return Sums(states, groups);
+        }
+
+        /// <summary>Of rows the columns, each a register.</summary>
+        private void ReadRows(T* rows, T* columns)
+        {
+            // Of a last block, what it has in common with the one before is written twice; where there are fewer classes
+            // than lanes, it reads past the rows, and nothing looks at that.
+            for (var i = 0; i < classes; i += TSimd.Count)
+            {
+                var at = Math.Max(0, Math.Min(i, classes - TSimd.Count));
+                TSimd.Transpose(rows + at, classes, columns + at * TSimd.Count, TSimd.Count);
+            }
+        }
+
+        [MethodImpl(Compiled.AsLoop)]
+        private void FindGreatest(T* columns, LaneState* state)
+        {
+            // Odd and even columns have each their own, for a comparison waits for the one before it.
+            TVector first = TSimd.Load(columns), labels = state->Labels;
+            TVector maxima = first, otherMaxima = first, places = TSimd.Zero, otherPlaces = TSimd.Zero, ofLabels = first;
+            var (number, one) = (TSimd.Zero, TSimd.Create(T.One));
             for (var column = 1; column < classes; column++)
             {
-                var logit = TSimd.Load(scratch + column * count);
+                var logit = TSimd.Load(columns + column * TSimd.Count);
+                number = TSimd.Add(number, one);
+                ofLabels = TSimd.Select(TSimd.Equal(number, labels), logit, ofLabels);
                 var isGreater = TSimd.GreaterThan(logit, maxima);
                 maxima = TSimd.Select(isGreater, logit, maxima);
-                greatest = TSimd.Select(isGreater, TSimd.Create(T.CreateTruncating(column)), greatest);
+                places = TSimd.Select(isGreater, number, places);
+                (maxima, otherMaxima) = (otherMaxima, maxima);
+                (places, otherPlaces) = (otherPlaces, places);
             }
 
+            // Of equal ones the first.
+            var isOther = TSimd.Or(
+                TSimd.GreaterThan(otherMaxima, maxima),
+                TSimd.And(TSimd.Equal(otherMaxima, maxima), TSimd.GreaterThan(places, otherPlaces)));
+            state->OfLabels = ofLabels;
+            state->Maxima = TSimd.Select(isOther, otherMaxima, maxima);
+            state->Greatest = TSimd.Select(isOther, otherPlaces, places);
+        }
+
+        [MethodImpl(Compiled.AsLoop)]
+        private void Exponentiate(T* columns, LaneState* state)
+        {
             var isSmoothed = classWeight != T.Zero;
-            TVector sums = TSimd.Zero, sumsBehind = TSimd.Zero;
+            TVector maxima = state->Maxima, sums = TSimd.Zero, sumsBehind = TSimd.Zero;
             for (var column = 0; column < classes; column++)
             {
-                var place = scratch + column * count;
+                var place = columns + column * TSimd.Count;
                 var behind = TSimd.Subtract(TSimd.Load(place), maxima);
                 var exponential = TSimd.ExpOfNegative(behind);
                 TSimd.Store(exponential, place);
@@ -154,32 +227,24 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                     sumsBehind = TSimd.Add(sumsBehind, behind);
             }
 
-            var factors = TSimd.Divide(TSimd.Create(T.One), sums);
-            for (var column = 0; column < classes; column++)
-            {
-                var place = scratch + column * count;
-                TSimd.Store(TSimd.Multiply(TSimd.Load(place), factors), place);
-            }
-
-            WriteRows(scratch, results);
-            var lanes = stackalloc TVector[4] { TSimd.Log(sums), maxima, greatest, sumsBehind };
-            double loss = 0;
-            var correct = 0;
-            for (var lane = 0; lane < count; lane++)
-            {
-                T logSum = ((T*)lanes)[lane], maximum = ((T*)(lanes + 1))[lane];
-                var label = labels[firstRow + lane];
-                loss += RowLoss(
-                    logSum, rows[(long)lane * classes + label] - maximum, ((T*)(lanes + 3))[lane]);
-                if (((T*)(lanes + 2))[lane] == T.CreateTruncating(label))
-                    correct++;
-            }
-
-            return new SoftmaxCrossEntropySums(loss, correct);
+            state->Sums = sums;
+            state->SumsBehind = sumsBehind;
+            state->Factors = TSimd.Divide(TSimd.Create(T.One), sums);
         }
 
         [MethodImpl(Compiled.AsLoop)]
-        private void WriteRows(T* scratch, T* results)
+        private void Scale(T* columns, TVector factors)
+        {
+            for (var column = 0; column < classes; column++)
+            {
+                var place = columns + column * TSimd.Count;
+                TSimd.Store(TSimd.Multiply(TSimd.Load(place), factors), place);
+            }
+        }
+
+        /// <summary>The inverse of <see cref="ReadRows"/>.</summary>
+        [MethodImpl(Compiled.AsLoop)]
+        private void WriteRows(T* columns, T* scratch, T* rows)
         {
             var count = TSimd.Count;
             if (classes >= count)
@@ -187,17 +252,38 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 for (var i = 0; i < classes; i += count)
                 {
                     var at = Math.Min(i, classes - count);
-                    TSimd.Transpose(scratch + at * count, count, results + at, classes);
+                    TSimd.Transpose(columns + at * count, count, rows + at, classes);
                 }
 
                 return;
             }
 
-            for (var lane = 0; lane < count; lane++)
+            // Of a row, whole registers are written: what is behind its end, the next one writes again.
+            TSimd.Transpose(columns, count, scratch, count);
+            for (var row = 0; row < count - 1; row++)
+                TSimd.Store(TSimd.Load(scratch + row * count), rows + row * classes);
+            for (var column = 0; column < classes; column++)
+                rows[(count - 1) * classes + column] = scratch[(count - 1) * count + column];
+        }
+
+        [MethodImpl(Compiled.AsLoop)]
+        private SoftmaxCrossEntropySums Sums(LaneState* states, int groups)
+        {
+            double loss = 0;
+            var correct = TSimd.Zero;
+            for (var state = states; state < states + groups; state++)
             {
-                for (var column = 0; column < classes; column++)
-                    results[lane * classes + column] = scratch[column * count + lane];
+                // The logarithm is a call, before which nothing is kept in registers.
+                state->Factors = TSimd.Log(state->Sums);
+                var behind = TSimd.Add(
+                    TSimd.Multiply(TSimd.Create(labelWeight), TSimd.Subtract(state->OfLabels, state->Maxima)),
+                    TSimd.Multiply(TSimd.Create(classWeight), state->SumsBehind));
+                loss += TSimd.SumInDouble(TSimd.Subtract(state->Factors, behind));
+                correct = TSimd.Add(
+                    correct, TSimd.And(TSimd.Equal(state->Greatest, state->Labels), TSimd.Create(T.One)));
             }
+
+            return new SoftmaxCrossEntropySums(loss, long.CreateTruncating(TSimd.Sum(correct)));
         }
 
         /// <summary>The softmax of a row.</summary>

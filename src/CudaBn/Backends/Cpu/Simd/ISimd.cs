@@ -30,6 +30,9 @@ internal unsafe interface ISimd<TVector, T>
     /// <summary>Count bytes as numbers.</summary>
     static abstract TVector LoadBytes(byte* source);
 
+    /// <summary>Count integers as numbers.</summary>
+    static abstract TVector LoadIntegers(int* source);
+
     /// <summary>Writes whole numbers in [0, 255] as Count bytes.</summary>
     static abstract void StoreBytes(TVector value, byte* destination);
 
@@ -73,6 +76,8 @@ internal unsafe interface ISimd<TVector, T>
     static abstract TVector Log(TVector value);
 
     static abstract T Sum(TVector value);
+
+    static abstract double SumInDouble(TVector value);
 
     /// <summary>Whole numbers from 0 to 2 * Count - 1, one per lane, in the form that <see cref="Permute"/> and
     /// <see cref="PermuteTwo"/> take.</summary>

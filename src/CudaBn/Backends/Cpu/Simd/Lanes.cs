@@ -80,6 +80,16 @@ internal static unsafe class Lanes
         return value;
     }
 
+    public static TVector LoadIntegers<TVector, T>(int* source)
+        where TVector : unmanaged
+        where T : unmanaged, INumberBase<T>
+    {
+        Unsafe.SkipInit(out TVector value);
+        for (var i = 0; i < sizeof(TVector) / sizeof(T); i++)
+            ((T*)&value)[i] = T.CreateTruncating(source[i]);
+        return value;
+    }
+
     public static void StoreBytes<TVector, T>(TVector value, byte* destination)
         where TVector : unmanaged
         where T : unmanaged, INumberBase<T>

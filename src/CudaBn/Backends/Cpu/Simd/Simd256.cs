@@ -38,6 +38,16 @@ internal readonly unsafe struct Simd256<T> : ISimd<Vector256<T>, T>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<T> LoadIntegers(int* source)
+    {
+        if (typeof(T) == typeof(float))
+            return Vector256.ConvertToSingle(Vector256.Load(source)).As<float, T>();
+        if (typeof(T) == typeof(double) && Avx.IsSupported)
+            return Avx.ConvertToVector256Double(Vector128.Load(source)).As<double, T>();
+        return Lanes.LoadIntegers<Vector256<T>, T>(source);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreBytes(Vector256<T> value, byte* destination)
     {
         if (typeof(T) == typeof(float) && Avx.IsSupported)
@@ -163,6 +173,15 @@ internal readonly unsafe struct Simd256<T> : ISimd<Vector256<T>, T>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Sum(Vector256<T> value) => Vector256.Sum(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static double SumInDouble(Vector256<T> value)
+    {
+        if (typeof(T) != typeof(float))
+            return Vector256.Sum(value.AsDouble());
+        var (lower, upper) = Vector256.Widen(value.AsSingle());
+        return Vector256.Sum(lower + upper);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Deinterleave(Vector256<T> low, Vector256<T> high, out Vector256<T> even, out Vector256<T> odd)

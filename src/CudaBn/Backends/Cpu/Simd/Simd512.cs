@@ -37,6 +37,16 @@ internal readonly unsafe struct Simd512<T> : ISimd<Vector512<T>, T>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> LoadIntegers(int* source)
+    {
+        if (typeof(T) == typeof(float))
+            return Vector512.ConvertToSingle(Vector512.Load(source)).As<float, T>();
+        if (typeof(T) == typeof(double) && Avx512F.IsSupported)
+            return Avx512F.ConvertToVector512Double(Vector256.Load(source)).As<double, T>();
+        return Lanes.LoadIntegers<Vector512<T>, T>(source);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreBytes(Vector512<T> value, byte* destination)
     {
         if (typeof(T) == typeof(float) && Avx512F.IsSupported)
@@ -135,6 +145,15 @@ internal readonly unsafe struct Simd512<T> : ISimd<Vector512<T>, T>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Sum(Vector512<T> value) => Vector512.Sum(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static double SumInDouble(Vector512<T> value)
+    {
+        if (typeof(T) != typeof(float))
+            return Vector512.Sum(value.AsDouble());
+        var (lower, upper) = Vector512.Widen(value.AsSingle());
+        return Vector512.Sum(lower + upper);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Deinterleave(

@@ -25,6 +25,8 @@ internal readonly unsafe struct SimdScalar<T> : ISimd<T, T>
 
     public static T LoadBytes(byte* source) => T.CreateTruncating(*source);
 
+    public static T LoadIntegers(int* source) => T.CreateTruncating(*source);
+
     public static void StoreBytes(T value, byte* destination) => *destination = byte.CreateTruncating(value);
 
     public static T Add(T left, T right) => left + right;
@@ -59,6 +61,8 @@ internal readonly unsafe struct SimdScalar<T> : ISimd<T, T>
     public static T Log(T value) => T.Log(value);
 
     public static T Sum(T value) => value;
+
+    public static double SumInDouble(T value) => double.CreateTruncating(value);
 
     public static T CreateIndices(int* lanes) => T.CreateTruncating(*lanes);
 
