@@ -1,66 +1,22 @@
 #include "batch_norm.cuh"
-#include "elements.cuh"
+#include "batch_norm_statistics.cuh"
 
 // Batch normalization of x[batch, channels, spatial].
 // ptx-constants: PACK=1
 // ptx-constants: PACK=2
 
-// As the C# structure of that name: where the statistics of a batch go, in double, for backward; and running statistics, which
-// may be null, that move towards them with the weight momentum or, if that is negative, one over the number of batches.
-struct BatchStatistics
-{
-    double* mean;
-    double* inv_std;
-    real* running_mean;
-    real* running_variance;
-    int64* batches_tracked;
-    double momentum;
-    double epsilon;
-    int is_unbiased;
-
-    __device__ void write(int channel, const Moments& moments) const
-    {
-        const bool is_running = running_mean != nullptr;
-        const double old_mean = is_running ? running_mean[channel] : 0;
-        const double old_variance = is_running ? running_variance[channel] : 0;
-        const double variance = moments.squared_deviations / moments.count;
-        mean[channel] = moments.mean;
-        inv_std[channel] = 1 / sqrt(variance + epsilon);
-        if (!is_running)
-            return;
-        const double weight = momentum < 0 ? 1.0 / *batches_tracked : momentum;
-        const double stored = is_unbiased ? moments.squared_deviations / (moments.count - 1) : variance;
-        running_mean[channel] = (real)((1 - weight) * old_mean + weight * moments.mean);
-        running_variance[channel] = (real)((1 - weight) * old_variance + weight * stored);
-    }
-};
-
-// The moments of visits, as sums around their first value, which is never farther from their mean than they are from each
-// other: a single sweep then keeps its digits, wherever the mean is.
+// The moments of visits.
 template <typename Number>
 __device__ Moments moments_of(const real* x, Visits<PACK>& visits)
 {
     const int values = visits.left * PACK;
     auto loads = loads_of<4>(visits, [&](const Visits<PACK>& next) { return load(x + next.offset); });
-    const Number origin = (Number)loads.loaded[0].values[0];
-    Number sum = 0, squares = 0;
+    MomentsAroundFirst<Number> moments(loads.loaded[0]);
     do
     {
-        loads.for_each([&](const Elements& elements, int64) {
-#pragma unroll
-            for (int i = 0; i < PACK; i++)
-            {
-                const Number deviation = (Number)elements.values[i] - origin;
-                sum += deviation;
-                squares += deviation * deviation;
-            }
-        });
+        loads.for_each([&](const Elements& elements, int64) { moments.add(elements); });
     } while (loads.load_next());
-
-    const double mean = (double)sum / values;
-    const double squared_deviations = (double)squares - mean * (double)sum;
-    // Rounding may leave less than nothing; NaN stays.
-    return {(double)values, (double)origin + mean, squared_deviations < 0 ? 0 : squared_deviations};
+    return moments.of(values);
 }
 
 // batch_norm_stats: blockDim.x 128; a block per slice of a channel, or of 32 columns.

@@ -56,9 +56,11 @@ struct Visits
     }
 };
 
-// elements_per_plane of every plane are visited, VISITED at a time; with in_columns, that is 1.
+// elements_per_plane of every plane are visited, VISITED at a time; with in_columns, that is 1. Blocks have so many threads,
+// with in_columns always 128.
 template <int VISITED>
-__device__ Visits<VISITED> visits_of_thread(const BatchNormGeometry& g, const ChannelSlices& slices, int64 elements_per_plane)
+__device__ Visits<VISITED> visits_of_thread(
+    const BatchNormGeometry& g, const ChannelSlices& slices, int64 elements_per_plane, int threads = THREADS)
 {
     Visits<VISITED> visits = {};
     const int64 row_stride = g.channels * elements_per_plane;
@@ -87,10 +89,10 @@ __device__ Visits<VISITED> visits_of_thread(const BatchNormGeometry& g, const Ch
     const int64 all = g.batch * visits.columns, begin = slice * slices.visits_per_slice;
     const int64 first = begin + threadIdx.x;
     const int64 end = begin + slices.visits_per_slice < all ? begin + slices.visits_per_slice : all;
-    visits.left = end > first ? (int)ceil_div(end - first, THREADS) : 0;
-    const int64 row = quotient(first, visits.columns), rows_per_step = quotient(THREADS, visits.columns);
+    visits.left = end > first ? (int)ceil_div(end - first, threads) : 0;
+    const int64 row = quotient(first, visits.columns), rows_per_step = quotient(threads, visits.columns);
     visits.column = visits.left > 0 ? first - row * visits.columns : 0;
-    visits.column_step = THREADS - rows_per_step * visits.columns;
+    visits.column_step = threads - rows_per_step * visits.columns;
     visits.offset = visits.left > 0
         ? visits.channel * elements_per_plane + row * row_stride + visits.column * VISITED : 0;
     visits.step = rows_per_step * row_stride + visits.column_step * VISITED;
@@ -145,15 +147,19 @@ __device__ inline double of_channel(
     return values != nullptr ? (double)value : if_null;
 }
 
+__device__ inline NormalizeConstants normalize_constants(double mean, double inv_std, double factor, double summand)
+{
+    const double scale = inv_std * factor;
+    const real high = (real)mean;
+    return {high, (real)scale, (real)(summand - (mean - high) * scale)};
+}
+
 __device__ inline NormalizeConstants normalize_constants(
     const BatchNormStatistics& statistics, const real* gamma, const real* beta, int channel)
 {
     const double factor = of_channel(gamma, channel, 1, statistics);
     const double summand = of_channel(beta, channel, 0, statistics);
-    const double mean = statistics.mean_of(channel);
-    const double scale = statistics.inv_std_of(channel) * factor;
-    const real high = (real)mean;
-    return {high, (real)scale, (real)(summand - (mean - high) * scale)};
+    return normalize_constants(statistics.mean_of(channel), statistics.inv_std_of(channel), factor, summand);
 }
 
 // dx = scale * (dy - sum dy / M - xhat * sum(dy * xhat) / M).

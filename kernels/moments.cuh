@@ -55,11 +55,11 @@ struct MomentSums
 };
 
 // Merges what the threads of a block hold, in an order that never changes: threads stride apart into one, which the first
-// stride threads then hold. blockDim.x and stride are powers of two, blockDim.x at most 128.
-template <typename Sums>
+// stride threads then hold. blockDim.x and stride are powers of two, blockDim.x at most MAX_THREADS.
+template <int MAX_THREADS = 128, typename Sums>
 static __device__ Sums merge_in_block(const Sums& own, int stride)
 {
-    __shared__ Sums of_thread[128];
+    __shared__ Sums of_thread[MAX_THREADS];
     of_thread[threadIdx.x] = own;
     __syncthreads();
     for (int distance = blockDim.x / 2; distance >= stride; distance /= 2)
@@ -74,6 +74,7 @@ static __device__ Sums merge_in_block(const Sums& own, int stride)
 
 // The same of moments, of which the first stride threads have some if any thread has; stride is at most 32. The mean of the
 // first is the origin: no farther from the mean of all than the means are from each other.
+template <int MAX_THREADS = 128>
 static __device__ Moments merge_in_block(const Moments& own, int stride)
 {
     __shared__ double origins[32];
@@ -91,7 +92,7 @@ static __device__ Moments merge_in_block(const Moments& own, int stride)
         sums = {own.count, deviations, own.squared_deviations + deviations * deviation};
     }
 
-    sums = merge_in_block(sums, stride);
+    sums = merge_in_block<MAX_THREADS>(sums, stride);
     const double mean = sums.deviations / sums.count, rest = sums.squares - sums.deviations * mean;
     // Rounding may leave less than nothing; NaN stays.
     return {sums.count, origin + mean, rest < 0 ? 0 : rest};

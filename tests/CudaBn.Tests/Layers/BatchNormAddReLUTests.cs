@@ -20,6 +20,8 @@ public class BatchNormAddReLUTests(TestBackend backend, DType dtype) : BackendFi
     [
         [2, 1], [33, 20], [257, 3], [37, 4], [300, 36], [3, 1030], [1, 3, 2], [3, 20, 15], [2, 3, 16], [5, 1, 17], [3, 3, 576], [1, 1, 2, 1, 1],
         [6, 3, 5, 7], [7, 20, 24, 24], [2, 3, 2, 3, 5],
+        // As many values per channel as 256 and 512 threads of a GPU hold in registers, and more.
+        [114, 2, 9], [455, 2, 9], [456, 2, 9],
         // More than a slice, in runs that cross its border and in runs of one.
         [3, 2, 10000], [1, 2, 16385], [2, 1, 128, 128], [40000, 2],
     ];

@@ -17,6 +17,8 @@ public class BatchNormTests(TestBackend backend, DType dtype) : BackendFixture(b
         [2, 1], [2, 3], [5, 3], [33, 20], [257, 3],
         [1, 3, 2], [4, 3, 3], [3, 20, 15], [2, 3, 16], [5, 1, 17], [3, 3, 576],
         [2, 3, 1, 2], [3, 20, 4, 4], [6, 3, 5, 7], [7, 20, 24, 24], [2, 3, 2, 3, 5], [1, 1, 2, 1, 1],
+        // As many values per channel as 128, 256 and 512 threads of a GPU hold in registers, and more.
+        [113, 2, 9], [114, 2, 9], [455, 2, 9], [456, 2, 9], [16, 2, 32, 32], [17, 2, 32, 32],
         // More than 16,384 values per channel, in runs that cross that border and in runs of one.
         [3, 2, 10000], [1, 2, 16384], [1, 2, 16385], [2, 1, 128, 128], [40000, 2], [5500, 2, 3],
     ];

@@ -24,6 +24,14 @@ public sealed unsafe partial class CudaBackend
         using var scope = Enter();
         var g = args.Geometry;
         var (pack, slices) = ShareOut(g, args.Input, args.Output);
+        if (ThreadsOfChannel(g, pack, args.Running) is not 0 and var threads)
+        {
+            ForwardOfChannels(
+                threads, g, pack, args.Input, args.Gamma, args.Beta, addend: null, rectifies: false, args.Output,
+                Results(args.Epsilon, args.Running, args.Mean, args.InvStd));
+            return;
+        }
+
         ComputeStatistics(g, pack, slices, args.Input, args.Epsilon, args.Running, args.Mean, args.InvStd);
         Normalize(g, pack, slices, Saved(args.Mean, args.InvStd), args.Input, args.Gamma, args.Beta, args.Output);
     }
@@ -41,6 +49,14 @@ public sealed unsafe partial class CudaBackend
         var g = args.Geometry;
         var statistics = Saved(args.Mean, args.InvStd);
         var (pack, slices) = ShareOut(g, args.Input, args.GradOutput, args.GradInput);
+        if (ThreadsOfChannel(g, pack) is not 0 and var threads)
+        {
+            BackwardOfChannels(
+                threads, g, pack, statistics, args.Input, args.Gamma, beta: null, args.GradOutput, rectifies: false,
+                args.GradInput, args.GradGamma, args.GradBeta);
+            return;
+        }
+
         var sums = ReduceGradients(
             g, pack, slices, statistics, args.Input, args.GradOutput, args.GradGamma, args.GradBeta);
         if (args.GradInput is not null)
@@ -135,9 +151,16 @@ public sealed unsafe partial class CudaBackend
         BatchNormGeometry g, int pack, ChannelSlices slices, Tensor input, double epsilon, RunningStatistics? running,
         Tensor mean, Tensor invStd)
     {
+        var results = Results(epsilon, running, mean, invStd);
+        if (ThreadsOfChannel(g, pack, running) is not 0 and var threads)
+        {
+            ForwardOfChannels(
+                threads, g, pack, input, gamma: null, beta: null, addend: null, rectifies: false, output: null, results);
+            return;
+        }
+
         var partsPerChannel = slices.PartsPerChannel(g.Spatial);
         var parts = Scratch(g.Channels * partsPerChannel * MomentsBytes);
-        var results = Results(epsilon, running, mean, invStd);
         // A cumulative average reads the number of batches, which must have been counted up by then.
         var isCumulative = running is { Momentum: null };
         var counters = isCumulative ? 0 : ChannelCounters(g.Channels, slices);

@@ -18,11 +18,20 @@ public sealed unsafe partial class CudaBackend
         using var scope = Enter();
         var norm = args.Normalization;
         // As batch norm by itself gathers them, whatever the addend's alignment.
-        var (pack, slices) = ShareOut(norm.Geometry, norm.Input, norm.Output);
-        ComputeStatistics(
-            norm.Geometry, pack, slices, norm.Input, norm.Epsilon, norm.Running, norm.Mean, norm.InvStd);
+        var g = norm.Geometry;
+        var (pack, slices) = ShareOut(g, norm.Input, norm.Output);
+        if (ThreadsOfChannel(g, pack, norm.Running) is not 0 and var threads
+            && (args.Addend is null || IsAligned(args.Addend, pack)))
+        {
+            ForwardOfChannels(
+                threads, g, pack, norm.Input, norm.Gamma, norm.Beta, args.Addend, args.Rectifies, norm.Output,
+                Results(norm.Epsilon, norm.Running, norm.Mean, norm.InvStd));
+            return;
+        }
+
+        ComputeStatistics(g, pack, slices, norm.Input, norm.Epsilon, norm.Running, norm.Mean, norm.InvStd);
         NormalizeAddReLU(
-            norm.Geometry, Saved(norm.Mean, norm.InvStd), norm.Input, norm.Gamma, norm.Beta, args.Addend, args.Rectifies,
+            g, Saved(norm.Mean, norm.InvStd), norm.Input, norm.Gamma, norm.Beta, args.Addend, args.Rectifies,
             norm.Output);
     }
 
@@ -41,6 +50,16 @@ public sealed unsafe partial class CudaBackend
         var statistics = Saved(norm.Mean, norm.InvStd);
         var (pack, slices) = ShareOut(
             g, norm.Input, norm.GradOutput, norm.GradInput, args.Sum?.Output, args.Sum?.GradAddend);
+        if (ThreadsOfChannel(g, pack) is not 0 and var threads)
+        {
+            if (args.Sum is { } rectified)
+                RectifiedGradient(rectified.Output, norm.GradOutput, rectified.GradAddend);
+            BackwardOfChannels(
+                threads, g, pack, statistics, norm.Input, norm.Gamma, args.Beta, args.Sum?.GradAddend ?? norm.GradOutput,
+                rectifies: args.Sum is null, norm.GradInput, norm.GradGamma, norm.GradBeta);
+            return;
+        }
+
         var sums = ReduceRectifiedGradients(
             g, pack, slices, statistics, norm.Input, norm.Gamma, args.Beta, args.Sum, norm.GradOutput, norm.GradGamma,
             norm.GradBeta);

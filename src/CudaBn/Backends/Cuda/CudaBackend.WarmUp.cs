@@ -27,6 +27,8 @@ public sealed unsafe partial class CudaBackend
             (BatchNormFile, [new("PACK", vector)]),
             (BatchNormAddReLUFile, [new("PACK", 1)]),
             (BatchNormAddReLUFile, [new("PACK", vector)]),
+            (BatchNormChannelFile, [new("PACK", 1)]),
+            (BatchNormChannelFile, [new("PACK", vector)]),
             (BatchNormRowsFile, [new("PACK", 1)]),
             (BatchNormRowsFile, [new("PACK", vector)]),
             (BatchNormRowsAddReLUFile, [new("PACK", 1)]),

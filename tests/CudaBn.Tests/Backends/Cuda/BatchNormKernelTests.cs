@@ -107,6 +107,27 @@ public class BatchNormKernelTests(TestBackend backend, DType dtype) : KernelFixt
     }
 
     [Test]
+    public void UnalignedAddend_IsAddedAsAnAlignedOne([Values] bool rectifies)
+    {
+        const int n = 3, c = 2, s = 16;
+        double[] x = RandomVector.Normal(1, n * c * s), added = RandomVector.Normal(2, n * c * s);
+        var results = new List<double[]>();
+        foreach (var addend in new[] { TensorOf(added, [n, c, s]), Shifted(added, [n, c, s]) })
+        {
+            var output = Poison([n, c, s]);
+            using var mean = new Tensor([c], DType.Float64, Device);
+            using var invStd = new Tensor([c], DType.Float64, Device);
+            Backend.BatchNormAddReLUForward(new BatchNormAddReLUForwardArgs(
+                new BatchNormForwardArgs(
+                    new BatchNormGeometry(n, c, s), TensorOf(x, [n, c, s]), null, null, Epsilon, null, output, mean, invStd),
+                addend, rectifies));
+            results.Add([.. Read(output), .. mean.ToArray<double>(), .. invStd.ToArray<double>()]);
+        }
+
+        ErrorBound.AssertExact("output and statistics", results[1], results[0]);
+    }
+
+    [Test]
     public void FirstValuesFarFromTheMean_CostNoDigits([Values] Finisher finisher)
     {
         // Every value that could serve as an origin is far away from all others.

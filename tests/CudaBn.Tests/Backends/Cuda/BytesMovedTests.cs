@@ -9,7 +9,11 @@ namespace CudaBn.Tests.Backends.Cuda;
 [NonParallelizable]
 public class BytesMovedTests
 {
-    private static readonly Shape Images = [8, 16, 32, 32];
+    // More values a channel than the threads of a block hold in their registers.
+    private static readonly Shape Images = [20, 16, 32, 32];
+
+    // No more than that: what is normalized is read once.
+    private static readonly Shape FewImages = [8, 16, 32, 32];
     private static readonly Shape Rows = [8 * 32 * 32, 16];
 
     private Device? _device;
@@ -39,6 +43,7 @@ public class BytesMovedTests
     [TestCase(false, 5, 8)]
     public void BatchNormReLU(bool fuses, double forward, double backward) => Assert.Multiple(() =>
     {
+        AssertMoves(FewImages, Create(fuses, new BatchNorm(16), new ReLU()), forward - 1, backward - 2);
         AssertMoves(Images, Create(fuses, new BatchNorm(16), new ReLU()), forward, backward);
         AssertMoves(Rows, Create(fuses, new BatchNorm(16), new ReLU()), forward, backward);
     });
@@ -51,17 +56,27 @@ public class BytesMovedTests
         Sequential Block() => Create(fuses, new Residual(new BatchNorm(16), new BatchNorm(16)), new ReLU());
         AssertMoves(Images, Block(), forward, backward);
         AssertMoves(Rows, Block(), forward, backward);
+        // The gradient of the rectifier is a kernel of its own then, 3, and that of the normalization another 3.
+        AssertMoves(FewImages, Block(), forward - 2, fuses ? backward - 3 : backward - 4);
     });
 
     [TestCase(true, 4 + 3, 5 + 5 + 3)]
     [TestCase(false, 6 + 3, 5 + 5 + 3)]
-    public void BatchNormAdd(bool fuses, double forward, double backward) =>
-        AssertMoves(Images, Create(fuses, new Residual(new BatchNorm(16), new BatchNorm(16))), forward, backward);
+    public void BatchNormAdd(bool fuses, double forward, double backward) => Assert.Multiple(() =>
+    {
+        Sequential Block() => Create(fuses, new Residual(new BatchNorm(16), new BatchNorm(16)));
+        AssertMoves(Images, Block(), forward, backward);
+        AssertMoves(FewImages, Block(), forward - 2, backward - 4);
+    });
 
     // A byte for the place in every window is 1/16 of an element of the input.
     [Test]
-    public void BatchNormReLUMaxPool_LayerByLayer() => AssertMoves(
-        Images, Create(fuses: false, new BatchNorm(16), new ReLU(), new MaxPool2d(2)), 5 + 1.3125, 8 + 1.3125);
+    public void BatchNormReLUMaxPool_LayerByLayer() => Assert.Multiple(() =>
+    {
+        Sequential Layers() => Create(fuses: false, new BatchNorm(16), new ReLU(), new MaxPool2d(2));
+        AssertMoves(Images, Layers(), 5 + 1.3125, 8 + 1.3125);
+        AssertMoves(FewImages, Layers(), 4 + 1.3125, 6 + 1.3125);
+    });
 
     [Test]
     public void BatchNormReLUMaxPool_MovesLessThanHalfOfWhatTheLayersMove()
