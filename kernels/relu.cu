@@ -1,8 +1,8 @@
 #include "common.cuh"
 
 // relu_forward: any block and grid size of one dimension.
-// y = max(x, 0), where NaN stays NaN.
-extern "C" __global__ void relu_forward(const real* __restrict__ x, int64 elements, real* __restrict__ y)
+// y = max(x, 0), where NaN stays NaN; both may be one.
+extern "C" __global__ void relu_forward(const real* x, int64 elements, real* y)
 {
     for (int64 i = global_thread(); i < elements; i += global_threads())
         y[i] = x[i] <= 0 ? 0 : x[i];

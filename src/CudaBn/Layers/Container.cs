@@ -37,7 +37,8 @@ public abstract class Container : Layer
 
     /// <summary>Whether neighbours that have an operator of their own together run as one (true, the default), such as
     /// batch normalization and ReLU, with a 2 x 2 max-pooling behind or the addition of a <see cref="Residual"/> in
-    /// between. Outputs are the same bit for bit, gradients up to rounding; the layers in between then hold no outputs.
+    /// between, or a convolution or dense layer and ReLU. Outputs are the same bit for bit, gradients up to rounding; the
+    /// layers in between then hold no outputs.
     /// Setting it sets it for the containers inside, too.</summary>
     public bool FusesLayers
     {

@@ -1,12 +1,12 @@
 namespace CudaBn;
 
-/// <summary>A residual block and the rectifier behind it that a <see cref="Sequential"/> runs as one: the batch normalization
-/// at the end of the block, its addition and the rectifier are one sweep.</summary>
+/// <summary>A residual block and the rectifier behind it that a <see cref="Sequential"/> runs as one: a batch normalization at
+/// the end of the block, its addition and the rectifier are one sweep.</summary>
 internal sealed class FusedResidualReLU(Residual residual) : FusedStep(layerCount: 2)
 {
     public override bool RequiresGradient => residual.RequiresGradient;
 
-    public override bool Takes(Tensor input) => residual.FusesBatchNorm;
+    public override bool Takes(Tensor input) => residual.FusesLayers;
 
     public override Tensor Forward(Tensor input) => residual.Forward(input, rectifies: true);
 

@@ -13,6 +13,7 @@ internal abstract class FusedStep(int layerCount) : IStep, IDisposable
             [new FusedBatchNormReLUMaxPool(batchNorm, relu, pool), new FusedBatchNormReLU(batchNorm)],
         [BatchNorm batchNorm, ReLU, ..] => [new FusedBatchNormReLU(batchNorm)],
         [Residual residual, ReLU, ..] => [new FusedResidualReLU(residual)],
+        [Layer affine and IAffineLayer, ReLU, ..] => [new FusedAffineReLU(affine)],
         _ => [],
     };
 

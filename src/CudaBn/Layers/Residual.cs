@@ -4,8 +4,8 @@ namespace CudaBn;
 
 /// <summary>A residual block: y = main(x) + shortcut(x).</summary>
 /// <remarks>He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition", 2015. Where main ends in a batch
-/// normalization, that and the addition run as one; a ReLU behind the block in a <see cref="Sequential"/> joins
-/// them.</remarks>
+/// normalization, that and the addition run as one; a ReLU behind the block in a <see cref="Sequential"/> joins the
+/// addition.</remarks>
 public sealed class Residual : Container
 {
     private readonly Layer _main;
@@ -15,6 +15,8 @@ public sealed class Residual : Container
     private readonly BatchNormTail? _tail;
     private readonly Workspace _output = new();
     private readonly Workspace _gradInput = new();
+    private readonly Workspace _gradSum = new();
+    private Tensor? _rectified;
     private bool _ranFused;
 
     /// <summary>Makes a block of two layers. Those without a name are named main and shortcut.</summary>
@@ -37,9 +39,6 @@ public sealed class Residual : Container
     private protected override Container Create(Layer[] layers) =>
         new Residual(layers[0], layers.Length > 1 ? layers[1] : null);
 
-    /// <summary>Whether the batch normalization at the end of main and the addition run as one.</summary>
-    internal bool FusesBatchNorm => FusesLayers && _norm is not null;
-
     private protected override Tensor ForwardCore(Tensor input) => Forward(input, rectifies: false);
 
     private protected override Tensor? BackwardCore(
@@ -48,12 +47,11 @@ public sealed class Residual : Container
 
     /// <summary>Computes the output.</summary>
     /// <param name="input">A validated input.</param>
-    /// <param name="rectifies">Whether a rectifier follows, of which <see cref="FusesBatchNorm"/> is the
-    /// condition.</param>
+    /// <param name="rectifies">Whether a rectifier follows.</param>
     internal Tensor Forward(Tensor input, bool rectifies)
     {
         ForgetForward();
-        _ranFused = FusesBatchNorm;
+        _ranFused = FusesLayers && _norm is not null;
         var main = _ranFused ? ForwardBeforeNorm(input) : _main.Forward(input);
         var shortcut = _shortcut is null ? input : _shortcut.Forward(input);
         if (main.Shape != shortcut.Shape)
@@ -62,14 +60,23 @@ public sealed class Residual : Container
                 + $"{_shortcut?.Label ?? "the shortcut"} {shortcut.Shape}.");
         if (_ranFused)
             return _tail!.Forward(main, shortcut, rectifies);
-        var output = _output.Get(main.Shape, DType, Device);
-        Backend.Add(new AddArgs(main, shortcut, output));
+        // Where main ends in a layer that does not need its output once more, the sum takes its place.
+        var output = FusesLayers && EndsInAffine ? main : _output.Get(main.Shape, DType, Device);
+        Backend.Add(new AddArgs(main, shortcut, output, rectifies));
+        _rectified = rectifies ? output : null;
         return output;
     }
 
     /// <summary>Computes the gradients for the last forward pass, with a validated <paramref name="gradOutput"/>.</summary>
     internal Tensor? BackwardOfLast(Tensor gradOutput, bool needsInputGradient)
     {
+        if (!_ranFused && _rectified is not null)
+        {
+            var gradSum = _gradSum.Get(gradOutput.Shape, DType, Device);
+            Backend.ReLUBackward(new ReLUBackwardArgs(_rectified, gradOutput, gradSum));
+            gradOutput = gradSum;
+        }
+
         Tensor? gradShortcut = gradOutput;
         var gradMain = _ranFused
             ? BackwardThroughNorm(gradOutput, needsInputGradient, out gradShortcut)
@@ -79,9 +86,11 @@ public sealed class Residual : Container
         if (!needsInputGradient)
             return null;
         var gradInput = _gradInput.Get(gradMain!.Shape, DType, Device);
-        Backend.Add(new AddArgs(gradMain, gradShortcut!, gradInput));
+        Backend.Add(new AddArgs(gradMain, gradShortcut!, gradInput, Rectifies: false));
         return gradInput;
     }
+
+    private bool EndsInAffine => (_main is Sequential sequence ? sequence.Layers[^1] : _main) is IAffineLayer;
 
     private Tensor ForwardBeforeNorm(Tensor input)
     {
@@ -115,6 +124,7 @@ public sealed class Residual : Container
         {
             _output.Dispose();
             _gradInput.Dispose();
+            _gradSum.Dispose();
             _tail?.Dispose();
         }
 

@@ -36,6 +36,13 @@ public class FusedResidualTests(TestBackend backend, DType dtype) : BackendFixtu
                 new Residual(new Sequential(new BatchNorm(4)), new ReLU()), new ReLU())),
             ("no batch norm at the end", () => new Sequential(
                 new Residual(new Sequential(new BatchNorm(4), new ReLU(), Convolution())), new ReLU())),
+            ("convolution, relu", () => new Sequential(
+                Convolution(), new ReLU(), Convolution(), new ReLU(), new MaxPool2d(2), new Flatten(), new Linear(4 * 9, 5),
+                new ReLU())),
+            ("blocks without batch norm", () => new Sequential(
+                Convolution(), new ReLU(),
+                new Residual(new Sequential(Convolution(), new ReLU(), Convolution()), Projection()), new ReLU(),
+                new Residual(new Sequential(Convolution(), new ReLU(), Convolution()), new ReLU()), new ReLU())),
             ("blocks in a row", () => new Sequential(
                 Convolution(), new BatchNorm(4), new ReLU(), new Residual(Block()), new ReLU(), new Residual(Block()),
                 new ReLU(), new Flatten(), new Linear(4 * 36, 3), new BatchNorm(3), new ReLU())),

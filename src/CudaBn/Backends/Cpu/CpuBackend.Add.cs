@@ -22,20 +22,30 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
     public override void Add(in AddArgs args)
     {
-        var job = new AddJob(Data(args.Left), Data(args.Right), Data(args.Sum), args.Sum.ElementCount);
+        var job = new AddJob(Data(args.Left), Data(args.Right), Data(args.Sum), args.Sum.ElementCount, args.Rectifies);
         _pool.Run(ref job, ElementChunks(args.Sum.ElementCount));
     }
 
-    private readonly struct AddJob(T* left, T* right, T* sum, long elements) : IChunkJob
+    private readonly struct AddJob(T* left, T* right, T* sum, long elements, bool rectifies) : IChunkJob
     {
         [MethodImpl(Compiled.AsLoop)]
         public void Run(int chunk, int worker)
         {
             var (i, end) = ElementRange(chunk, elements);
+            var kept = rectifies ? TSimd.Zero : TSimd.Equal(TSimd.Zero, TSimd.Zero);
             for (; i + TSimd.Count <= end; i += TSimd.Count)
-                TSimd.Store(TSimd.Add(TSimd.Load(left + i), TSimd.Load(right + i)), sum + i);
+            {
+                var value = TSimd.Add(TSimd.Load(left + i), TSimd.Load(right + i));
+                // NaN stays NaN.
+                TSimd.Store(
+                    TSimd.And(TSimd.Or(TSimd.NotLessOrEqual(value, TSimd.Zero), kept), value), sum + i);
+            }
+
             for (; i < end; i++)
-                sum[i] = left[i] + right[i];
+            {
+                var value = left[i] + right[i];
+                sum[i] = rectifies && value <= T.Zero ? T.Zero : value;
+            }
         }
     }
 }

@@ -14,6 +14,6 @@ public sealed unsafe partial class CudaBackend
         using var scope = Enter();
         var elements = args.Sum.ElementCount;
         Kernel(AddFile, "add", args.Sum.DType).Launch(
-            BlocksFor(elements, 4 * AddThreads), AddThreads, [args.Left, args.Right, elements, args.Sum]);
+            BlocksFor(elements, 4 * AddThreads), AddThreads, [args.Left, args.Right, elements, args.Rectifies ? 1 : 0, args.Sum]);
     }
 }

@@ -69,6 +69,11 @@ public class BytesMovedTests
         AssertMoves(FewImages, Block(), forward - 2, backward - 4);
     });
 
+    [TestCase(true, 2 + 3, 3 + 3 + 3)]
+    [TestCase(false, 2 + 3 + 2, 3 + 3 + 3)]
+    public void AddReLU(bool fuses, double forward, double backward) => AssertMoves(
+        FewImages, Create(fuses, new Residual(new LeakyReLU()), new ReLU()), forward, backward);
+
     // A byte for the place in every window is 1/16 of an element of the input.
     [Test]
     public void BatchNormReLUMaxPool_LayerByLayer() => Assert.Multiple(() =>
