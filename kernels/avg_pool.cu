@@ -1,6 +1,7 @@
 #include "average_windows.cuh"
 #include "common.cuh"
 #include "pool_geometry.cuh"
+#include "pool_patches.cuh"
 
 // Windows of one size, in steps of one length.
 struct FixedAxis
@@ -41,6 +42,41 @@ __device__ inline AverageWindows<FixedAxis> windows_of(const PoolGeometry& g, in
         divisor};
 }
 
+// The sum of a row, and of the rows.
+struct RowSums
+{
+    real row;
+    double sum;
+};
+
+template <int WINDOW, int STRIDE>
+__device__ __forceinline__ void average_windows(const PoolGeometry& g, int counts_padding, int divisor, const real* x, real* y)
+{
+    const AverageWindows<FixedAxis> windows = windows_of(g, counts_padding, divisor);
+    sweep_windows<WINDOW, STRIDE>(
+        g, x, RowSums{},
+        [](RowSums& sums, real value, int, int column, bool is_inside) {
+            const real inside = is_inside ? value : 0;
+            sums.row = column == 0 ? inside : sums.row + inside;
+            if (column == WINDOW - 1)
+                sums.sum += sums.row;
+        },
+        [&](const RowSums& sums, int64 output, int row, int column) {
+            y[output] = (real)sums.sum / windows.divisor_of(0, row, column);
+        });
+}
+
+template <int WINDOW, int STRIDE>
+__device__ __forceinline__ void gather_averages(
+    const PoolGeometry& g, int counts_padding, int divisor, const real* grad_y, real* grad_x)
+{
+    const AverageWindows<FixedAxis> windows = windows_of(g, counts_padding, divisor);
+    gather_patches<WINDOW, STRIDE>(
+        g, grad_x, (real)0,
+        [&](int64 output, int row, int column) { return grad_y[output] / windows.divisor_of(0, row, column); },
+        [](real share, int, int) { return share; });
+}
+
 // avg_pool_forward: blockDim.x at most 256; any grid size of one dimension.
 // Reads x[planes, in_depth, in_height, in_width]. Writes y[planes, out_depth, out_height, out_width]: the sum of each
 // window, to which padding adds nothing, over divisor, or where that is 0 over the places of the window, of which those in
@@ -57,4 +93,32 @@ extern "C" __global__ void __launch_bounds__(256) avg_pool_backward(
     PoolGeometry geometry, int counts_padding, int divisor, const real* __restrict__ grad_y, real* __restrict__ grad_x)
 {
     gather_averages(windows_of(geometry, counts_padding, divisor), grad_y, grad_x);
+}
+
+// avg_pool_forward_3x3_stride_2 and _1: as avg_pool_forward, for windows of 3 x 3 in images.
+extern "C" __global__ void __launch_bounds__(256) avg_pool_forward_3x3_stride_2(
+    PoolGeometry geometry, int counts_padding, int divisor, const real* __restrict__ x, real* __restrict__ y)
+{
+    average_windows<3, 2>(geometry, counts_padding, divisor, x, y);
+}
+
+extern "C" __global__ void __launch_bounds__(256) avg_pool_forward_3x3_stride_1(
+    PoolGeometry geometry, int counts_padding, int divisor, const real* __restrict__ x, real* __restrict__ y)
+{
+    average_windows<3, 1>(geometry, counts_padding, divisor, x, y);
+}
+
+// avg_pool_backward_3x3_stride_2 and _1: as avg_pool_backward, for windows of 3 x 3 in images.
+extern "C" __global__ void __launch_bounds__(256) avg_pool_backward_3x3_stride_2(
+    PoolGeometry geometry, int counts_padding, int divisor, const real* __restrict__ grad_y,
+    real* __restrict__ grad_x)
+{
+    gather_averages<3, 2>(geometry, counts_padding, divisor, grad_y, grad_x);
+}
+
+extern "C" __global__ void __launch_bounds__(256) avg_pool_backward_3x3_stride_1(
+    PoolGeometry geometry, int counts_padding, int divisor, const real* __restrict__ grad_y,
+    real* __restrict__ grad_x)
+{
+    gather_averages<3, 1>(geometry, counts_padding, divisor, grad_y, grad_x);
 }

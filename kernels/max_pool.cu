@@ -2,6 +2,7 @@
 #include "pack.cuh"
 #include "place.cuh"
 #include "pool_geometry.cuh"
+#include "pool_patches.cuh"
 
 // A later value wins when it is greater, or when it is NaN and the best so far is not.
 template <typename Index>
@@ -90,6 +91,47 @@ __device__ void gather_gradients(
     }
 }
 
+// Of a window: less than 0 is no place.
+struct Best
+{
+    real value;
+    int place;
+};
+
+template <int WINDOW, int STRIDE>
+__device__ __forceinline__ void pool_windows(const PoolGeometry& g, const real* x, real* y, unsigned char* arg_max)
+{
+    sweep_windows<WINDOW, STRIDE>(
+        g, x, Best{0, -1},
+        [](Best& best, real value, int row, int column, bool is_inside) {
+            // Without the branches of || and &&.
+            const bool is_nan = isnan(value), is_best_nan = isnan(best.value);
+            const bool wins = is_inside & ((best.place < 0) | (value > best.value) | (is_nan & !is_best_nan));
+            best.value = wins ? value : best.value;
+            best.place = wins ? row * WINDOW + column : best.place;
+        },
+        [&](const Best& best, int64 output, int, int) {
+            y[output] = best.value;
+            arg_max[output] = (unsigned char)best.place;
+        });
+}
+
+struct WonGradient
+{
+    int place;
+    real value;
+};
+
+template <int WINDOW, int STRIDE>
+__device__ __forceinline__ void gather_gradients(
+    const PoolGeometry& g, const unsigned char* arg_max, const real* grad_y, real* grad_x)
+{
+    gather_patches<WINDOW, STRIDE>(
+        g, grad_x, WonGradient{-1, 0},
+        [&](int64 output, int, int) { return WonGradient{arg_max[output], grad_y[output]}; },
+        [](const WonGradient& won, int y, int x) { return won.place == y * WINDOW + x ? won.value : 0; });
+}
+
 // max_pool_forward: any block and grid size of one dimension.
 // Reads x[planes, in_depth, in_height, in_width]. Writes y[planes, out_depth, out_height, out_width] and, of that shape,
 // arg_max: the place (slice * window_height + row) * window_width + column inside the window that won. The first maximum
@@ -121,6 +163,36 @@ extern "C" __global__ void max_pool_backward_int32(
     real* __restrict__ grad_x)
 {
     gather_gradients(geometry, arg_max, grad_y, grad_x);
+}
+
+// max_pool_forward_3x3_stride_2 and _1: any block and grid size of one dimension.
+// max_pool_forward for windows of 3 x 3 in images.
+extern "C" __global__ void max_pool_forward_3x3_stride_2(
+    PoolGeometry geometry, const real* __restrict__ x, real* __restrict__ y, unsigned char* __restrict__ arg_max)
+{
+    pool_windows<3, 2>(geometry, x, y, arg_max);
+}
+
+extern "C" __global__ void max_pool_forward_3x3_stride_1(
+    PoolGeometry geometry, const real* __restrict__ x, real* __restrict__ y, unsigned char* __restrict__ arg_max)
+{
+    pool_windows<3, 1>(geometry, x, y, arg_max);
+}
+
+// max_pool_backward_3x3_stride_2 and _1: any block and grid size of one dimension.
+// max_pool_backward for windows of 3 x 3 in images.
+extern "C" __global__ void max_pool_backward_3x3_stride_2(
+    PoolGeometry geometry, const unsigned char* __restrict__ arg_max, const real* __restrict__ grad_y,
+    real* __restrict__ grad_x)
+{
+    gather_gradients<3, 2>(geometry, arg_max, grad_y, grad_x);
+}
+
+extern "C" __global__ void max_pool_backward_3x3_stride_1(
+    PoolGeometry geometry, const unsigned char* __restrict__ arg_max, const real* __restrict__ grad_y,
+    real* __restrict__ grad_x)
+{
+    gather_gradients<3, 1>(geometry, arg_max, grad_y, grad_x);
 }
 
 // max_pool_pairs_forward: any block and grid size of one dimension.

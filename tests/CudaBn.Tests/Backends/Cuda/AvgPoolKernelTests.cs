@@ -21,6 +21,11 @@ public class AvgPoolKernelTests(TestBackend backend, DType dtype) : KernelFixtur
             new(3, (1, 7, 13), (1, 3, 3), 1, (0, 1, 1)),
             new(5, (1, 41, 5), (1, 3, 3), (1, 2, 2), (0, 1, 1), CeilMode: true),
             new(1025, 1, (1, 3, 3), 1, (0, 1, 1)),
+            // Squares of two inputs that end in the middle, begin in the padding, and are stored in pairs or not.
+            new(3, (1, 10, 12), (1, 3, 3), (1, 2, 2), (0, 1, 1)),
+            new(7, (1, 11, 13), (1, 3, 3), (1, 2, 2), 0, CeilMode: true),
+            new(5, (1, 24, 22), (1, 3, 3), (1, 2, 2), 0),
+            new(2, (1, 4, 5), (1, 3, 3), 1, 0),
             new(2, (1, 46, 46), (1, 2, 2), (1, 2, 2), 0),
             new(1, (1, 35, 34), (1, 17, 17), (1, 3, 3), (0, 8, 8)),
             new(3, (7, 11, 13), (3, 2, 3), (2, 1, 2), 1),
@@ -49,12 +54,16 @@ public class AvgPoolKernelTests(TestBackend backend, DType dtype) : KernelFixtur
         foreach (var (counts, divisor) in new[] { (true, 0), (false, 0), (true, 2) })
         {
             int? divisorOverride = divisor == 0 ? null : divisor;
-            Check(
-                "avg_pool_forward", sizes.InputLength,
-                (v, divides) => ReferenceAvgPool.Forward(v, sizes, counts, divides ? divisorOverride : 1));
-            Check(
-                "avg_pool_backward", sizes.OutputLength,
-                (v, divides) => ReferenceAvgPool.Backward(v, sizes, counts, divides ? divisorOverride : 1));
+            string[] kinds = sizes.Window == new Size3d(1, 3, 3) ? ["", $"_3x3_stride_{geometry.StrideX}"] : [""];
+            foreach (var kind in kinds)
+            {
+                Check(
+                    $"avg_pool_forward{kind}", sizes.InputLength,
+                    (v, divides) => ReferenceAvgPool.Forward(v, sizes, counts, divides ? divisorOverride : 1));
+                Check(
+                    $"avg_pool_backward{kind}", sizes.OutputLength,
+                    (v, divides) => ReferenceAvgPool.Backward(v, sizes, counts, divides ? divisorOverride : 1));
+            }
 
             void Check(string kernel, int length, Func<double[], bool, double[]> reference) =>
                 CheckWithinRounding(length, reference, (source, destination) =>

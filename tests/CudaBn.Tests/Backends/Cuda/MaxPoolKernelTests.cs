@@ -18,6 +18,11 @@ public class MaxPoolKernelTests(TestBackend backend, DType dtype) : KernelFixtur
             new(3, (1, 7, 13), (1, 3, 3), 1, (0, 1, 1)),
             new(5, (1, 41, 5), (1, 3, 3), (1, 2, 2), (0, 1, 1), CeilMode: true),
             new(1025, 1, (1, 3, 3), 1, (0, 1, 1)),
+            // Squares of two inputs that end in the middle, begin in the padding, and are stored in pairs or not.
+            new(3, (1, 10, 12), (1, 3, 3), (1, 2, 2), (0, 1, 1)),
+            new(7, (1, 11, 13), (1, 3, 3), (1, 2, 2), 0, CeilMode: true),
+            new(5, (1, 24, 22), (1, 3, 3), (1, 2, 2), 0),
+            new(2, (1, 4, 5), (1, 3, 3), 1, 0),
             new(41, (1, 10, 10), (1, 2, 2), (1, 2, 2), 0),
             new(2, (1, 46, 46), (1, 2, 2), (1, 2, 2), 0),
             new(1, (1, 35, 34), (1, 17, 17), (1, 3, 3), (0, 8, 8)),
@@ -42,6 +47,8 @@ public class MaxPoolKernelTests(TestBackend backend, DType dtype) : KernelFixtur
         Check($"forward_{type}", $"backward_{type}");
         if (sizes.Window == new Size3d(1, 2, 2))
             Check("pairs_forward", "pairs_backward");
+        if (sizes.Window == new Size3d(1, 3, 3))
+            Check($"forward_3x3_stride_{geometry.StrideX}", $"backward_3x3_stride_{geometry.StrideX}");
 
         void Check(string forward, string backward)
         {
@@ -57,13 +64,15 @@ public class MaxPoolKernelTests(TestBackend backend, DType dtype) : KernelFixtur
         }
     }
 
-    [Test]
-    public void UnalignedTensors_PoolAsAlignedOnes()
+    [TestCase(2, 0)]
+    [TestCase(3, 1)]
+    public void UnalignedTensors_PoolAsAlignedOnes(int window, int padding)
     {
         var x = RandomVector.Integers(3, 3 * 6 * 10, 5);
-        var (y, indices) = ReferenceMaxPool2d.Forward(x, 3, 1, 6, 10, 2, 2, 2, 2, 0, 0);
+        var (y, indices) = ReferenceMaxPool2d.Forward(x, 3, 1, 6, 10, window, window, 2, 2, padding, padding);
         var gradOutput = RandomVector.Integers(4, y.Length, 1000);
-        var geometry = new PoolGeometry(3, (1, 6, 10), (1, 3, 5), (1, 2, 2), (1, 2, 2), 0);
+        var geometry = new PoolGeometry(
+            3, (1, 6, 10), (1, 3, 5), (1, window, window), (1, 2, 2), (0, padding, padding));
         var output = Shifted(new double[y.Length], [y.Length]);
         var argMax = Own(new Tensor([y.Length], DType.UInt8, Device));
         var gradInput = Shifted(new double[x.Length], [x.Length]);
@@ -96,6 +105,26 @@ public class MaxPoolKernelTests(TestBackend backend, DType dtype) : KernelFixtur
         Backend.MaxPoolBackward(new MaxPoolBackwardArgs(geometry, argMax, TensorOf(gradOutput, [9]), gradInput));
 
         Assert.That(Read(gradInput)[12], Is.EqualTo(expected));
+    }
+
+    [Test]
+    public void Windows3x3_OfNaNAndInfinities_HaveTheFirstOfTheGreatest([Values(1, 2)] int stride)
+    {
+        // Windows of nothing but negative infinity have the first of their places.
+        var x = RandomVector.Integers(5, 3 * 9 * 8, 3);
+        double[] values = [double.NegativeInfinity, double.NaN, double.PositiveInfinity, -1];
+        for (var i = 0; i < x.Length; i++)
+            x[i] = i < x.Length / 3 ? double.NegativeInfinity : values[Math.Abs((int)x[i])];
+        var geometry = new PoolGeometry(
+            3, (1, 9, 8), (1, (9 + 2 - 3) / stride + 1, (8 + 2 - 3) / stride + 1), (1, 3, 3), (1, stride, stride), (0, 1, 1));
+        var (y, indices) = ReferenceMaxPool2d.Forward(x, 3, 1, 9, 8, 3, 3, stride, stride, 1, 1);
+        var output = Poison([y.Length]);
+        var argMax = Own(new Tensor([y.Length], DType.UInt8, Device));
+
+        Backend.MaxPoolForward(new MaxPoolForwardArgs(geometry, TensorOf(x, [x.Length]), output, argMax));
+
+        ErrorBound.AssertExact("output", Read(output), y);
+        Assert.That(PlacesInPlane(argMax, geometry), Is.EqualTo(indices));
     }
 
     private void Launch(
