@@ -43,6 +43,9 @@ public class FusedResidualTests(TestBackend backend, DType dtype) : BackendFixtu
                 Convolution(), new ReLU(),
                 new Residual(new Sequential(Convolution(), new ReLU(), Convolution()), Projection()), new ReLU(),
                 new Residual(new Sequential(Convolution(), new ReLU(), Convolution()), new ReLU()), new ReLU())),
+            ("blocks that end in other layers", () => new Sequential(
+                new Residual(new Sequential(Convolution(), new ReLU())), new ReLU(), new Residual(new LeakyReLU()),
+                new Residual(Convolution()))),
             ("blocks in a row", () => new Sequential(
                 Convolution(), new BatchNorm(4), new ReLU(), new Residual(Block()), new ReLU(), new Residual(Block()),
                 new ReLU(), new Flatten(), new Linear(4 * 36, 3), new BatchNorm(3), new ReLU())),
