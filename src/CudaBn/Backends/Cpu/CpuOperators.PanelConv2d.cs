@@ -148,6 +148,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         /// <summary>The bias of each row of a tile, in every lane.</summary>
+        [MethodImpl(Compiled.AsLoop)]
         private void FillRows(int start, int size, T* initial)
         {
             for (var row = 0; row < size; row++)
@@ -158,6 +159,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
+        [MethodImpl(Compiled.AsLoop)]
         private void Store(in PixelRange pixels, T* sums, int lanes, int firstChannel, int channels)
         {
             long plane = (long)_g.OutHeight * _g.OutWidth, lane = 0;

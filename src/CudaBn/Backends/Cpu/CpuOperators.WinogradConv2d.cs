@@ -142,6 +142,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         public int Chunks => _bands * _blocks;
 
+        [MethodImpl(Compiled.AsLoop)]
         public void Run(int chunk, int worker)
         {
             var (block, band) = Math.DivRem(chunk, _bands);
@@ -196,6 +197,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             return (first, end);
         }
 
+        [MethodImpl(Compiled.AsLoop)]
         private void StoreResults(int firstImage, int images, int y, int rows, T* results)
         {
             var places = (nint)_g.OutHeight * _g.OutWidth;
@@ -208,6 +210,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         /// <summary>The outputs of a tile, to a row of tiles of the results, from the rows of inputs that are held.</summary>
+        [MethodImpl(Compiled.AsLoop)]
         private void RunTile(int row, int column, int resultRow, int firstRow, int endRow, in Room room)
         {
             nint lanes = BlockLanes;
@@ -240,6 +243,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         /// <param name="square">Room for the inputs of a tile.</param>
         /// <param name="products">The first product of the first plane.</param>
         /// <param name="productStep">Elements from one product to the next.</param>
+        [MethodImpl(Compiled.AsLoop)]
         public void Transform(T* planes, nint planeStep, int count, T* square, T* products, nint productStep)
         {
             nint lanes = BlockLanes;

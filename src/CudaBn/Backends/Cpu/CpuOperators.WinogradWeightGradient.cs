@@ -224,6 +224,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         /// <summary>Adds a product of all units of the round, a panel of output channels.</summary>
+        [MethodImpl(Compiled.AsLoop)]
         public void AddRound(int product, int panel)
         {
             var sums = Partials + (panel * WinogradProducts + product) * SumStep;
@@ -241,6 +242,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         /// <summary>Writes the weights of some input channels and a panel of output channels in PyTorch's order. Share by share,
         /// in order, their sums are the same for any number of threads.</summary>
+        [MethodImpl(Compiled.AsLoop)]
         public void Store(int panel, int firstChannel, int worker, T* gradWeight)
         {
             int firstOutput = panel * BlockLanes, outputs = Math.Min(BlockLanes, _g.OutChannels - firstOutput);
@@ -261,6 +263,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         /// <summary>Writes the gradients of the biases of a panel.</summary>
+        [MethodImpl(Compiled.AsLoop)]
         public void StoreBiases(int panel, T* gradBias)
         {
             var first = panel * BlockLanes;
@@ -287,6 +290,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         /// <summary>Transforms the inputs of a unit, as many channels as a block has lanes.</summary>
+        [MethodImpl(Compiled.AsLoop)]
         private void TransformInputs(in UnitTiles tiles, int firstChannel, in GradientRoom room)
         {
             var channels = Math.Min(BlockLanes, _g.InChannels - firstChannel);
@@ -314,6 +318,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         /// <summary>Transforms the output gradients of a unit, a panel of channels.</summary>
+        [MethodImpl(Compiled.AsLoop)]
         private void TransformGradients(in UnitTiles tiles, int firstChannel, nint offset, in GradientRoom room)
         {
             nint lanes = BlockLanes, rowStep = _g.OutWidth * lanes;
