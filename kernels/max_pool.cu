@@ -4,11 +4,18 @@
 #include "pool_geometry.cuh"
 #include "pool_patches.cuh"
 
-// A later value wins when it is greater, or when it is NaN and the best so far is not.
+// Whether a later value wins: when it is greater, or when it is NaN and the best so far is not. Without the branches of || and
+// &&.
+__device__ inline bool beats(real value, real best)
+{
+    const bool is_nan = isnan(value), is_best_nan = isnan(best);
+    return (value > best) | (is_nan & !is_best_nan);
+}
+
 template <typename Index>
 __device__ inline void take(real value, int place, real& best, Index& best_place)
 {
-    const bool wins = value > best || (isnan(value) && !isnan(best));
+    const bool wins = beats(value, best);
     best = wins ? value : best;
     best_place = wins ? (Index)place : best_place;
 }
@@ -104,9 +111,7 @@ __device__ __forceinline__ void pool_windows(const PoolGeometry& g, const real* 
     sweep_windows<WINDOW, STRIDE>(
         g, x, Best{0, -1},
         [](Best& best, real value, int row, int column, bool is_inside) {
-            // Without the branches of || and &&.
-            const bool is_nan = isnan(value), is_best_nan = isnan(best.value);
-            const bool wins = is_inside & ((best.place < 0) | (value > best.value) | (is_nan & !is_best_nan));
+            const bool wins = is_inside & ((best.place < 0) | beats(value, best.value));
             best.value = wins ? value : best.value;
             best.place = wins ? row * WINDOW + column : best.place;
         },

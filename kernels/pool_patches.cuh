@@ -1,7 +1,7 @@
 // Pooling of images over windows of a size and a step that are known when the kernel is compiled: nothing is divided by them,
 // loops over windows are unrolled, and their loads are under way together.
 #pragma once
-#include "average_windows.cuh"
+#include "common.cuh"
 #include "pack.cuh"
 #include "pool_geometry.cuh"
 

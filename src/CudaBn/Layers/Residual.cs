@@ -13,6 +13,7 @@ public sealed class Residual : Container
     private readonly Sequential? _beforeNorm;
     private readonly BatchNorm? _norm;
     private readonly BatchNormTail? _tail;
+    private readonly bool _endsInAffine;
     private readonly Workspace _output = new();
     private readonly Workspace _gradInput = new();
     private readonly Workspace _gradSum = new();
@@ -29,7 +30,9 @@ public sealed class Residual : Container
     {
         (_main, _shortcut) = (main, shortcut);
         _beforeNorm = main as Sequential;
-        _norm = (_beforeNorm?.Layers[^1] ?? main) as BatchNorm;
+        var last = _beforeNorm?.Layers[^1] ?? main;
+        _norm = last as BatchNorm;
+        _endsInAffine = last is IAffineLayer;
         _tail = _norm is null ? null : new BatchNormTail(_norm);
     }
 
@@ -51,6 +54,7 @@ public sealed class Residual : Container
     internal Tensor Forward(Tensor input, bool rectifies)
     {
         ForgetForward();
+        _rectified = null;
         _ranFused = FusesLayers && _norm is not null;
         var main = _ranFused ? ForwardBeforeNorm(input) : _main.Forward(input);
         var shortcut = _shortcut is null ? input : _shortcut.Forward(input);
@@ -61,7 +65,7 @@ public sealed class Residual : Container
         if (_ranFused)
             return _tail!.Forward(main, shortcut, rectifies);
         // Where main ends in a layer that does not need its output once more, the sum takes its place.
-        var output = FusesLayers && EndsInAffine ? main : _output.Get(main.Shape, DType, Device);
+        var output = FusesLayers && _endsInAffine ? main : _output.Get(main.Shape, DType, Device);
         Backend.Add(new AddArgs(main, shortcut, output, rectifies));
         _rectified = rectifies ? output : null;
         return output;
@@ -70,7 +74,7 @@ public sealed class Residual : Container
     /// <summary>Computes the gradients for the last forward pass, with a validated <paramref name="gradOutput"/>.</summary>
     internal Tensor? BackwardOfLast(Tensor gradOutput, bool needsInputGradient)
     {
-        if (!_ranFused && _rectified is not null)
+        if (_rectified is not null)
         {
             var gradSum = _gradSum.Get(gradOutput.Shape, DType, Device);
             Backend.ReLUBackward(new ReLUBackwardArgs(_rectified, gradOutput, gradSum));
@@ -89,8 +93,6 @@ public sealed class Residual : Container
         Backend.Add(new AddArgs(gradMain, gradShortcut!, gradInput, Rectifies: false));
         return gradInput;
     }
-
-    private bool EndsInAffine => (_main is Sequential sequence ? sequence.Layers[^1] : _main) is IAffineLayer;
 
     private Tensor ForwardBeforeNorm(Tensor input)
     {

@@ -273,12 +273,11 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var correct = TSimd.Zero;
             for (var state = states; state < states + groups; state++)
             {
-                // The logarithm is a call, before which nothing is kept in registers.
-                state->Factors = TSimd.Log(state->Sums);
+                var logarithms = TSimd.Log(state->Sums);
                 var behind = TSimd.Add(
                     TSimd.Multiply(TSimd.Create(labelWeight), TSimd.Subtract(state->OfLabels, state->Maxima)),
                     TSimd.Multiply(TSimd.Create(classWeight), state->SumsBehind));
-                loss += TSimd.SumInDouble(TSimd.Subtract(state->Factors, behind));
+                loss += TSimd.SumInDouble(TSimd.Subtract(logarithms, behind));
                 correct = TSimd.Add(
                     correct, TSimd.And(TSimd.Equal(state->Greatest, state->Labels), TSimd.Create(T.One)));
             }

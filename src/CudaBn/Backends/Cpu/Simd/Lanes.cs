@@ -70,19 +70,11 @@ internal static unsafe class Lanes
         return permuted;
     }
 
-    public static TVector LoadBytes<TVector, T>(byte* source)
+    /// <summary>As many numbers of another type as there are lanes.</summary>
+    public static TVector LoadNumbers<TVector, T, TSource>(TSource* source)
         where TVector : unmanaged
         where T : unmanaged, INumberBase<T>
-    {
-        Unsafe.SkipInit(out TVector value);
-        for (var i = 0; i < sizeof(TVector) / sizeof(T); i++)
-            ((T*)&value)[i] = T.CreateTruncating(source[i]);
-        return value;
-    }
-
-    public static TVector LoadIntegers<TVector, T>(int* source)
-        where TVector : unmanaged
-        where T : unmanaged, INumberBase<T>
+        where TSource : unmanaged, INumberBase<TSource>
     {
         Unsafe.SkipInit(out TVector value);
         for (var i = 0; i < sizeof(TVector) / sizeof(T); i++)

@@ -34,7 +34,7 @@ internal readonly unsafe struct Simd256<T> : ISimd<Vector256<T>, T>
             return Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(source)).As<float, T>();
         if (typeof(T) == typeof(double) && Avx.IsSupported)
             return Avx.ConvertToVector256Double(Sse41.ConvertToVector128Int32(source)).As<double, T>();
-        return Lanes.LoadBytes<Vector256<T>, T>(source);
+        return Lanes.LoadNumbers<Vector256<T>, T, byte>(source);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -44,7 +44,7 @@ internal readonly unsafe struct Simd256<T> : ISimd<Vector256<T>, T>
             return Vector256.ConvertToSingle(Vector256.Load(source)).As<float, T>();
         if (typeof(T) == typeof(double) && Avx.IsSupported)
             return Avx.ConvertToVector256Double(Vector128.Load(source)).As<double, T>();
-        return Lanes.LoadIntegers<Vector256<T>, T>(source);
+        return Lanes.LoadNumbers<Vector256<T>, T, int>(source);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

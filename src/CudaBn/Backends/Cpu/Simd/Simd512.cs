@@ -33,7 +33,7 @@ internal readonly unsafe struct Simd512<T> : ISimd<Vector512<T>, T>
             return Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load(source))).As<float, T>();
         if (typeof(T) == typeof(double) && Avx512F.IsSupported)
             return Avx512F.ConvertToVector512Double(Avx2.ConvertToVector256Int32(source)).As<double, T>();
-        return Lanes.LoadBytes<Vector512<T>, T>(source);
+        return Lanes.LoadNumbers<Vector512<T>, T, byte>(source);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -43,7 +43,7 @@ internal readonly unsafe struct Simd512<T> : ISimd<Vector512<T>, T>
             return Vector512.ConvertToSingle(Vector512.Load(source)).As<float, T>();
         if (typeof(T) == typeof(double) && Avx512F.IsSupported)
             return Avx512F.ConvertToVector512Double(Vector256.Load(source)).As<double, T>();
-        return Lanes.LoadIntegers<Vector512<T>, T>(source);
+        return Lanes.LoadNumbers<Vector512<T>, T, int>(source);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
