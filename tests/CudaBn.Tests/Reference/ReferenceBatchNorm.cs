@@ -19,22 +19,22 @@ public static class ReferenceBatchNorm
         var variance = new double[c];
         for (var k = 0; k < c; k++)
         {
-            var sum = 0.0;
+            var sum = new CompensatedSum();
             for (var i = 0; i < n; i++)
             for (var j = 0; j < s; j++)
-                sum += x[(i * c + k) * s + j];
-            mean[k] = sum / count;
+                sum.Add(x[(i * c + k) * s + j]);
+            mean[k] = sum.Value / count;
 
             // A second pass on purpose: E[x^2] - E[x]^2 has no digits left once |mean| >> std.
-            var squares = 0.0;
+            var squares = new CompensatedSum();
             for (var i = 0; i < n; i++)
             for (var j = 0; j < s; j++)
             {
                 var deviation = x[(i * c + k) * s + j] - mean[k];
-                squares += deviation * deviation;
+                squares.Add(deviation * deviation);
             }
 
-            variance[k] = squares / count;
+            variance[k] = squares.Value / count;
         }
 
         var invStd = InvStd(variance, eps);
@@ -132,17 +132,17 @@ public static class ReferenceBatchNorm
     private static (double[] GradGamma, double[] GradBeta) GradAffine(
         double[] gradOutput, double[] x, double[] mean, double[] invStd, int n, int c, int s)
     {
-        var gradGamma = new double[c];
-        var gradBeta = new double[c];
+        var gradGamma = new CompensatedSum[c];
+        var gradBeta = new CompensatedSum[c];
         for (var i = 0; i < n; i++)
         for (var k = 0; k < c; k++)
         for (var j = 0; j < s; j++)
         {
             var at = (i * c + k) * s + j;
-            gradGamma[k] += gradOutput[at] * (x[at] - mean[k]) * invStd[k];
-            gradBeta[k] += gradOutput[at];
+            gradGamma[k].Add(gradOutput[at] * (x[at] - mean[k]) * invStd[k]);
+            gradBeta[k].Add(gradOutput[at]);
         }
 
-        return (gradGamma, gradBeta);
+        return (Array.ConvertAll(gradGamma, sum => sum.Value), Array.ConvertAll(gradBeta, sum => sum.Value));
     }
 }

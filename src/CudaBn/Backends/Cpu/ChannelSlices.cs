@@ -6,13 +6,17 @@ namespace CudaBn.Backends.Cpu;
 /// channel is at image m / S and place m % S. Slices at the same place of several channels make up a block, which is
 /// walked through in the order of memory: the planes of one channel alone lie so far apart that every one of them would be
 /// waited for.</summary>
-/// <remarks>The cut into slices depends on the sizes alone, so sums merged slice by slice are the same for any number of
+/// <remarks>The cut into slices depends on the sizes and the lanes alone, so sums merged slice by slice are the same for any number of
 /// threads, and for any grouping of the channels.</remarks>
 internal readonly struct ChannelSlices
 {
     /// <summary>Values of a whole slice, about: enough that merging costs nothing, few enough to stay in the first-level
     /// cache between two passes, and for their sums to keep their digits.</summary>
     private const long FullLength = 4 * 1024;
+
+    /// <summary>Additions that a register takes one after the other, about: equal terms may all round to the same side,
+    /// and their error grows with the number of additions, not with its root.</summary>
+    private const long AdditionsPerRegister = 512;
 
     /// <summary>Elements that lie in one piece in a block, about: several pages.</summary>
     private const long ElementsPerRun = 4 * 1024;
@@ -25,12 +29,14 @@ internal readonly struct ChannelSlices
     /// <param name="geometry">The tensor.</param>
     /// <param name="firstChannel">The first of the channels.</param>
     /// <param name="channels">How many.</param>
-    public ChannelSlices(BatchNormGeometry geometry, int firstChannel, int channels)
+    /// <param name="lanes">Values that are summed at once, in one register or more.</param>
+    public ChannelSlices(BatchNormGeometry geometry, int firstChannel, int channels, int lanes)
     {
         (_geometry, FirstChannel, Channels) = (geometry, firstChannel, channels);
-        _length = geometry.Spatial < FullLength
-            ? geometry.Spatial * Math.Max(1, FullLength / geometry.Spatial)
-            : FullLength;
+        var fullLength = Math.Min(FullLength, lanes * AdditionsPerRegister);
+        _length = geometry.Spatial < fullLength
+            ? geometry.Spatial * Math.Max(1, fullLength / geometry.Spatial)
+            : fullLength;
         _parts = (int)Math.Clamp(channels * geometry.Spatial / ElementsPerRun, 1, channels);
         PerChannel = checked((int)((geometry.ValuesPerChannel + _length - 1) / _length));
     }
