@@ -29,8 +29,12 @@ internal abstract partial class CpuOperators
 
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
-    // Fewer take less time than waking another thread.
+    // Of the gradient, fewer take less time than another thread needs to notice them.
     private const int SoftmaxElementsPerChunk = 8 * 1024;
+
+    // An exponential of each takes longer, so that a few threads are worth it sooner.
+    private const int ExponentialsPerChunk = 640;
+    private const int ChunksOfFewExponentials = 4;
 
     public override void SoftmaxCrossEntropyForward(in SoftmaxCrossEntropyForwardArgs args)
     {
@@ -40,7 +44,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         if (refused >= 0)
             throw new RefusedLabel(1, refused, labels[refused], args.Classes).ToException();
 
-        var chunks = RowChunks(args.Batch, args.Classes);
+        var chunks = ExponentialChunks(args.Batch, args.Classes);
         var sums = _shared.Get<SoftmaxCrossEntropySums>(chunks);
         var job = new SoftmaxCrossEntropyJob(
             this, args.Batch, args.Classes, chunks, Data(args.Logits), labels,
@@ -80,6 +84,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     private static int RowChunks(int batch, int classes) =>
         (int)Math.Clamp((long)batch * classes / SoftmaxElementsPerChunk, 1, batch);
+
+    private static int ExponentialChunks(int batch, int classes) => Math.Max(
+        RowChunks(batch, classes),
+        (int)Math.Clamp((long)batch * classes / ExponentialsPerChunk, 1, Math.Min(ChunksOfFewExponentials, batch)));
 
     /// <summary>The losses of some rows, and how many of them have their first greatest logit at their label.</summary>
     private readonly record struct SoftmaxCrossEntropySums(double Loss, long Correct)

@@ -9,7 +9,8 @@ namespace CudaBn.Backends.Cpu;
 /// microseconds after a job, in which the next one usually arrives, and then sleeps.</remarks>
 internal sealed unsafe class WorkerPool : IDisposable
 {
-    private const int SpinsBeforeSleep = 200;
+    // Each as short as there is: a worker that looks for a job every microsecond comes late to those of ten.
+    private const int SpinsBeforeSleep = 4000;
 
     // _state: the number of workers inside the job, one bit for "chunks may still be taken", and above it the number of
     // the job, which tells a worker whether it has seen it.
@@ -126,7 +127,7 @@ internal sealed unsafe class WorkerPool : IDisposable
             }
             else if (spins++ < SpinsBeforeSleep)
             {
-                Thread.SpinWait(20);
+                Thread.SpinWait(1);
             }
             else
             {
