@@ -35,6 +35,15 @@ public class MaxPoolTests(TestBackend backend, DType dtype) : BackendFixture(bac
         PoolCase.Images(2, 3, 20, 17, 17, 3, 8),
         PoolCase.Images(1, 2, 2, 300, (2, 150), (1, 50), (1, 75)),
         PoolCase.Images(40, 3, 12, 12, 2, 2, 0),
+        // Many small planes; planes whose windows do not see all at once; a row of windows that sees more than that.
+        PoolCase.Images(30, 9, 5, 5, 3, 1, 1),
+        PoolCase.Images(40, 7, 7, 9, 3, 2, 1),
+        PoolCase.Images(150, 4, 2, 2, 2, 1, 1),
+        PoolCase.Images(1, 2, 90, 130, 3, 1, 1),
+        PoolCase.Images(1, 2, 151, 160, 3, 2, 1),
+        PoolCase.Images(1, 2, 97, 101, (2, 5), (3, 3), (1, 2)),
+        PoolCase.Images(1, 1, 9, 1200, 7, 1, 3),
+        PoolCase.Volumes(1, 2, (3, 60, 70), 3, 1, 1),
         // The last windows reach beyond the input, or beyond its padding.
         PoolCase.Images(2, 3, 5, 7, 2, 2, 0, ceilMode: true),
         PoolCase.Images(2, 2, 5, 67, 2, 2, 0, ceilMode: true),

@@ -37,12 +37,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var argMax = args.ArgMax.Address;
         if (g.ArgMaxType == DType.UInt8)
         {
-            var job = new MaxPoolForwardJob<byte>(g, Data(args.Input), Data(args.Output), (byte*)argMax, chunks);
+            var job = new MaxPoolForwardJob<byte>(this, g, Data(args.Input), Data(args.Output), (byte*)argMax, chunks);
             _pool.Run(ref job, chunks);
         }
         else
         {
-            var job = new MaxPoolForwardJob<int>(g, Data(args.Input), Data(args.Output), (int*)argMax, chunks);
+            var job = new MaxPoolForwardJob<int>(this, g, Data(args.Input), Data(args.Output), (int*)argMax, chunks);
             _pool.Run(ref job, chunks);
         }
     }
@@ -76,7 +76,13 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// plane.</summary>
     private static bool IsPairsOnly(PoolGeometry g) => TSimd.Count > 1 && g.IsPairsOnly;
 
-    /// <summary>Whether windows lie side by side in lanes.</summary>
+    /// <summary>Whether windows are pooled in lanes. Where a window is most of a plane, most lanes are no window's.</summary>
+    private static bool HasPhases<TIndex>(PoolGeometry g) =>
+        TSimd.Count > 1 && typeof(TIndex) == typeof(byte) && !g.IsPairs
+        && CeilDiv(g.InHeight, g.StrideY) * (long)CeilDiv(g.InWidth, g.StrideX)
+            < 2L * TSimd.Count * g.OutHeight * g.OutWidth;
+
+    /// <summary>Whether the gradients of windows are taken in lanes.</summary>
     private static bool HasLanesOfWindows<TIndex>(PoolGeometry g) =>
         TSimd.Count > 1 && typeof(TIndex) == typeof(byte) && g.StrideX <= 2;
 
@@ -191,16 +197,19 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// <param name="rows">The rows.</param>
     /// <param name="width">Their elements.</param>
     /// <param name="lanes">The elements that are stored at a time.</param>
-    private static int WholeRows(int rows, long width, int lanes)
+    private static int WholeRows(long rows, long width, int lanes)
     {
         var room = rows * width - CeilDiv(width, lanes) * lanes;
         return room < 0 ? 0 : (int)Math.Min(room / width + 1, rows);
     }
 
     private readonly struct MaxPoolForwardJob<TIndex>(
-        PoolGeometry g, T* input, T* output, TIndex* argMax, int chunks) : IChunkJob
+        CpuOperators<TSimd, TVector, T> operators, PoolGeometry g, T* input, T* output, TIndex* argMax, int chunks) : IChunkJob
         where TIndex : unmanaged
     {
+        private readonly WindowPhases _phases =
+            HasPhases<TIndex>(g) ? new WindowPhases(g, operators._shared) : default;
+
         private readonly ShortPairRows _shortRows = IsPairsOnly(g) ? new(g.OutWidth) : default;
 
         public void Run(int chunk, int worker)
@@ -212,14 +221,23 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 return;
             }
 
-            var inPairs = IsPairs(g);
-            for (var plane = start; plane < end; plane++)
+            if (IsPairs(g))
             {
-                if (inPairs)
+                for (var plane = start; plane < end; plane++)
                     PoolPairs(plane, g.OutHeight);
-                else
-                    PoolWindows(plane);
+                return;
             }
+
+            var source = input + start * g.InDepth * g.InHeight * g.InWidth;
+            var first = start * g.OutDepth * g.OutHeight * g.OutWidth;
+            if (HasPhases<TIndex>(g))
+            {
+                new MaximaOfPhases(g, _phases, operators._perWorker[worker]).Pool(
+                    source, (int)(end - start), output + first, (byte*)(argMax + first));
+                return;
+            }
+
+            PoolWindows(source, (int)(end - start), output + first, argMax + first);
         }
 
         private void PoolPairs(long plane, int rows)
@@ -272,55 +290,52 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
-        private void PoolWindows(long plane)
+        private void PoolWindows(T* source, int planes, T* destination, TIndex* indices)
         {
-            var source = input + plane * g.InDepth * g.InHeight * g.InWidth;
-            var inside = HasLanesOfWindows<TIndex>(g) ? WindowsInside(g) : default;
-            var first = plane * g.OutDepth * g.OutHeight * g.OutWidth;
-            for (var z = 0; z < g.OutDepth; z++)
+            for (var plane = 0; plane < planes; plane++, source += (long)g.InDepth * g.InHeight * g.InWidth)
             {
-                for (var y = 0; y < g.OutHeight; y++, first += g.OutWidth)
+                for (var z = 0; z < g.OutDepth; z++)
                 {
-                    var rows = WindowRows.Of(g, z, y);
-                    if (inside.End > inside.Start)
-                        PoolRow(g, source, rows, inside.Start, inside.End, output + first, (byte*)(argMax + first));
-                    for (var x = 0; x < inside.Start; x++)
-                        output[first + x] = PoolWindow(source, rows, x, argMax + first + x);
-                    for (var x = inside.End; x < g.OutWidth; x++)
-                        output[first + x] = PoolWindow(source, rows, x, argMax + first + x);
-                }
-            }
-        }
-
-        private T PoolWindow(T* source, WindowRows rows, int x, TIndex* index)
-        {
-            var left = x * g.StrideX - g.PaddingX;
-            int columnStart = Math.Max(0, -left), columnEnd = Math.Min(g.WindowWidth, g.InWidth - left);
-            var best = source[rows.RowOf(g, rows.SliceStart, rows.RowStart) * g.InWidth + left + columnStart];
-            var place = (rows.SliceStart * g.WindowHeight + rows.RowStart) * g.WindowWidth + columnStart;
-            for (var slice = rows.SliceStart; slice < rows.SliceEnd; slice++)
-            {
-                for (var row = rows.RowStart; row < rows.RowEnd; row++)
-                {
-                    var values = source + (rows.RowOf(g, slice, row) * g.InWidth + left);
-                    for (var column = columnStart; column < columnEnd; column++)
+                    for (var y = 0; y < g.OutHeight; y++)
                     {
-                        var value = values[column];
-                        if (value > best || (T.IsNaN(value) && !T.IsNaN(best)))
-                        {
-                            best = value;
-                            place = (slice * g.WindowHeight + row) * g.WindowWidth + column;
-                        }
+                        var rows = WindowRows.Of(g, z, y);
+                        for (var x = 0; x < g.OutWidth; x++)
+                            *destination++ = PoolWindow(g, source, rows, x, indices++);
                     }
                 }
             }
-
-            if (typeof(TIndex) == typeof(byte))
-                *(byte*)index = (byte)place;
-            else
-                *(int*)index = place;
-            return best;
         }
+    }
+
+    private static T PoolWindow<TIndex>(PoolGeometry g, T* source, WindowRows rows, int x, TIndex* index)
+        where TIndex : unmanaged
+    {
+        var left = x * g.StrideX - g.PaddingX;
+        int columnStart = Math.Max(0, -left), columnEnd = Math.Min(g.WindowWidth, g.InWidth - left);
+        var best = source[rows.RowOf(g, rows.SliceStart, rows.RowStart) * g.InWidth + left + columnStart];
+        var place = (rows.SliceStart * g.WindowHeight + rows.RowStart) * g.WindowWidth + columnStart;
+        for (var slice = rows.SliceStart; slice < rows.SliceEnd; slice++)
+        {
+            for (var row = rows.RowStart; row < rows.RowEnd; row++)
+            {
+                var values = source + (rows.RowOf(g, slice, row) * g.InWidth + left);
+                for (var column = columnStart; column < columnEnd; column++)
+                {
+                    var value = values[column];
+                    if (value > best || (T.IsNaN(value) && !T.IsNaN(best)))
+                    {
+                        best = value;
+                        place = (slice * g.WindowHeight + row) * g.WindowWidth + column;
+                    }
+                }
+            }
+        }
+
+        if (typeof(TIndex) == typeof(byte))
+            *(byte*)index = (byte)place;
+        else
+            *(int*)index = place;
+        return best;
     }
 
     private readonly struct MaxPoolBackwardJob<TIndex>(

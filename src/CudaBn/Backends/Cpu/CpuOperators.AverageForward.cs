@@ -97,6 +97,13 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static TVector EveryOther(T* source, out TVector odd)
+        {
+            TSimd.Deinterleave(TSimd.Load(source), TSimd.Load(source + TSimd.Count), out var even, out odd);
+            return even;
+        }
+
         private void AverageColumns(T* sums, T rowPlaces, T* row)
         {
             for (var x = 0; x < windows.Columns.Out; x++)

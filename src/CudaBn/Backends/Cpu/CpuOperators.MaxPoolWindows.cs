@@ -3,76 +3,10 @@ using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Backends.Cpu;
 
-// Max-pooling with windows of any size, one beside the other or overlapping: neighbouring windows of a row are the lanes of
-// a register, which a step of one column reads as it lies and a step of two from every other place.
+// The gradient of max-pooling with windows of any size, one beside the other or overlapping: neighbouring inputs of a row are
+// the lanes of a register, which look at the windows that they may have won.
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
-    /// <summary>The windows of a row all columns of which lie inside the input; none where they fill no register.</summary>
-    private static (int Start, int End) WindowsInside(PoolGeometry g)
-    {
-        var start = CeilDiv(g.PaddingX, g.StrideX);
-        var end = Math.Min(g.OutWidth, (g.InWidth + g.PaddingX - g.WindowWidth) / g.StrideX + 1);
-        return end - start < TSimd.Count ? (0, 0) : (start, end);
-    }
-
-    /// <summary>Pools the windows from <paramref name="start"/> to <paramref name="end"/> of a row, at least a register of
-    /// them.</summary>
-    [MethodImpl(Compiled.AsLoop)]
-    private static void PoolRow(
-        PoolGeometry g, T* source, WindowRows rows, int start, int end, T* destination, byte* indices)
-    {
-        var one = TSimd.Create(T.One);
-        var firstRow = source + rows.RowOf(g, rows.SliceStart, rows.RowStart) * g.InWidth;
-        for (var x = start; x < end; x += TSimd.Count)
-        {
-            // The last register is pulled back to end with the row, over windows done already.
-            var at = Math.Min(x, end - TSimd.Count);
-            var column = at * g.StrideX - g.PaddingX;
-            var best = g.StrideX == 1 ? TSimd.Load(firstRow + column) : EveryOther(firstRow + column, out _);
-            var place = TSimd.Create(FirstPlace(g, rows, rows.SliceStart));
-            for (var slice = rows.SliceStart; slice < rows.SliceEnd; slice++)
-            {
-                var number = TSimd.Create(FirstPlace(g, rows, slice));
-                var row = source + (rows.RowOf(g, slice, rows.RowStart) * g.InWidth + column);
-                for (var i = rows.RowStart; i < rows.RowEnd; i++, row += g.InWidth)
-                {
-                    for (var j = 0; j < g.WindowWidth; j += g.StrideX)
-                    {
-                        if (g.StrideX == 1)
-                        {
-                            Take(TSimd.Load(row + j), number, ref best, ref place);
-                            number = TSimd.Add(number, one);
-                            continue;
-                        }
-
-                        var even = EveryOther(row + j, out var odd);
-                        Take(even, number, ref best, ref place);
-                        number = TSimd.Add(number, one);
-                        if (j + 1 < g.WindowWidth)
-                        {
-                            Take(odd, number, ref best, ref place);
-                            number = TSimd.Add(number, one);
-                        }
-                    }
-                }
-            }
-
-            TSimd.Store(best, destination + at);
-            TSimd.StoreBytes(place, indices + at);
-        }
-    }
-
-    /// <summary>The number of the first place of a window in a slice that lies in the input.</summary>
-    private static T FirstPlace(PoolGeometry g, WindowRows rows, int slice) =>
-        T.CreateTruncating((slice * g.WindowHeight + rows.RowStart) * g.WindowWidth);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TVector EveryOther(T* source, out TVector odd)
-    {
-        TSimd.Deinterleave(TSimd.Load(source), TSimd.Load(source + TSimd.Count), out var even, out odd);
-        return even;
-    }
-
     /// <summary>For every row of inputs, which windows its even and its odd columns may have won, and at which place: the same
     /// in every plane.</summary>
     private readonly struct WindowTaps
