@@ -78,6 +78,17 @@ public class MaxPoolTests(TestBackend backend, DType dtype) : BackendFixture(bac
     private static double[] ManyNaNs(int length) => Array.ConvertAll(
         RandomVector.Integers(3, length, 2), value => value == 2 ? double.NaN : value);
 
+    private static double[] FirstIsNaN(int length) => WithNaN(length, 0);
+
+    private static double[] LastIsNaN(int length) => WithNaN(length, length - 1);
+
+    private static double[] WithNaN(int length, int place)
+    {
+        var values = RandomVector.Normal(8, length);
+        values[place] = double.NaN;
+        return values;
+    }
+
     private static double[] InfinitiesAndSignedZeros(int length) => Array.ConvertAll(
         RandomVector.Integers(4, length, 4), value => value switch
         {
@@ -102,7 +113,10 @@ public class MaxPoolTests(TestBackend backend, DType dtype) : BackendFixture(bac
     public void ForwardAndBackward_TiesNaNsAndInfinities_TheFirstOfTheGreatestWins(PoolCase c)
     {
         Func<int, double[]>[] kinds =
-            [ManyTies, AllEqual, ManyNaNs, InfinitiesAndSignedZeros, NegativeInfinityEverywhere, AllNegative];
+        [
+            ManyTies, AllEqual, ManyNaNs, FirstIsNaN, LastIsNaN, InfinitiesAndSignedZeros, NegativeInfinityEverywhere,
+            AllNegative,
+        ];
         foreach (var kind in kinds)
             Check(c, kind(c.Sizes.InputLength), $"{kind.Method.Name}: ");
     }

@@ -1,3 +1,4 @@
+using CudaBn.Backends.Cpu;
 using CudaBn.Backends.Cuda;
 using NUnit.Framework;
 
@@ -39,6 +40,7 @@ public abstract class BackendFixture(TestBackend backend, DType dtype)
     {
         while (_owned.TryPop(out var owned))
             owned.Dispose();
+        Assert.That(HostMemory.TakeOverruns(), Is.Zero, "blocks of memory behind whose end something was written");
     }
 
     /// <summary>Has an object disposed after the test.</summary>

@@ -4,19 +4,17 @@ namespace CudaBn.Backends.Cpu;
 /// end, so that the last elements of a row need no path of their own.</summary>
 internal sealed unsafe class CpuStorage : TensorStorage
 {
-    private const int ReadableSlack = 4 * 64;
-
     public CpuStorage(long byteLength)
         : base(byteLength)
     {
-        SetHandle((nint)HostMemory.Allocate(checked((nuint)byteLength + ReadableSlack)));
+        SetHandle((nint)HostMemory.Allocate(checked((nuint)byteLength)));
         // The collector sees a handle of a few bytes: tell it what a forgotten tensor holds.
         GC.AddMemoryPressure(byteLength);
     }
 
     protected override bool ReleaseHandle()
     {
-        HostMemory.Free((void*)handle);
+        HostMemory.Free((void*)handle, (nuint)ByteLength);
         GC.RemoveMemoryPressure(ByteLength);
         return true;
     }

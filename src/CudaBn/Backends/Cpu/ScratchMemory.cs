@@ -6,7 +6,7 @@ internal sealed unsafe class ScratchMemory : IDisposable
     private void* _memory;
     private nuint _byteLength;
 
-    ~ScratchMemory() => HostMemory.Free(_memory);
+    ~ScratchMemory() => HostMemory.Free(_memory, _byteLength);
 
     /// <summary>Room for a number of elements, whose contents are not set; valid until the next call.</summary>
     public T* Get<T>(long count)
@@ -15,7 +15,7 @@ internal sealed unsafe class ScratchMemory : IDisposable
         var needed = checked((nuint)count * (nuint)sizeof(T));
         if (needed > _byteLength)
         {
-            HostMemory.Free(_memory);
+            HostMemory.Free(_memory, _byteLength);
             _memory = null;
             _byteLength = 0;
             _memory = HostMemory.Allocate(needed);
@@ -27,7 +27,7 @@ internal sealed unsafe class ScratchMemory : IDisposable
 
     public void Dispose()
     {
-        HostMemory.Free(_memory);
+        HostMemory.Free(_memory, _byteLength);
         _memory = null;
         _byteLength = 0;
         GC.SuppressFinalize(this);
