@@ -36,6 +36,8 @@ public class ConvGroupsTests(TestBackend backend, DType dtype) : ConvFixture(bac
         // Bands of rows; many images to a share.
         Groups(2, 1, 2, 2, Same(90), Same(70)),
         Groups(2, 1, 2, 4, Same(80, 3, 2), Same(90, 7, 2)),
+        Groups(2, 1, 2, 4, Same(90, 5), Same(80, 7)),
+        Groups(3, 2, 3, 3, new(60, 4, 1, 3, 0), new(110, 5, 3, 1, 2)),
         Groups(2, 70, 2, 2, Same(4), Same(4)),
         Groups(70, 3, 70, 70, Same(5), Same(4)),
     ];

@@ -208,7 +208,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         where TIndex : unmanaged
     {
         private readonly WindowPhases _phases =
-            HasPhases<TIndex>(g) ? new WindowPhases(g, operators._shared) : default;
+            HasPhases<TIndex>(g) ? new WindowPhases(g, T.NegativeInfinity, operators._shared) : default;
 
         private readonly ShortPairRows _shortRows = IsPairsOnly(g) ? new(g.OutWidth) : default;
 

@@ -166,6 +166,14 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         private readonly int _perChunk = Math.Max(1, DepthwiseChunk / planes.ResultPlane);
 
+        private readonly WindowPhases _phases =
+            planes.HasWindows ? new WindowPhases(planes.Windows, T.Zero, operators._shared) : default;
+
+        // Elements of copies, and of sums whose lanes go on from row to row.
+        private nint CopyElements => planes.HasWindows ? _phases.Elements : (nint)planes.Elements;
+
+        private nint SumElements => planes.HasWindows ? _phases.Rows * (nint)_phases.Pitch + 2 * TSimd.Count : 0;
+
         public int Chunks => checked((int)CeilDiv(planes.Units, _perChunk));
 
         public void Run(int chunk, int worker)
@@ -174,9 +182,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var end = Math.Min(first + _perChunk, planes.Units);
             var taps = planes.Slots * planes.Places;
             var offsets = (nint*)operators._perWorker[worker].Get<byte>(
-                planes.OffsetBytes + (planes.Elements + (long)planes.Results * taps) * sizeof(T));
+                planes.OffsetBytes + (CopyElements + SumElements + (long)planes.Results * taps) * sizeof(T));
             var copy = (T*)((byte*)offsets + planes.OffsetBytes);
-            var weights = copy + planes.Elements;
+            var weights = copy + CopyElements + SumElements;
             planes.FillOffsets(offsets);
             for (var unit = first; unit < end; unit++)
                 RunUnit(unit, offsets, copy, weights);
@@ -189,6 +197,13 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var slots = GatherWeights((int)slice, (int)group, weights);
             var taps = slots * planes.Places;
             var destination = result + (rest * planes.Results * planes.ResultDepth + slice) * planes.ResultPlane;
+            if (slots == 1 && planes.HasWindows)
+            {
+                var plane = planes.PlaneAt(source, rest, planes.SourceSlice((int)slice, 0));
+                RunWindows(plane, (int)group * planes.Results, copy, weights, destination);
+                return;
+            }
+
             for (var row = 0; row < planes.ResultHeight; row += planes.BandRows)
             {
                 var rows = Math.Min(planes.BandRows, planes.ResultHeight - row);
@@ -211,6 +226,44 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                         destination + (nint)i * planes.ResultDepth * planes.ResultPlane + row * planes.ResultWidth,
                         rows * planes.ResultWidth);
                 }
+            }
+        }
+
+        private void RunWindows(T* plane, int firstChannel, T* copy, T* weights, T* destination)
+        {
+            var sums = copy + CopyElements;
+            var wholeRows = WholeRows(planes.ResultHeight, planes.ResultWidth, TSimd.Count);
+            for (var row = 0; row < planes.ResultHeight; row += _phases.Rows)
+            {
+                var rows = Math.Min(_phases.Rows, planes.ResultHeight - row);
+                _phases.Fill(plane, 0, row, rows, copy);
+                // Whole registers: behind the last result there is room.
+                var lanes = CeilDiv((rows - 1) * _phases.Pitch + planes.ResultWidth, TSimd.Count) * TSimd.Count;
+                var whole = Math.Clamp(wholeRows - row, 0, rows);
+                for (var i = 0; i < planes.Results; i++)
+                {
+                    SumTaps(
+                        copy, _phases.Offsets, weights + i * planes.Places, planes.Places,
+                        bias == null ? T.Zero : bias[firstChannel + i], sums, lanes);
+                    var results = destination + (nint)i * planes.ResultDepth * planes.ResultPlane;
+                    StoreSums<WholeStores>(sums, 0, whole, row, results);
+                    StoreSums<EndingStores>(sums, whole, rows, row, results);
+                }
+            }
+        }
+
+        /// <summary>Writes rows of sums, of which the first is of some row of the results.</summary>
+        [MethodImpl(Compiled.AsLoop)]
+        private void StoreSums<TStores>(T* sums, int start, int end, int firstRow, T* results)
+            where TStores : struct, IRowStores
+        {
+            int width = planes.ResultWidth, pitch = _phases.Pitch;
+            var resultsEnd = results + planes.ResultPlane;
+            for (var row = start; row < end; row++)
+            {
+                T* from = sums + (nint)row * pitch, to = results + (nint)(firstRow + row) * width;
+                for (var x = 0; x < width; x += TSimd.Count)
+                    TStores.Store(TSimd.Load(from + x), to + x, results, resultsEnd, width - x);
             }
         }
 

@@ -11,6 +11,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// meets.</summary>
     private readonly struct DepthwisePlanes
     {
+        /// <summary>Places of a kernel whose columns are copied each, where that is as good.</summary>
+        private const int LargestCopiedKernel = 9;
+
         private readonly ConvGeometry _g;
         private readonly PixelColumns _columns;
         private readonly Conv2dGeometry _plane;
@@ -65,6 +68,17 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         /// <summary>Elements of all slots, and of the rows of a source that is spread out.</summary>
         public long Elements => Slots * _columns.Elements + (IsSpread ? (long)SpreadRows * _plane.InWidth : 0);
 
+        /// <summary>Whether a result is of windows of one plane, as it lies, and one copy of that plane, whose rows are brought
+        /// back one by one, is less than a copy for every column of the kernel.</summary>
+        public bool HasWindows =>
+            TSimd.Count > 1 && Slots == 1 && !IsSpread && !_plane.IsDilated && _plane.PaddingY >= 0 && _plane.PaddingX >= 0
+            && (_plane.StrideX > 1 || Places > LargestCopiedKernel || ResultWidth < TSimd.Count);
+
+        /// <summary>These windows.</summary>
+        public PoolGeometry Windows => new(
+            Planes: 1, 1, _plane.InHeight, _plane.InWidth, 1, _plane.OutHeight, _plane.OutWidth, 1, _plane.KernelHeight,
+            _plane.KernelWidth, 1, _plane.StrideY, _plane.StrideX, 0, _plane.PaddingY, _plane.PaddingX);
+
         private bool IsSpread => IsTurned && (_g.StrideY > 1 || _g.StrideX > 1);
 
         private int SpreadRows => BandRows + _plane.SpanY - 1;
@@ -112,6 +126,13 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
+        /// <summary>Where a plane of the source is.</summary>
+        /// <param name="source">The first plane of all.</param>
+        /// <param name="channel">The channel, those of all images counting.</param>
+        /// <param name="slice">The slice of the channel.</param>
+        public T* PlaneAt(T* source, long channel, int slice) =>
+            source + (channel * SourceDepth + slice) * ((long)SourceHeight * SourceWidth);
+
         /// <summary>Copies what rows [row, row + rows) of the results meet in a plane of the source.</summary>
         /// <param name="source">The first plane of all.</param>
         /// <param name="channel">The channel, those of all images counting.</param>
@@ -122,7 +143,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         /// <param name="slot">Which slot.</param>
         public void Copy(T* source, long channel, int slice, int row, int rows, T* copy, int slot)
         {
-            var plane = source + (channel * SourceDepth + slice) * ((long)SourceHeight * SourceWidth);
+            var plane = PlaneAt(source, channel, slice);
             if (IsSpread)
             {
                 // As if the whole plane had been spread out.

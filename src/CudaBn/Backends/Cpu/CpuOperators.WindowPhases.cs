@@ -3,8 +3,8 @@ using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Backends.Cpu;
 
-// Max-pooling with windows of any size and step, one beside the other or overlapping, of planes of any width: neighbouring
-// windows are the lanes of a register, which goes on from a row of windows to the next.
+// Windows of any size and step, one beside the other or overlapping, in planes of any width: neighbouring windows are the lanes
+// of a register, which goes on from a row of windows to the next. Max-pooling looks at them so, and depthwise convolution.
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
     /// <summary>Where what some rows of windows see lies, with padding around it: inputs apart by the row and the column that
@@ -24,9 +24,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         // Elements of a phase. A register that ends behind it must not reach into the next one.
         private readonly nint _phase;
 
-        public WindowPhases(PoolGeometry g, ScratchMemory memory)
+        // What padding counts as.
+        private readonly T _padding;
+
+        public WindowPhases(PoolGeometry g, T padding, ScratchMemory memory)
         {
-            _g = g;
+            (_g, _padding) = (g, padding);
             Places = g.WindowDepth * g.WindowHeight * g.WindowWidth;
             (_rowPhases, _columnPhases) = (Math.Min(g.StrideY, g.WindowHeight), Math.Min(g.StrideX, g.WindowWidth));
             Pitch = g.OutWidth + (g.WindowWidth - 1) / g.StrideX;
@@ -75,10 +78,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         /// <summary>Room for what a band sees.</summary>
         public nint Elements { get; }
 
-        /// <summary>Where what windows have at a place begins.</summary>
-        public ReadOnlySpan<nint> Offsets => new(_offsets, Places);
+        /// <summary>Where what windows have at each place begins.</summary>
+        public nint* Offsets => _offsets;
 
-        /// <summary>Copies what the windows of some rows see of a plane; -infinity for padding.</summary>
+        /// <summary>Copies what the windows of some rows see of a plane.</summary>
         /// <returns>Not a number where one of them is, and perhaps where one is infinite.</returns>
         [MethodImpl(Compiled.AsLoop)]
         public TVector Fill(T* plane, int z, int firstRow, int rows, T* room)
@@ -92,6 +95,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 var isSliceInside = (uint)(front + d) < (uint)g.InDepth;
                 var source = plane + ((long)(front + d) * g.InHeight + top) * g.InWidth;
                 var destination = room + PhaseOf(d, 0);
+                if (g.StrideX == 1 && g.StrideY == 1)
+                {
+                    CopyRows(source, isSliceInside ? top : -seen, seen, destination, ref zeros);
+                    continue;
+                }
+
                 for (var first = 0; first < seen; first += g.StrideY, destination += Pitch)
                 {
                     for (var i = 0; i < _rowPhases && first + i < seen; i++)
@@ -113,27 +122,52 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         private void FillRow(T* row)
         {
             for (var j = 0; j < _columnPhases; j++)
-                new Span<T>(row + j * _phase, Pitch).Fill(T.NegativeInfinity);
+                new Span<T>(row + j * _phase, Pitch).Fill(_padding);
+        }
+
+        /// <summary>Rows of a slice of which the first is at <paramref name="top"/>, at steps of one.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private void CopyRows(T* source, int top, int count, T* destination, ref TVector zeros)
+        {
+            int start = Math.Clamp(-top, 0, count), end = Math.Clamp(_g.InHeight - top, start, count);
+            int pitch = Pitch, width = _g.InWidth, copied = Math.Min(width, pitch - _g.PaddingX);
+            var (before, behind) = (_inside[0].Start, pitch - _inside[0].End);
+            new Span<T>(destination, start * pitch).Fill(_padding);
+            T* row = destination + (nint)start * pitch, from = source + (long)start * width;
+            for (var i = start; i < end; i++, row += pitch, from += width)
+            {
+                Pad(row, before);
+                CopyWhole(from, row + before, copied, ref zeros);
+                Pad(row + pitch - behind, behind);
+            }
+
+            new Span<T>(row, (count - end) * pitch).Fill(_padding);
         }
 
         // Times 0, numbers are 0; infinities are NaN, too, which costs time alone.
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private void CopyRow(T* source, T* row, ref TVector zeros)
         {
+            for (var j = 0; j < _columnPhases; j++)
+                Pad(row + j * _phase, _inside[j].Start);
             if (_g.StrideX == 1)
                 CopyWhole(source, row + _g.PaddingX, Math.Min(_g.InWidth, Pitch - _g.PaddingX), ref zeros);
             else if (_g.StrideX == 2 && _columnPhases == 2)
                 CopyPairs(source, row, ref zeros);
             else
                 CopySpread(source, row, ref zeros);
+            for (var j = 0; j < _columnPhases; j++)
+                Pad(row + j * _phase + _inside[j].End, Pitch - _inside[j].End);
+        }
 
-            for (var j = 0; j < _columnPhases; j++, row += _phase)
-            {
-                for (var x = 0; x < _inside[j].Start; x++)
-                    row[x] = T.NegativeInfinity;
-                for (var x = _inside[j].End; x < Pitch; x++)
-                    row[x] = T.NegativeInfinity;
-            }
+        // A whole register is stored, over what is copied behind it, be it the next row.
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private void Pad(T* destination, int count)
+        {
+            if (count > TSimd.Count)
+                new Span<T>(destination, count).Fill(_padding);
+            else if (count > 0)
+                TSimd.Store(TSimd.Create(_padding), destination);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -298,9 +332,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             TVector a = TSimd.Create(T.NegativeInfinity), b = a, c = a, d = a;
             TVector ofA = TSimd.Zero, ofB = ofA, ofC = ofA, ofD = ofA;
             TVector place = TSimd.Zero, one = TSimd.Create(T.One);
-            foreach (var offset in _phases.Offsets)
+            var offsets = _phases.Offsets;
+            var start = _inputs + at;
+            var count = _phases.Places;
+            for (var i = 0; i < count; i++)
             {
-                var inputs = _inputs + at + offset;
+                var inputs = start + offsets[i];
                 TWinners.Take(TSimd.Load(inputs), place, ref a, ref ofA);
                 TWinners.Take(TSimd.Load(inputs + TSimd.Count), place, ref b, ref ofB);
                 TWinners.Take(TSimd.Load(inputs + 2 * TSimd.Count), place, ref c, ref ofC);
@@ -320,9 +357,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         {
             var maxima = TSimd.Create(T.NegativeInfinity);
             TVector places = TSimd.Zero, place = TSimd.Zero, one = TSimd.Create(T.One);
-            foreach (var offset in _phases.Offsets)
+            var offsets = _phases.Offsets;
+            var start = _inputs + at;
+            var count = _phases.Places;
+            for (var i = 0; i < count; i++)
             {
-                TWinners.Take(TSimd.Load(_inputs + at + offset), place, ref maxima, ref places);
+                TWinners.Take(TSimd.Load(start + offsets[i]), place, ref maxima, ref places);
                 place = TSimd.Add(place, one);
             }
 
