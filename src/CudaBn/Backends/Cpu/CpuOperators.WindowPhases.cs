@@ -42,7 +42,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             _phase = Planes * PlaneStep + TSimd.Count;
             Elements = phases * _phase;
 
-            _offsets = memory.Get<nint>(Places + _columnPhases);
+            _offsets = memory.Get<nint>(Places + _columnPhases * sizeof(IndexRange) / sizeof(nint));
             for (var place = 0; place < Places; place++)
             {
                 var (line, j) = Math.DivRem(place, g.WindowWidth);
