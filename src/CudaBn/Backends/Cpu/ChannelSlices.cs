@@ -6,8 +6,8 @@ namespace CudaBn.Backends.Cpu;
 /// channel is at image m / S and place m % S. Slices at the same place of several channels make up a block, which is
 /// walked through in the order of memory: the planes of one channel alone lie so far apart that every one of them would be
 /// waited for.</summary>
-/// <remarks>The cut into slices depends on the sizes and the lanes alone, so sums merged slice by slice are the same for any number of
-/// threads, and for any grouping of the channels.</remarks>
+/// <remarks>The cut into slices depends on the sizes and the lanes alone, so sums merged slice by slice are the same for any
+/// number of threads, and for any grouping of the channels.</remarks>
 internal readonly struct ChannelSlices
 {
     /// <summary>Values of a whole slice, about: enough that merging costs nothing, few enough to stay in the first-level

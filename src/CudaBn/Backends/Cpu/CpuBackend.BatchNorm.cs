@@ -89,7 +89,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var constants = _constants.Get<InputGradientConstants>(g.Channels);
         foreach (var (first, count) in new ChannelGroups(g, ChannelGroupBytes / (2 * sizeof(T))))
         {
-            var slices = new ChannelSlices(g, first, count, 2 * TSimd.Count);
+            var slices = SlicesOf(g, first, count);
             var partials = _shared.Get<GradientSums>(slices.Count);
             var reduce = new ReduceGradientsJob(
                 this, slices, g.Spatial, input, gradOutput, (double*)args.Mean.Address, partials);
@@ -131,7 +131,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var invStds = means + g.Channels;
         if (args.GradGamma is not null || args.GradBeta is not null)
         {
-            var slices = new ChannelSlices(g, 0, g.Channels, 2 * TSimd.Count);
+            var slices = SlicesOf(g, 0, g.Channels);
             var partials = _shared.Get<GradientSums>(slices.Count);
             var reduce = new ReduceGradientsJob(
                 this, slices, g.Spatial, Data(args.Input), Data(args.GradOutput), means, partials);
@@ -185,7 +185,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     private void ComputeStatistics(
         BatchNormGeometry g, int first, int count, T* input, FinishStatistics finish, NormalizeConstants* constants)
     {
-        var slices = new ChannelSlices(g, first, count, 2 * TSimd.Count);
+        var slices = SlicesOf(g, first, count);
         var moments = _shared.Get<Moments>(slices.Count);
         var gather = new MomentsJob(this, slices, g.Spatial, input, moments);
         _pool.Run(ref gather, slices.BlockCount);

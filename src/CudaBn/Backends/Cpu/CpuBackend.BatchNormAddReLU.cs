@@ -90,7 +90,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var constants = (InputGradientConstants*)(forwards + g.Channels);
         foreach (var (first, count) in new ChannelGroups(g, ChannelGroupBytes / (2 * sizeof(T))))
         {
-            var slices = new ChannelSlices(g, first, count, 2 * TSimd.Count);
+            var slices = SlicesOf(g, first, count);
             var partials = ReduceRectified(slices, g, input, kept, gradOutput, means, forwards);
             for (var channel = 0; channel < count; channel++)
                 constants[first + channel] = finish.Run(first + channel, SumSlices(slices, channel, partials));
@@ -144,7 +144,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var forwards = RectifiedConstants(g, norm.Gamma, args.Beta, means, invStds);
         if (norm.GradGamma is not null || norm.GradBeta is not null)
         {
-            var slices = new ChannelSlices(g, 0, g.Channels, 2 * TSimd.Count);
+            var slices = SlicesOf(g, 0, g.Channels);
             var partials = ReduceRectified(slices, g, input, kept, gradOutput, means, forwards);
             for (var channel = 0; channel < g.Channels; channel++)
             {

@@ -67,7 +67,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var means = (double*)args.Mean.Address;
         var forwards = RectifiedConstants(g, args.Gamma, args.Beta, means, (double*)args.InvStd.Address);
         var constants = (InputGradientConstants*)(forwards + g.Channels);
-        var slices = new ChannelSlices(winners, 0, g.Channels, 2 * TSimd.Count);
+        var slices = SlicesOf(winners, 0, g.Channels);
         var partials = ReduceRectified(
             slices, winners, Data(args.Winners), kept: default, Data(args.GradOutput), means, forwards);
         for (var channel = 0; channel < g.Channels; channel++)

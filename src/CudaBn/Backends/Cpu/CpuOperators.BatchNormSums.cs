@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using CudaBn.Backends.OpArgs;
 
 namespace CudaBn.Backends.Cpu;
 
@@ -21,6 +22,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         public readonly double Product => double.CreateTruncating(TSimd.Sum(TSimd.Add(ProductA, ProductB)));
     }
+
+    /// <summary>The slices of some channels of which <see cref="ChannelSums"/> are taken.</summary>
+    private static ChannelSlices SlicesOf(BatchNormGeometry g, int firstChannel, int channels) =>
+        new(g, firstChannel, channels, lanes: 2 * TSimd.Count);
 
     /// <summary>Zeros for the channels of a block, each with the high part of its mean as origin.</summary>
     private static ChannelSums* StartAroundMeans(ScratchMemory memory, ChannelSlices.Block block, double* means)
