@@ -26,6 +26,17 @@ public class AvgPoolTests(TestBackend backend, DType dtype) : BackendFixture(bac
         PoolCase.Images(1, 2, 2, 3, (4, 5), 3, 0, ceilMode: true),
         PoolCase.Images(1, 2, 40, 20, 20, 5, 10),
         PoolCase.Images(40, 3, 12, 12, 2, 2, 0),
+        // Pairs: rows that a register takes several of, of no whole one, and of more than one; with inputs left over.
+        PoolCase.Images(5, 7, 14, 14, 2, 2, 0),
+        PoolCase.Images(5, 7, 15, 14, 2, 2, 0),
+        PoolCase.Images(5, 7, 14, 15, 2, 2, 0),
+        PoolCase.Images(5, 7, 3, 3, 2, 2, 0),
+        PoolCase.Images(1, 1, 2, 2, 2, 2, 0),
+        PoolCase.Images(2, 2, 9, 67, 2, 2, 0),
+        PoolCase.Images(2, 2, 6, 128, 2, 2, 0),
+        // The window is the plane.
+        PoolCase.Images(3, 5, 13, 17, (13, 17), 1, 0),
+        PoolCase.Volumes(2, 3, (3, 4, 5), (3, 4, 5), 2, 0),
         PoolCase.Signals(3, 5, 34, 2, 2, 0),
         PoolCase.Signals(3, 5, 35, 4, 3, 2, ceilMode: true),
         // Windows too wide to lie side by side in lanes, and as wide as they may be.

@@ -52,6 +52,11 @@ public class Conv2dTests(TestBackend backend, DType dtype) : ConvFixture(backend
         new(2, 7, 9, 6, 3, (5, 2), (1, 3), (2, 0), false),
         new(65, 17, 4, 5, 7, (2, 3), (1, 2), (1, 1), true),
         new(3, 2, 6, 11, 5, (1, 7), (3, 2), (1, 3), true),
+        // A kernel that meets the whole input, once: of few images and of many.
+        new(3, 40, 1, 1, 33, 1, 1, 0, true),
+        new(20, 7, 1, 1, 50, 1, 2, 0, false),
+        new(33, 5, 3, 4, 20, (3, 4), 1, 0, true),
+        new(2, 5, 3, 4, 20, (3, 4), (2, 3), new Padding2d(0, 1, 0, 2), true),
         // The stride leaves the last rows and columns out, or whole gaps.
         new(32, 7, 10, 11, 3, 3, 3, 0, false),
         new(2, 3, 10, 10, 7, 2, 3, 0, true),

@@ -30,6 +30,8 @@ public class Conv3dTests(TestBackend backend, DType dtype) : ConvFixture(backend
         ConvCase.Volume(2, 3, 4, new(3, 1, 1, 1, 0), new(4, 1), new(8, 1), bias: true),
         // Slices of the kernel that meet padding alone.
         ConvCase.Volume(1, 2, 3, new(2, 2, 1, 3, 2), new(3, 2, 1, 1, 1), new(4, 2), bias: true),
+        // The kernel is as large as the input.
+        ConvCase.Volume(3, 4, 5, new(2, 2), new(3, 3), new(4, 4), bias: true),
         // Groups and depthwise.
         ConvCase.Volume(2, 4, 6, new(4, 3, 1, 1, 1), new(5, 3, 1, 1, 1), new(6, 3, 1, 1, 1), bias: true, groups: 2),
         ConvCase.Volume(2, 3, 3, new(4, 3, 1, 1, 1), new(5, 3, 1, 1, 1), new(20, 3, 1, 1, 1), bias: true, groups: 3),

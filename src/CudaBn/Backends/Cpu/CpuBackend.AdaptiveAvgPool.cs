@@ -28,11 +28,25 @@ internal abstract partial class CpuOperators
 
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
-    public override void AdaptiveAvgPoolForward(in AdaptiveAvgPoolForwardArgs args) =>
-        Average(Windows(args.Geometry), Data(args.Input), Data(args.Output));
+    public override void AdaptiveAvgPoolForward(in AdaptiveAvgPoolForwardArgs args)
+    {
+        var g = args.Geometry;
+        if (g is { OutDepth: 1, OutHeight: 1, OutWidth: 1 })
+            PlaneMeans(g.Planes, InputsOf(g), InputsOf(g), Data(args.Input), Data(args.Output));
+        else
+            Average(Windows(g), Data(args.Input), Data(args.Output));
+    }
 
-    public override void AdaptiveAvgPoolBackward(in AdaptiveAvgPoolBackwardArgs args) =>
-        SpreadAverage(Windows(args.Geometry), Data(args.GradOutput), Data(args.GradInput));
+    public override void AdaptiveAvgPoolBackward(in AdaptiveAvgPoolBackwardArgs args)
+    {
+        var g = args.Geometry;
+        if (g is { OutDepth: 1, OutHeight: 1, OutWidth: 1 })
+            SpreadMeans(g.Planes, InputsOf(g), InputsOf(g), Data(args.GradOutput), Data(args.GradInput));
+        else
+            SpreadAverage(Windows(g), Data(args.GradOutput), Data(args.GradInput));
+    }
+
+    private static long InputsOf(AdaptiveAvgPoolGeometry g) => (long)g.InDepth * g.InHeight * g.InWidth;
 
     private AverageWindows Windows(AdaptiveAvgPoolGeometry g)
     {

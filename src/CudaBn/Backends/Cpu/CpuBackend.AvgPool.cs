@@ -28,11 +28,40 @@ internal abstract partial class CpuOperators
 
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
-    public override void AvgPoolForward(in AvgPoolForwardArgs args) =>
-        Average(Windows(args.Geometry.SlicesAsPlanes, args.Divisor), Data(args.Input), Data(args.Output));
+    public override void AvgPoolForward(in AvgPoolForwardArgs args)
+    {
+        var g = args.Geometry.SlicesAsPlanes;
+        T* input = Data(args.Input), output = Data(args.Output);
+        if (IsGlobal(g))
+            PlaneMeans(g.Planes, InputsOf(g), PlacesOfInside(g, args.Divisor), input, output);
+        else if (IsPairs(g))
+            AveragePairs(g, PlacesOfInside(g, args.Divisor), input, output);
+        else
+            Average(Windows(g, args.Divisor), input, output);
+    }
 
-    public override void AvgPoolBackward(in AvgPoolBackwardArgs args) =>
-        SpreadAverage(Windows(args.Geometry.SlicesAsPlanes, args.Divisor), Data(args.GradOutput), Data(args.GradInput));
+    public override void AvgPoolBackward(in AvgPoolBackwardArgs args)
+    {
+        var g = args.Geometry.SlicesAsPlanes;
+        T* gradOutput = Data(args.GradOutput), gradInput = Data(args.GradInput);
+        if (IsGlobal(g))
+            SpreadMeans(g.Planes, InputsOf(g), PlacesOfInside(g, args.Divisor), gradOutput, gradInput);
+        else if (IsPairs(g))
+            SpreadAverageOfPairs(g, PlacesOfInside(g, args.Divisor), gradOutput, gradInput);
+        else
+            SpreadAverage(Windows(g, args.Divisor), gradOutput, gradInput);
+    }
+
+    /// <summary>Whether the only window of a plane is the plane.</summary>
+    private static bool IsGlobal(PoolGeometry g) =>
+        g is { OutDepth: 1, OutHeight: 1, OutWidth: 1, PaddingZ: 0, PaddingY: 0, PaddingX: 0 }
+        && g.WindowDepth == g.InDepth && g.WindowHeight == g.InHeight && g.WindowWidth == g.InWidth;
+
+    private static long InputsOf(PoolGeometry g) => (long)g.InDepth * g.InHeight * g.InWidth;
+
+    /// <summary>What the sums of windows that lie inside of a plane are divided by.</summary>
+    private static long PlacesOfInside(PoolGeometry g, AvgPoolDivisor divisor) =>
+        divisor.Override > 0 ? divisor.Override : (long)g.WindowDepth * g.WindowHeight * g.WindowWidth;
 
     private AverageWindows Windows(PoolGeometry g, AvgPoolDivisor divisor)
     {

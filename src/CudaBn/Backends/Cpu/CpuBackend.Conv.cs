@@ -35,7 +35,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         var g = WithoutSlices(args.Geometry);
         T* input = Data(args.Input), weight = Data(args.Weight), bias = DataOrNull(args.Bias), output = Data(args.Output);
-        if (IsDepthwise(in g))
+        if (IsLinear(in g))
+            LinearForward(LinearGeometryOf(in g), input, weight, bias, output);
+        else if (IsDepthwise(in g))
             DepthwiseForward(in g, input, weight, bias, output);
         else if (g.IsFlat)
             GroupedConv2dForward(in g, input, weight, bias, output);
@@ -48,7 +50,11 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var g = WithoutSlices(args.Geometry);
         T* input = Data(args.Input), weight = Data(args.Weight), gradOutput = Data(args.GradOutput);
         T* gradInput = DataOrNull(args.GradInput), gradWeight = DataOrNull(args.GradWeight), gradBias = DataOrNull(args.GradBias);
-        if (IsDepthwise(in g))
+        if (IsLinear(in g))
+        {
+            LinearBackward(LinearGeometryOf(in g), input, weight, gradOutput, gradInput, gradWeight, gradBias);
+        }
+        else if (IsDepthwise(in g))
         {
             if (gradInput != null)
                 DepthwiseInputGradient(in g, weight, gradOutput, gradInput);
@@ -64,6 +70,15 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             UnfoldedConvBackward(in g, input, weight, gradOutput, gradInput, gradWeight, gradBias);
         }
     }
+
+    /// <summary>A kernel that meets the whole input, and once, as one of a pixel does an input of a pixel: inputs and kernels
+    /// are the rows of two matrices.</summary>
+    private static bool IsLinear(in ConvGeometry g) =>
+        g.Groups == 1 && g.OutPlaces == 1 && g.PaddingZ == 0 && g.PaddingY == 0 && g.PaddingX == 0
+        && g.KernelDepth == g.InDepth && g.KernelHeight == g.InHeight && g.KernelWidth == g.InWidth;
+
+    private static LinearGeometry LinearGeometryOf(in ConvGeometry g) =>
+        new(g.Batch, checked(g.InChannels * g.InPlaces), g.OutChannels);
 
     /// <summary>A kernel of one slice and row that steps by one sees no slices: the rows of all are those of one image.</summary>
     private static ConvGeometry WithoutSlices(in ConvGeometry g) =>

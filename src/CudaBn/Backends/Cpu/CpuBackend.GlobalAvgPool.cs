@@ -29,17 +29,24 @@ internal abstract partial class CpuOperators
 
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
-    public override void GlobalAvgPoolForward(in GlobalAvgPoolForwardArgs args)
+    public override void GlobalAvgPoolForward(in GlobalAvgPoolForwardArgs args) =>
+        PlaneMeans(args.Planes, args.PlaneSize, args.PlaneSize, Data(args.Input), Data(args.Output));
+
+    public override void GlobalAvgPoolBackward(in GlobalAvgPoolBackwardArgs args) =>
+        SpreadMeans(args.Planes, args.PlaneSize, args.PlaneSize, Data(args.GradOutput), Data(args.GradInput));
+
+    /// <summary>output[plane] = sum of the plane / divisor</summary>
+    private void PlaneMeans(long planes, long planeSize, long divisor, T* input, T* output)
     {
-        var chunks = PlaneChunks(args.Planes, args.PlaneSize);
-        var job = new PlaneMeansJob(args.Planes, args.PlaneSize, Data(args.Input), Data(args.Output), chunks);
+        var chunks = PlaneChunks(planes, planeSize);
+        var job = new PlaneMeansJob(planes, planeSize, divisor, input, output, chunks);
         _pool.Run(ref job, chunks);
     }
 
-    public override void GlobalAvgPoolBackward(in GlobalAvgPoolBackwardArgs args)
+    private void SpreadMeans(long planes, long planeSize, long divisor, T* gradOutput, T* gradInput)
     {
-        var chunks = PlaneChunks(args.Planes, args.PlaneSize);
-        var job = new SpreadMeansJob(args.Planes, args.PlaneSize, Data(args.GradOutput), Data(args.GradInput), chunks);
+        var chunks = PlaneChunks(planes, planeSize);
+        var job = new SpreadMeansJob(planes, planeSize, divisor, gradOutput, gradInput, chunks);
         _pool.Run(ref job, chunks);
     }
 
@@ -78,18 +85,19 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         return sum;
     }
 
-    private readonly struct PlaneMeansJob(long planes, long planeSize, T* input, T* output, int chunks) : IChunkJob
+    private readonly struct PlaneMeansJob(long planes, long planeSize, long divisor, T* input, T* output, int chunks)
+        : IChunkJob
     {
         public void Run(int chunk, int worker)
         {
             long plane = chunk * planes / chunks, end = (chunk + 1L) * planes / chunks;
             for (; plane < end; plane++)
-                output[plane] = T.CreateTruncating(SumOf(input + plane * planeSize, planeSize) / planeSize);
+                output[plane] = T.CreateTruncating(SumOf(input + plane * planeSize, planeSize) / divisor);
         }
     }
 
-    private readonly struct SpreadMeansJob(long planes, long planeSize, T* gradOutput, T* gradInput, int chunks)
-        : IChunkJob
+    private readonly struct SpreadMeansJob(
+        long planes, long planeSize, long divisor, T* gradOutput, T* gradInput, int chunks) : IChunkJob
     {
         [MethodImpl(Compiled.AsLoop)]
         public void Run(int chunk, int worker)
@@ -97,7 +105,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             long plane = chunk * planes / chunks, end = (chunk + 1L) * planes / chunks;
             for (; plane < end; plane++)
             {
-                var share = gradOutput[plane] / T.CreateTruncating(planeSize);
+                var share = gradOutput[plane] / T.CreateTruncating(divisor);
                 var shares = TSimd.Create(share);
                 var destination = gradInput + plane * planeSize;
                 long i = 0;

@@ -37,26 +37,34 @@ internal abstract partial class CpuOperators
 
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
-    public override void LinearForward(in LinearForwardArgs args)
+    public override void LinearForward(in LinearForwardArgs args) => LinearForward(
+        args.Geometry, Data(args.Input), Data(args.Weight), DataOrNull(args.Bias), Data(args.Output));
+
+    public override void LinearBackward(in LinearBackwardArgs args) => LinearBackward(
+        args.Geometry, Data(args.Input), Data(args.Weight), Data(args.GradOutput), DataOrNull(args.GradInput),
+        DataOrNull(args.GradWeight), DataOrNull(args.GradBias));
+
+    private void LinearForward(LinearGeometry geometry, T* input, T* weight, T* bias, T* output)
     {
-        var (batch, inFeatures, outFeatures) = args.Geometry;
-        var input = MatrixView<T>.RowMajor(Data(args.Input), batch, inFeatures);
-        var weight = MatrixView<T>.RowMajor(Data(args.Weight), outFeatures, inFeatures);
-        MatrixProduct(input, weight.Transposed(), DataOrNull(args.Bias), Data(args.Output));
+        var (batch, inFeatures, outFeatures) = geometry;
+        var inputs = MatrixView<T>.RowMajor(input, batch, inFeatures);
+        var weights = MatrixView<T>.RowMajor(weight, outFeatures, inFeatures);
+        MatrixProduct(inputs, weights.Transposed(), bias, output);
     }
 
-    public override void LinearBackward(in LinearBackwardArgs args)
+    private void LinearBackward(
+        LinearGeometry geometry, T* input, T* weight, T* gradOutput, T* gradInput, T* gradWeight, T* gradBias)
     {
-        var (batch, inFeatures, outFeatures) = args.Geometry;
-        var input = MatrixView<T>.RowMajor(Data(args.Input), batch, inFeatures);
-        var weight = MatrixView<T>.RowMajor(Data(args.Weight), outFeatures, inFeatures);
-        var gradOutput = MatrixView<T>.RowMajor(Data(args.GradOutput), batch, outFeatures);
-        if (args.GradInput is { } gradInput)
-            MatrixProduct(gradOutput, weight, bias: null, Data(gradInput));
-        if (args.GradWeight is { } gradWeight)
-            MatrixProduct(gradOutput.Transposed(), input, bias: null, Data(gradWeight));
-        if (args.GradBias is { } gradBias)
-            SumRows(Data(args.GradOutput), batch, outFeatures, outFeatures, Data(gradBias));
+        var (batch, inFeatures, outFeatures) = geometry;
+        var inputs = MatrixView<T>.RowMajor(input, batch, inFeatures);
+        var weights = MatrixView<T>.RowMajor(weight, outFeatures, inFeatures);
+        var gradients = MatrixView<T>.RowMajor(gradOutput, batch, outFeatures);
+        if (gradInput != null)
+            MatrixProduct(gradients, weights, bias: null, gradInput);
+        if (gradWeight != null)
+            MatrixProduct(gradients.Transposed(), inputs, bias: null, gradWeight);
+        if (gradBias != null)
+            SumRows(gradOutput, batch, outFeatures, outFeatures, gradBias);
     }
 
     public override void SumRows(in SumRowsArgs args) =>
