@@ -40,6 +40,18 @@ public class ConvGroupsTests(TestBackend backend, DType dtype) : ConvFixture(bac
         Groups(3, 2, 3, 3, new(60, 4, 1, 3, 0), new(110, 5, 3, 1, 2)),
         Groups(2, 70, 2, 2, Same(4), Same(4)),
         Groups(70, 3, 70, 70, Same(5), Same(4)),
+        // A step of two between windows: rows or columns alone, phases that no weight meets, odd and even padding, and more of
+        // it than a step; rows that fill no register, several of them, and bands.
+        Groups(3, 2, 3, 3, Same(7, 3, 2), Same(7, 3, 2)),
+        Groups(3, 2, 3, 3, new(8, 3, 2, 0, 1), new(9, 3, 2, 0, 1)),
+        Groups(3, 2, 3, 3, new(9, 3, 1, 1, 1), new(35, 3, 2, 1, 1)),
+        Groups(3, 2, 3, 3, new(9, 2, 2), new(36, 3, 1, 1, 1)),
+        Groups(3, 2, 3, 3, new(5, 1, 2), new(6, 1, 2)),
+        Groups(3, 2, 3, 3, new(13, 5, 2, 2, 2), new(40, 5, 2, 2, 1)),
+        Groups(3, 2, 3, 3, new(12, 4, 2, 3, 3), new(18, 7, 2, 4, 3)),
+        Groups(3, 2, 3, 3, new(3, 2, 2, 1, 6), new(4, 2, 2, 1, 5)),
+        Groups(2, 1, 2, 2, Same(120, 3, 2), Same(150, 3, 2)),
+        Groups(2, 1, 2, 2, Same(90, 7, 2), Same(75, 7, 2)),
     ];
 
     private static IEnumerable<ConvCase> SmallGroups() =>

@@ -32,9 +32,25 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     private void DepthwiseInputGradient(in ConvGeometry g, T* weight, T* gradOutput, T* gradInput)
     {
+        if (HasGradientWindows(in g))
+        {
+            var windows = new DepthwiseGradientJob(this, g, gradOutput, weight, gradInput);
+            _pool.Run(ref windows, windows.Chunks);
+            return;
+        }
+
         var job = new DepthwiseSumJob(this, DepthwisePlanes.OfGradient(in g), gradOutput, weight, bias: null, gradInput);
         _pool.Run(ref job, job.Chunks);
     }
+
+    /// <summary>Whether planes of input gradients are each what windows, a step apart, bring back to them.</summary>
+    private static bool HasGradientWindows(in ConvGeometry g) =>
+        g.IsFlat && g.GroupOutChannels == 1 && g.DilationY == 1 && g.DilationX == 1 && (g.StrideY > 1 || g.StrideX > 1)
+        && GradientPhases.Fit(WindowsOf(in g));
+
+    private static PoolGeometry WindowsOf(in ConvGeometry g) => new(
+        Planes: 1, 1, g.InHeight, g.InWidth, 1, g.OutHeight, g.OutWidth, 1, g.KernelHeight, g.KernelWidth, 1, g.StrideY,
+        g.StrideX, 0, g.PaddingY, g.PaddingX);
 
     private void DepthwiseWeightGradient(in ConvGeometry g, T* input, T* gradOutput, T* gradWeight, T* gradBias)
     {
@@ -292,6 +308,29 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
 
             return slots;
+        }
+    }
+
+    /// <summary>A chunk is some planes, one after the other.</summary>
+    private readonly struct DepthwiseGradientJob(
+        CpuOperators<TSimd, TVector, T> operators, ConvGeometry g, T* gradOutput, T* weight, T* gradInput) : IChunkJob
+    {
+        private readonly int _perChunk = Math.Max(1, DepthwiseChunk / g.InPlaces);
+        private readonly GradientPhases _phases = new(WindowsOf(in g), operators._shared);
+
+        public int Chunks => checked((int)CeilDiv((long)g.Batch * g.Groups, _perChunk));
+
+        public void Run(int chunk, int worker)
+        {
+            var first = (long)chunk * _perChunk;
+            var end = Math.Min(first + _perChunk, (long)g.Batch * g.Groups);
+            var weights = operators._perWorker[worker].Get<T>(g.Taps + _phases.Elements);
+            for (var plane = first; plane < end; plane++)
+            {
+                _phases.OrderWeights(weight + plane % g.Groups * g.Taps, weights);
+                _phases.Spread(
+                    gradOutput + plane * g.OutPlaces, weights, weights + g.Taps, gradInput + plane * g.InPlaces);
+            }
         }
     }
 

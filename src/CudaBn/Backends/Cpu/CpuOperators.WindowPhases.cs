@@ -28,6 +28,15 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         private readonly T _padding;
 
         public WindowPhases(PoolGeometry g, T padding, ScratchMemory memory)
+            : this(g, padding, memory.Get<nint>(TableLength(g)), ElementsOfBand)
+        {
+        }
+
+        /// <param name="g">The windows.</param>
+        /// <param name="padding">What padding counts as.</param>
+        /// <param name="table">Of <see cref="TableLength"/>.</param>
+        /// <param name="elements">What the windows of a band see, about.</param>
+        public WindowPhases(PoolGeometry g, T padding, nint* table, int elements)
         {
             (_g, _padding) = (g, padding);
             Places = g.WindowDepth * g.WindowHeight * g.WindowWidth;
@@ -35,14 +44,14 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             Pitch = g.OutWidth + (g.WindowWidth - 1) / g.StrideX;
             var rowsBelow = (g.WindowHeight - 1) / g.StrideY;
             var phases = g.WindowDepth * _rowPhases * _columnPhases;
-            var mostRows = Math.Max(1, ElementsOfBand / ((long)Pitch * phases));
+            var mostRows = Math.Max(1, elements / ((long)Pitch * phases));
             Rows = (int)Math.Clamp(mostRows - rowsBelow, 1, g.OutHeight);
             PlaneStep = (nint)(Rows + rowsBelow) * Pitch;
             Planes = Rows == g.OutHeight && g.OutDepth == 1 ? (int)Math.Max(1, mostRows / (Rows + rowsBelow)) : 1;
             _phase = Planes * PlaneStep + TSimd.Count;
             Elements = phases * _phase;
 
-            _offsets = memory.Get<nint>(Places + _columnPhases * sizeof(IndexRange) / sizeof(nint));
+            _offsets = table;
             for (var place = 0; place < Places; place++)
             {
                 var (line, j) = Math.DivRem(place, g.WindowWidth);
@@ -80,6 +89,11 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         /// <summary>Where what windows have at each place begins.</summary>
         public nint* Offsets => _offsets;
+
+        /// <summary>Numbers in the tables of windows.</summary>
+        public static long TableLength(PoolGeometry g) =>
+            (long)g.WindowDepth * g.WindowHeight * g.WindowWidth
+            + (long)Math.Min(g.StrideX, g.WindowWidth) * sizeof(IndexRange) / sizeof(nint);
 
         /// <summary>Copies what the windows of some rows see of a plane.</summary>
         /// <returns>Not a number where one of them is, and perhaps where one is infinite.</returns>
