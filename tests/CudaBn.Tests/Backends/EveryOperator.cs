@@ -23,6 +23,8 @@ public sealed class EveryOperator : IDisposable
         run.RunLayer("conv one channel", new Conv2d(1, 20, 5), [33, 1, 28, 28]);
         run.RunLayer("conv groups", new Conv2d(8, 12, 3, padding: 1, groups: 2), [33, 8, 9, 14]);
         run.RunLayer("conv depthwise", new Conv2d(5, 10, 3, stride: 2, padding: 1, groups: 5), [33, 5, 31, 30]);
+        run.RunLayer("conv depthwise steps", new Conv2d(5, 5, 3, stride: 2, padding: 1, groups: 5), [33, 5, 31, 30]);
+        run.RunLayer("conv patches", new Conv2d(3, 96, 8, stride: 8), [20, 3, 32, 32]);
         run.RunLayer("conv dilated", new Conv2d(4, 6, 3, padding: 2, dilation: 2), [3, 4, 21, 40]);
         run.RunLayer("conv signal", new Conv1d(6, 9, 5, stride: 2, padding: (4, 0)), [20, 6, 100]);
         run.RunLayer("conv volume", new Conv3d(3, 7, 3, padding: 1), [4, 3, 6, 9, 11]);

@@ -163,6 +163,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             gradInput = null;
         }
 
+        else if (gradInput != null && PrefersFolded(in g))
+        {
+            FoldedInputGradient(in g, call.Weight, call.GradOutput, gradInput);
+            gradInput = null;
+        }
+
         var gradWeight = call.GradWeight;
         if (gradWeight != null && PrefersWinogradWeights(in g))
         {
@@ -171,12 +177,18 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
         else if (gradWeight != null && PrefersDotProducts(in g))
         {
-            DotConv2dWeightGradient(in call);
+            if (PrefersUnfoldedToPixels(in g))
+                UnfoldedWeightGradient(in call);
+            else
+                DotConv2dWeightGradient(in call);
             gradWeight = null;
         }
         else if (gradWeight != null && PrefersChannelLanes(in g))
         {
-            ChannelConv2dWeightGradient(in call);
+            if (PrefersUnfoldedToChannels(in g))
+                UnfoldedWeightGradient(in call);
+            else
+                ChannelConv2dWeightGradient(in call);
             gradWeight = null;
         }
 

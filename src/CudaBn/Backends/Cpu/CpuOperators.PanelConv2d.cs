@@ -53,8 +53,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             cost = Math.Min(cost, PixelCost(in g, FilledPixels(in g) * (isCut ? PhasesSpeed : 1)));
         }
 
-        var weights = (double)g.OutChannels * g.InChannels * g.KernelHeight * g.KernelWidth;
-        return cost + PackedWeightCost * weights / g.Batch;
+        return cost + PackedWeightCost * Weights(in g) / g.Batch;
     }
 
     private void PanelConv2dForward(in Conv2dForwardCall<T> call)

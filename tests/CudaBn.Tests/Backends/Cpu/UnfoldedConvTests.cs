@@ -5,7 +5,7 @@ using NUnit.Framework;
 
 namespace CudaBn.Tests.Backends.Cpu;
 
-/// <summary>Volumes whose slices are unfolded in several blocks.</summary>
+/// <summary>Volumes whose slices, and images whose windows, are unfolded in several blocks.</summary>
 [Parallelizable(ParallelScope.Self)]
 [TestFixture]
 public class UnfoldedConvTests()
@@ -17,6 +17,10 @@ public class UnfoldedConvTests()
         ConvCase.Volume(2, 8, 2, new(5, 3, 1, 1, 1), new(200, 1), new(200, 1), bias: true),
         // A slice alone is more than a block; the output has one slice.
         ConvCase.Volume(2, 4, 1, new(3, 3), new(600, 1, 3), new(600, 1, 3), bias: true),
+        // Blocks of 62 images.
+        ConvCase.Image(65, 3, 64, new(40, 16, 3), new(40, 16, 3), bias: true),
+        // Bands of 52 rows of windows, of which two see the same row of the input.
+        ConvCase.Image(1, 4, 4, new(360, 9, 3, 2, 1), new(250, 9, 1), bias: true),
     ];
 
     [TestCaseSource(nameof(Cases))]
