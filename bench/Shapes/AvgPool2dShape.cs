@@ -7,12 +7,12 @@ public sealed record AvgPool2dShape(int Batch, int Channels, int Size, int Windo
     /// <summary>Windows side by side, at the size of the seed network's first pooling.</summary>
     public static IReadOnlyList<AvgPool2dShape> Quick { get; } = [new(256, 20, 24, 2, 2)];
 
-    /// <summary>Overlapping windows, at the size of ResNet-50's max-pooling.</summary>
-    public static IReadOnlyList<AvgPool2dShape> Usual { get; } = [new(32, 64, 112, 3, 2, Padding: 1)];
+    /// <summary>Those, and overlapping windows at the size of ResNet-50's max-pooling.</summary>
+    public static IReadOnlyList<AvgPool2dShape> Usual { get; } = [.. Quick, new(32, 64, 112, 3, 2, Padding: 1)];
 
     /// <summary>Those, and Inception's, which keeps the size.</summary>
     public static IReadOnlyList<AvgPool2dShape> All { get; } =
-        [.. Quick, .. Usual, new(32, 192, 28, 3, 1, Padding: 1)];
+        [.. Usual, new(32, 192, 28, 3, 1, Padding: 1)];
 
     /// <summary>Whole images, at the end of ResNet-20.</summary>
     public static IReadOnlyList<AvgPool2dShape> GlobalQuick { get; } = [Global(128, 64, 7)];

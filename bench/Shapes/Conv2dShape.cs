@@ -8,8 +8,8 @@ public sealed record Conv2dShape(
     int Groups = 1)
 {
     /// <summary>The seed network's two, those of ResNet-50 v1.5 that differ in kind, and one of them each at a batch that
-    /// fills a large GPU, and for a single image; MobileNet's first that takes every channel by itself, and ResNeXt-50's in
-    /// groups.</summary>
+    /// fills a large GPU, and for a single image; MobileNet's first that takes every channel by itself, ResNeXt-50's in groups,
+    /// and a vision transformer's, of patches side by side.</summary>
     public static IReadOnlyList<Conv2dShape> Usual { get; } =
     [
         new(256, 1, 20, 28, 5),
@@ -24,6 +24,7 @@ public sealed record Conv2dShape(
         new(1, 256, 256, 14, 3, Padding: 1),
         new(8, 32, 32, 112, 3, Padding: 1, Groups: 32),
         new(8, 256, 256, 28, 3, Padding: 1, Groups: 32),
+        new(16, 3, 768, 224, 16, Stride: 16),
     ];
 
     /// <summary>Those, two more of ResNet-50's, DeepLab's, whose kernel has gaps, and more that take every channel by itself:

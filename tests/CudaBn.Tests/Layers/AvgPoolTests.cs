@@ -34,9 +34,17 @@ public class AvgPoolTests(TestBackend backend, DType dtype) : BackendFixture(bac
         PoolCase.Images(1, 1, 2, 2, 2, 2, 0),
         PoolCase.Images(2, 2, 9, 67, 2, 2, 0),
         PoolCase.Images(2, 2, 6, 128, 2, 2, 0),
+        // One column left over behind whole registers of any width.
+        PoolCase.Images(2, 2, 4, 5, 2, 2, 0),
+        PoolCase.Images(2, 2, 4, 9, 2, 2, 0),
+        PoolCase.Images(2, 2, 4, 17, 2, 2, 0),
         // The window is the plane.
         PoolCase.Images(3, 5, 13, 17, (13, 17), 1, 0),
         PoolCase.Volumes(2, 3, (3, 4, 5), (3, 4, 5), 2, 0),
+        // It is all but some slices, rows or columns of it.
+        PoolCase.Volumes(2, 3, (5, 4, 5), (3, 4, 5), 3, 0),
+        PoolCase.Images(2, 3, 7, 5, (5, 5), 3, 0),
+        PoolCase.Images(2, 3, 5, 7, (5, 5), 3, 0),
         PoolCase.Signals(3, 5, 34, 2, 2, 0),
         PoolCase.Signals(3, 5, 35, 4, 3, 2, ceilMode: true),
         // Windows too wide to lie side by side in lanes, and as wide as they may be.

@@ -33,6 +33,8 @@ public class ConvGroupsTests(TestBackend backend, DType dtype) : ConvFixture(bac
         Groups(3, 2, 3, 3, new(9, 3, 1, 1, 1, 2), new(40, 3, 2, 0, 5, 2)),
         // Windows that lie in the padding wholly.
         Groups(3, 2, 3, 6, new(2, 2, 1, 3, 4), new(3, 2, 2, 4, 0)),
+        // The kernel meets the whole input.
+        Groups(3, 2, 3, 3, new(4, 4), new(5, 5)),
         // Bands of rows; many images to a share.
         Groups(2, 1, 2, 2, Same(90), Same(70)),
         Groups(2, 1, 2, 4, Same(80, 3, 2), Same(90, 7, 2)),
@@ -57,6 +59,7 @@ public class ConvGroupsTests(TestBackend backend, DType dtype) : ConvFixture(bac
     private static IEnumerable<ConvCase> SmallGroups() =>
     [
         Groups(2, 2, 4, 6, Same(5), Same(6)),
+        Groups(2, 3, 4, 12, new(3, 3), new(4, 4)),
         Groups(3, 17, 6, 3, Same(4), Same(5)),
         Groups(2, 33, 6, 4, Same(6), Same(5, 3, 2)),
         Groups(4, 2, 12, 8, Same(12), Same(28)),

@@ -148,25 +148,36 @@ internal static unsafe class PixelPlanes<TSimd, TVector, T>
         var (left, width) = ClearOutside(row, inside, length);
         row += left;
         source += (nint)left * stride;
-        if (stride == 2 && width > TSimd.Count)
+        if (stride is 2 or 4 && width > TSimd.Count)
         {
             for (var x = 0; x + TSimd.Count < width; x += TSimd.Count)
-            {
-                TSimd.Deinterleave(
-                    TSimd.Load(source + 2 * x), TSimd.Load(source + 2 * x + TSimd.Count), out var even, out _);
-                TSimd.Store(even, row + x);
-            }
-
-            // The last element's neighbour may lie outside the source, so the last register ends with that element.
+                TSimd.Store(stride == 2 ? EveryOther(source + 2 * x, 0) : EveryFourth(source + 4 * x, 0), row + x);
+            // The last element's neighbours may lie outside the source, so the last register ends with that element.
             var last = width - TSimd.Count;
-            var end = source + 2 * last - 1;
-            TSimd.Deinterleave(TSimd.Load(end), TSimd.Load(end + TSimd.Count), out _, out var odd);
-            TSimd.Store(odd, row + last);
+            var end = source + (nint)stride * last - (stride - 1);
+            TSimd.Store(stride == 2 ? EveryOther(end, 1) : EveryFourth(end, 1), row + last);
             return;
         }
 
         for (var x = 0; x < width; x++)
             row[x] = source[(nint)x * stride];
+    }
+
+    /// <summary>The first or last of every two elements.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TVector EveryOther(T* source, int place) =>
+        EveryOther(TSimd.Load(source), TSimd.Load(source + TSimd.Count), place);
+
+    /// <summary>The first or last of every four.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TVector EveryFourth(T* source, int place) => EveryOther(
+        EveryOther(source, place), EveryOther(source + 2 * TSimd.Count, place), place);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TVector EveryOther(TVector low, TVector high, int place)
+    {
+        TSimd.Deinterleave(low, high, out var even, out var odd);
+        return place == 0 ? even : odd;
     }
 
     private static void Clear(T* elements, int count) => new Span<T>(elements, count).Clear();
