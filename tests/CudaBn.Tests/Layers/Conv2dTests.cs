@@ -57,9 +57,11 @@ public class Conv2dTests(TestBackend backend, DType dtype) : ConvFixture(backend
         new(20, 7, 1, 1, 50, 1, 2, 0, false),
         new(33, 5, 3, 4, 20, (3, 4), 1, 0, true),
         new(2, 5, 3, 4, 20, (3, 4), (2, 3), new Padding2d(0, 1, 0, 2), true),
+        // Every fourth column, of more than a register has lanes.
+        new(2, 3, 12, 90, 12, 5, 4, 1, true),
         // Gradients as products of matrices: of windows side by side, overlapping, and with gaps; of few channels and of many.
         new(3, 3, 32, 32, 96, 8, 8, 0, true),
-        new(2, 3, 30, 29, 70, (7, 6), (5, 4), (2, 3), true),
+        new(2, 3, 30, 29, 140, (7, 6), (5, 4), (2, 3), true),
         new(1, 64, 7, 7, 96, 3, 3, 0, false),
         new(5, 33, 8, 9, 72, 3, (3, 4), 1, true),
         new(3, 2, 11, 12, 40, (2, 3), 5, 0, true),

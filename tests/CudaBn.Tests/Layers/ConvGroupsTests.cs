@@ -94,8 +94,11 @@ public class ConvGroupsTests(TestBackend backend, DType dtype) : ConvFixture(bac
         Groups(1, 2, 40, 33, new(9, 3, 2, 2, 2, 2), new(9, 3, 2, 2, 2, 2)),
         Groups(1, 2, 2, 14, new(19, 4, 3, 2, 0, 2), new(23, 3, 2, 1, 4, 4)),
         Groups(3, 2, 9, 6, new(12, 3, 1, 2, 2, 2), new(27, 3, 1, 2, 2, 2)),
+        // As many places as the input, of which some meet padding.
+        Groups(1, 2, 3, 4, new(1, 1), new(3, 3, 1, 0, 2, 2)),
+        Groups(1, 2, 3, 4, new(3, 3, 1, 0, 2, 2), new(4, 4)),
         // Gradients as products of matrices.
-        Groups(1, 2, 3, 64, new(23, 6, 3, 4, 2, 3), new(19, 5, 3, 3, 1, 2)),
+        Groups(1, 2, 3, 200, new(23, 6, 3, 4, 2, 3), new(19, 5, 3, 3, 1, 2)),
         Groups(2, 3, 6, 128, new(13, 4, 4, 1, 1, 2), new(14, 5, 3, 3, 1, 2)),
     ];
 

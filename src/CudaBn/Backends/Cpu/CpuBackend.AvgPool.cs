@@ -33,9 +33,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var g = args.Geometry.SlicesAsPlanes;
         T* input = Data(args.Input), output = Data(args.Output);
         if (IsGlobal(g))
-            PlaneMeans(g.Planes, InputsOf(g), PlacesOfInside(g, args.Divisor), input, output);
+            PlaneMeans(g.Planes, InputsOf(g), DivisorOfInside(g, args.Divisor), input, output);
         else if (IsPairs(g))
-            AveragePairs(g, PlacesOfInside(g, args.Divisor), input, output);
+            AveragePairs(g, DivisorOfInside(g, args.Divisor), input, output);
         else
             Average(Windows(g, args.Divisor), input, output);
     }
@@ -45,9 +45,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var g = args.Geometry.SlicesAsPlanes;
         T* gradOutput = Data(args.GradOutput), gradInput = Data(args.GradInput);
         if (IsGlobal(g))
-            SpreadMeans(g.Planes, InputsOf(g), PlacesOfInside(g, args.Divisor), gradOutput, gradInput);
+            SpreadMeans(g.Planes, InputsOf(g), DivisorOfInside(g, args.Divisor), gradOutput, gradInput);
         else if (IsPairs(g))
-            SpreadAverageOfPairs(g, PlacesOfInside(g, args.Divisor), gradOutput, gradInput);
+            SpreadAverageOfPairs(g, DivisorOfInside(g, args.Divisor), gradOutput, gradInput);
         else
             SpreadAverage(Windows(g, args.Divisor), gradOutput, gradInput);
     }
@@ -60,7 +60,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     private static long InputsOf(PoolGeometry g) => (long)g.InDepth * g.InHeight * g.InWidth;
 
     /// <summary>What the sums of windows that lie inside of a plane are divided by.</summary>
-    private static long PlacesOfInside(PoolGeometry g, AvgPoolDivisor divisor) =>
+    private static long DivisorOfInside(PoolGeometry g, AvgPoolDivisor divisor) =>
         divisor.Override > 0 ? divisor.Override : (long)g.WindowDepth * g.WindowHeight * g.WindowWidth;
 
     private AverageWindows Windows(PoolGeometry g, AvgPoolDivisor divisor)

@@ -6,7 +6,7 @@ namespace CudaBn.Backends.Cpu;
 // Depthwise convolution: groups of one input channel and few output channels, for which memory takes longer than the
 // products. A result is the sum of a few planes of pixels, each times one weight, straight from planes that lie in the
 // first-level cache (PixelColumns) to where the output is. The input gradient is the same sum over the output gradient,
-// spread out by the stride, with the kernel turned by 180 degrees.
+// with the kernel turned by 180 degrees, phase by phase at steps of two (GradientPhases), else spread out by the stride.
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
     /// <summary>The most output channels of a group: more fill tiles by themselves.</summary>

@@ -22,11 +22,20 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// <summary>Columns of a matrix at least: of small images, several side by side.</summary>
     private const int LeastFoldedColumns = 512;
 
+    /// <summary>Columns at most of a matrix that weights are sums over: blocks are added up, so that a rounding error does not grow
+    /// with the batch.</summary>
+    private const int MostUnfoldedColumns = 4096;
+
+    /// <summary>Weights that make enough tiles for many threads: they share out the weights, not the sums.</summary>
+    private const int LeastUnfoldedWeights = 16 * 1024;
+
     /// <summary>Whether input gradients are folded rather than summed in lanes of images.</summary>
     private static bool PrefersFolded(in Conv2dGeometry g)
     {
         var folded = g.Products / FoldedSpeed + FoldCost * WindowValues(in g) + PackedWeightCost * Weights(in g) / g.Batch;
-        return folded < ImageCost(in g, g.Products * PresentTaps(in g)) * (1 + FewInputsCost / g.InChannels);
+        // Where each column of the kernel meets windows is on the stack.
+        return g.KernelWidth <= MaxDotTaps
+            && folded < ImageCost(in g, g.Products * PresentTaps(in g)) * (1 + FewInputsCost / g.InChannels);
     }
 
     /// <summary>Whether windows are unfolded for the weight gradient rather than summed in lanes of channels.</summary>
@@ -40,9 +49,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         && UnfoldedCost(in g) < g.Products / FoldedSpeed
             + (LanesOfPixelsCost / g.Batch + LanesOfImageCost) * Weights(in g);
 
-    private static double UnfoldedCost(in Conv2dGeometry g) => WindowValues(in g) > UnfoldedElements
-        ? double.PositiveInfinity
-        : g.Products / FoldedSpeed + UnfoldCost * WindowValues(in g);
+    private static double UnfoldedCost(in Conv2dGeometry g) =>
+        WindowValues(in g) > UnfoldedElements || Weights(in g) < LeastUnfoldedWeights
+            ? double.PositiveInfinity
+            : g.Products / FoldedSpeed + UnfoldCost * WindowValues(in g);
 
     private static double Weights(in Conv2dGeometry g) =>
         (double)g.OutChannels * g.InChannels * g.KernelHeight * g.KernelWidth;
@@ -53,7 +63,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     private void FoldedInputGradient(in Conv2dGeometry g, T* weight, T* gradOutput, T* gradInput)
     {
         int places = g.OutHeight * g.OutWidth, taps = checked(g.InChannels * g.KernelHeight * g.KernelWidth);
-        var perBlock = Math.Min(CeilDiv(LeastFoldedColumns, places), g.Batch);
+        var perBlock = ImagesOfBlock(in g, LeastFoldedColumns);
         // Of a large image, some rows of windows at a time.
         var perBand = perBlock > 1 ? g.OutHeight : (int)Math.Clamp(UnfoldedElements / ((long)taps * g.OutWidth), 1, g.OutHeight);
         var columns = (long)perBlock * perBand * g.OutWidth;
@@ -79,7 +89,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         var g = call.Geometry;
         int places = g.OutHeight * g.OutWidth, taps = checked(g.InChannels * g.KernelHeight * g.KernelWidth);
-        var perBlock = (int)Math.Clamp(UnfoldedElements / ((long)places * (taps + g.OutChannels)), 1, g.Batch);
+        var perBlock = ImagesOfBlock(in g, MostUnfoldedColumns);
         var weights = (long)g.OutChannels * taps;
         var unfolded = _blocks.Get<T>((long)perBlock * places * (taps + g.OutChannels) + weights);
         var gathered = unfolded + (long)perBlock * places * taps;
@@ -102,6 +112,14 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var sums = new SumChannelsJob(g, call.GradOutput, call.GradBias);
             _pool.Run(ref sums, g.OutChannels);
         }
+    }
+
+    /// <summary>Images side by side: about so many columns, if the matrices do not grow too large.</summary>
+    private static int ImagesOfBlock(in Conv2dGeometry g, int columns)
+    {
+        var places = (long)g.OutHeight * g.OutWidth;
+        var elements = places * ((long)g.InChannels * g.KernelHeight * g.KernelWidth + g.OutChannels);
+        return (int)Math.Clamp(Math.Min(CeilDiv(columns, places), UnfoldedElements / elements), 1, g.Batch);
     }
 
     /// <summary>The channels of some images, side by side: a row for each.</summary>

@@ -5,7 +5,7 @@ namespace CudaBn.Backends.Cpu;
 
 // What windows bring back to the inputs that they see. Inputs that have the same row and column within a step see the same
 // places of their windows, so that each such phase is a sum of a few planes of gradients, each times one weight, as forward is
-// one of inputs: depthwise convolution takes it with its kernel, and average pooling with ones.
+// one of inputs.
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
     /// <summary>Input gradients of windows in steps of one or two columns, plane by plane.</summary>
@@ -75,8 +75,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         /// <summary>Room that <see cref="Spread"/> needs.</summary>
         public long Elements => _gradients.Elements + _phases * _sums;
 
-        /// <summary>Whether gradients of windows can be taken so: of planes, at steps of one or two columns, where no window
-        /// lies in padding wholly.</summary>
+        /// <summary>Whether gradients of windows can be taken so: of planes, at steps of one or two, where padding is not so large
+        /// that windows of gradients would begin behind the first one.</summary>
         public static bool Fit(PoolGeometry g) =>
             TSimd.Count > 1 && g is { InDepth: 1, WindowDepth: 1, OutDepth: 1, StrideX: 1 or 2 } && g.StrideY <= 2
             && g.PaddingY / g.StrideY < CeilDiv(g.WindowHeight, g.StrideY)

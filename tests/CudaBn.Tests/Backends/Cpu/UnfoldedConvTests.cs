@@ -17,9 +17,9 @@ public class UnfoldedConvTests()
         ConvCase.Volume(2, 8, 2, new(5, 3, 1, 1, 1), new(200, 1), new(200, 1), bias: true),
         // A slice alone is more than a block; the output has one slice.
         ConvCase.Volume(2, 4, 1, new(3, 3), new(600, 1, 3), new(600, 1, 3), bias: true),
-        // Blocks of 62 images.
+        // Blocks of 51 images.
         ConvCase.Image(65, 3, 64, new(40, 16, 3), new(40, 16, 3), bias: true),
-        // Bands of 52 rows of windows, of which two see the same row of the input.
+        // Bands of 53 rows of windows, of which two see the same row of the input.
         ConvCase.Image(1, 4, 4, new(360, 9, 3, 2, 1), new(250, 9, 1), bias: true),
     ];
 
