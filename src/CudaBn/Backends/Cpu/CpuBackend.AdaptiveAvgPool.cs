@@ -32,7 +32,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         var g = args.Geometry;
         if (g is { OutDepth: 1, OutHeight: 1, OutWidth: 1 })
-            PlaneMeans(g.Planes, InputsOf(g), InputsOf(g), Data(args.Input), Data(args.Output));
+            PlaneMeans(g.Planes, g.InPlaces, g.InPlaces, Data(args.Input), Data(args.Output));
         else
             Average(Windows(g), Data(args.Input), Data(args.Output));
     }
@@ -41,12 +41,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     {
         var g = args.Geometry;
         if (g is { OutDepth: 1, OutHeight: 1, OutWidth: 1 })
-            SpreadMeans(g.Planes, InputsOf(g), InputsOf(g), Data(args.GradOutput), Data(args.GradInput));
+            SpreadMeans(g.Planes, g.InPlaces, g.InPlaces, Data(args.GradOutput), Data(args.GradInput));
         else
             SpreadAverage(Windows(g), Data(args.GradOutput), Data(args.GradInput));
     }
-
-    private static long InputsOf(AdaptiveAvgPoolGeometry g) => (long)g.InDepth * g.InHeight * g.InWidth;
 
     private AverageWindows Windows(AdaptiveAvgPoolGeometry g)
     {

@@ -33,7 +33,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var g = args.Geometry.SlicesAsPlanes;
         T* input = Data(args.Input), output = Data(args.Output);
         if (IsGlobal(g))
-            PlaneMeans(g.Planes, InputsOf(g), DivisorOfInside(g, args.Divisor), input, output);
+            PlaneMeans(g.Planes, g.InPlaces, DivisorOfInside(g, args.Divisor), input, output);
         else if (IsPairs(g))
             AveragePairs(g, DivisorOfInside(g, args.Divisor), input, output);
         else
@@ -45,7 +45,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         var g = args.Geometry.SlicesAsPlanes;
         T* gradOutput = Data(args.GradOutput), gradInput = Data(args.GradInput);
         if (IsGlobal(g))
-            SpreadMeans(g.Planes, InputsOf(g), DivisorOfInside(g, args.Divisor), gradOutput, gradInput);
+            SpreadMeans(g.Planes, g.InPlaces, DivisorOfInside(g, args.Divisor), gradOutput, gradInput);
         else if (IsPairs(g))
             SpreadAverageOfPairs(g, DivisorOfInside(g, args.Divisor), gradOutput, gradInput);
         else
@@ -57,11 +57,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         g is { OutDepth: 1, OutHeight: 1, OutWidth: 1, PaddingZ: 0, PaddingY: 0, PaddingX: 0 }
         && g.WindowDepth == g.InDepth && g.WindowHeight == g.InHeight && g.WindowWidth == g.InWidth;
 
-    private static long InputsOf(PoolGeometry g) => (long)g.InDepth * g.InHeight * g.InWidth;
-
     /// <summary>What the sums of windows that lie inside of a plane are divided by.</summary>
     private static long DivisorOfInside(PoolGeometry g, AvgPoolDivisor divisor) =>
-        divisor.Override > 0 ? divisor.Override : (long)g.WindowDepth * g.WindowHeight * g.WindowWidth;
+        divisor.Override > 0 ? divisor.Override : g.WindowPlaces;
 
     private AverageWindows Windows(PoolGeometry g, AvgPoolDivisor divisor)
     {

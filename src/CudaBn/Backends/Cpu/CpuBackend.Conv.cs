@@ -74,7 +74,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// <summary>A kernel that meets the whole input, and once, as one of a pixel does an input of a pixel: inputs and kernels
     /// are the rows of two matrices.</summary>
     private static bool IsLinear(in ConvGeometry g) =>
-        g is { Groups: 1, OutPlaces: 1, DilationZ: 1, DilationY: 1, DilationX: 1 } && g.PaddingZ == 0 && g.PaddingY == 0 && g.PaddingX == 0
+        g is { Groups: 1, OutPlaces: 1, DilationZ: 1, DilationY: 1, DilationX: 1, PaddingZ: 0, PaddingY: 0, PaddingX: 0 }
         && g.KernelDepth == g.InDepth && g.KernelHeight == g.InHeight && g.KernelWidth == g.InWidth;
 
     private static LinearGeometry LinearGeometryOf(in ConvGeometry g) =>

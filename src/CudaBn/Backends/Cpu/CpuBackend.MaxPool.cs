@@ -33,7 +33,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     public override void MaxPoolForward(in MaxPoolForwardArgs args)
     {
         var g = args.Geometry.SlicesAsPlanes;
-        var chunks = PlaneChunks(g.Planes, (long)g.InDepth * g.InHeight * g.InWidth);
+        var chunks = PlaneChunks(g.Planes, g.InPlaces);
         var argMax = args.ArgMax.Address;
         if (g.ArgMaxType == DType.UInt8)
         {
@@ -50,7 +50,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     public override void MaxPoolBackward(in MaxPoolBackwardArgs args)
     {
         var g = args.Geometry.SlicesAsPlanes;
-        var chunks = PlaneChunks(g.Planes, (long)g.InDepth * g.InHeight * g.InWidth);
+        var chunks = PlaneChunks(g.Planes, g.InPlaces);
         if (g.ArgMaxType == DType.UInt8)
         {
             var job = new MaxPoolBackwardJob<byte>(
@@ -228,7 +228,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 return;
             }
 
-            var source = input + start * g.InDepth * g.InHeight * g.InWidth;
+            var source = input + start * g.InPlaces;
             var first = start * g.OutDepth * g.OutHeight * g.OutWidth;
             if (HasPhases<TIndex>(g))
             {
@@ -292,7 +292,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         private void PoolWindows(T* source, int planes, T* destination, TIndex* indices)
         {
-            for (var plane = 0; plane < planes; plane++, source += (long)g.InDepth * g.InHeight * g.InWidth)
+            for (var plane = 0; plane < planes; plane++, source += g.InPlaces)
             {
                 for (var z = 0; z < g.OutDepth; z++)
                 {
@@ -369,7 +369,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             var lanes = inLanes ? new WindowLanes(g, _taps, operators._perWorker[worker]) : default;
             for (var plane = start; plane < end; plane++)
             {
-                var destination = gradInput + plane * g.InDepth * g.InHeight * g.InWidth;
+                var destination = gradInput + plane * g.InPlaces;
                 var first = plane * g.OutDepth * g.OutHeight * g.OutWidth;
                 if (inLanes)
                     lanes.Spread((byte*)(argMax + first), gradOutput + first, destination);
@@ -433,7 +433,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         [MethodImpl(Compiled.AsLoop)]
         private void SpreadWindows(TIndex* places, T* gradients, T* destination)
         {
-            NativeMemory.Clear(destination, (nuint)((long)g.InDepth * g.InHeight * g.InWidth * sizeof(T)));
+            NativeMemory.Clear(destination, (nuint)(g.InPlaces * sizeof(T)));
             long i = 0;
             for (var z = 0; z < g.OutDepth; z++)
             {

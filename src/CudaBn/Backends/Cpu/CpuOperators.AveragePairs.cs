@@ -8,14 +8,14 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
     private void AveragePairs(PoolGeometry g, long divisor, T* input, T* output)
     {
-        var chunks = PlaneChunks(g.Planes, InputsOf(g));
+        var chunks = PlaneChunks(g.Planes, g.InPlaces);
         var job = new AveragePairsJob(g, T.CreateTruncating(divisor), input, output, chunks);
         _pool.Run(ref job, chunks);
     }
 
     private void SpreadAverageOfPairs(PoolGeometry g, long divisor, T* gradOutput, T* gradInput)
     {
-        var chunks = PlaneChunks(g.Planes, InputsOf(g));
+        var chunks = PlaneChunks(g.Planes, g.InPlaces);
         var job = new SpreadPairsJob(g, T.CreateTruncating(divisor), gradOutput, gradInput, chunks);
         _pool.Run(ref job, chunks);
     }

@@ -46,11 +46,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// <summary>Whether planes of input gradients are each what windows, a step apart, bring back to them.</summary>
     private static bool HasGradientWindows(in ConvGeometry g) =>
         g.IsFlat && g.GroupOutChannels == 1 && g.DilationY == 1 && g.DilationX == 1 && (g.StrideY > 1 || g.StrideX > 1)
-        && GradientPhases.Fit(WindowsOf(in g));
-
-    private static PoolGeometry WindowsOf(in ConvGeometry g) => new(
-        Planes: 1, 1, g.InHeight, g.InWidth, 1, g.OutHeight, g.OutWidth, 1, g.KernelHeight, g.KernelWidth, 1, g.StrideY,
-        g.StrideX, 0, g.PaddingY, g.PaddingX);
+        && GradientPhases.Fit(DepthwisePlanes.OfForward(in g).Windows);
 
     private void DepthwiseWeightGradient(in ConvGeometry g, T* input, T* gradOutput, T* gradWeight, T* gradBias)
     {
@@ -316,7 +312,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         CpuOperators<TSimd, TVector, T> operators, ConvGeometry g, T* gradOutput, T* weight, T* gradInput) : IChunkJob
     {
         private readonly int _perChunk = Math.Max(1, DepthwiseChunk / g.InPlaces);
-        private readonly GradientPhases _phases = new(WindowsOf(in g), operators._shared);
+        private readonly GradientPhases _phases = new(DepthwisePlanes.OfForward(in g).Windows, operators._shared);
 
         public int Chunks => checked((int)CeilDiv((long)g.Batch * g.Groups, _perChunk));
 

@@ -74,7 +74,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             TSimd.Count > 1 && Slots == 1 && !IsSpread && !_plane.IsDilated && _plane.PaddingY >= 0 && _plane.PaddingX >= 0
             && (_plane.StrideX > 1 || Places > LargestCopiedKernel || ResultWidth < TSimd.Count);
 
-        /// <summary>These windows.</summary>
+        /// <summary>The windows of a plane.</summary>
         public PoolGeometry Windows => new(
             Planes: 1, 1, _plane.InHeight, _plane.InWidth, 1, _plane.OutHeight, _plane.OutWidth, 1, _plane.KernelHeight,
             _plane.KernelWidth, 1, _plane.StrideY, _plane.StrideX, 0, _plane.PaddingY, _plane.PaddingX);

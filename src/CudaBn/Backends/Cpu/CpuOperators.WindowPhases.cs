@@ -92,8 +92,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         /// <summary>Numbers in the tables of windows.</summary>
         public static long TableLength(PoolGeometry g) =>
-            (long)g.WindowDepth * g.WindowHeight * g.WindowWidth
-            + (long)Math.Min(g.StrideX, g.WindowWidth) * sizeof(IndexRange) / sizeof(nint);
+            g.WindowPlaces + (long)Math.Min(g.StrideX, g.WindowWidth) * sizeof(IndexRange) / sizeof(nint);
 
         /// <summary>Copies what the windows of some rows see of a plane.</summary>
         /// <returns>Not a number where one of them is, and perhaps where one is infinite.</returns>
@@ -325,7 +324,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
-        private T* PlaneAt(T* planes, int plane) => planes + (long)plane * _g.InDepth * _g.InHeight * _g.InWidth;
+        private T* PlaneAt(T* planes, int plane) => planes + plane * _g.InPlaces;
 
         [MethodImpl(Compiled.AsLoop)]
         private void FindMaxima<TWinners>(nint lanes)

@@ -11,4 +11,8 @@ namespace CudaBn.Backends.OpArgs;
 /// <param name="OutHeight">Rows of the output.</param>
 /// <param name="OutWidth">Columns of the output.</param>
 public readonly record struct AdaptiveAvgPoolGeometry(
-    long Planes, int InDepth, int InHeight, int InWidth, int OutDepth, int OutHeight, int OutWidth);
+    long Planes, int InDepth, int InHeight, int InWidth, int OutDepth, int OutHeight, int OutWidth)
+{
+    /// <summary>Inputs of a plane.</summary>
+    internal long InPlaces => (long)InDepth * InHeight * InWidth;
+}

@@ -55,7 +55,13 @@ public readonly record struct PoolGeometry(
 
     /// <summary>The element type of the saved arg-max: UInt8 where a window has at most 256 places, else
     /// Int32.</summary>
-    public DType ArgMaxType => (long)WindowDepth * WindowHeight * WindowWidth <= 256 ? DType.UInt8 : DType.Int32;
+    public DType ArgMaxType => WindowPlaces <= 256 ? DType.UInt8 : DType.Int32;
+
+    /// <summary>Inputs of a plane.</summary>
+    internal long InPlaces => (long)InDepth * InHeight * InWidth;
+
+    /// <summary>Places of a window, those outside of the input included.</summary>
+    internal long WindowPlaces => (long)WindowDepth * WindowHeight * WindowWidth;
 
     /// <summary>The same pooling with slices as planes of their own, where windows and steps are of one slice.</summary>
     internal PoolGeometry SlicesAsPlanes => WindowDepth == 1 && StrideZ == 1 && PaddingZ == 0
