@@ -140,59 +140,54 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
     private void Conv2dBackward(in Conv2dBackwardCall<T> call)
     {
+        // Lanes of images compute both gradients in one go.
+        var rest = call;
+        if (call.GradInput != null && TryInputGradient(in call))
+            rest = rest with { GradInput = null };
+        if (call.GradWeight != null && TryWeightGradient(in call))
+            rest = rest with { GradWeight = null };
+        if (rest.GradInput != null || rest.GradWeight != null)
+            ImageConv2dBackward(in rest);
+    }
+
+    /// <summary>Computes the input gradient unless lanes of images do it best.</summary>
+    /// <returns>Whether it did.</returns>
+    private bool TryInputGradient(in Conv2dBackwardCall<T> call)
+    {
         Conv2dGeometry g = call.Geometry, turned = Turned(in g);
-        var gradInput = call.GradInput;
-        if (gradInput != null && HasFewChannels(in g))
-        {
-            FewChannelsInputGradient(in g, call.Weight, call.GradOutput, gradInput);
-            gradInput = null;
-        }
-        else if (gradInput != null && IsPlain(in g) && PrefersWinograd(in turned, PackedCost(in turned), out var hasTiles))
-        {
-            WinogradConv2dInputGradient(in g, call.Weight, call.GradOutput, gradInput, hasTiles);
-            gradInput = null;
-        }
-        else if (gradInput != null && IsPlain(in g) && PrefersPixelLanes(in turned, FilledPixels(in turned)))
-        {
-            PixelConv2dInputGradient(in g, call.Weight, call.GradOutput, gradInput);
-            gradInput = null;
-        }
-        else if (gradInput != null && HasGradientPhases(in g) && PrefersGradientPhases(in g))
-        {
-            PhasedInputGradient(in g, call.Weight, call.GradOutput, gradInput);
-            gradInput = null;
-        }
-        else if (gradInput != null && PrefersFolded(in g))
-        {
-            FoldedInputGradient(in g, call.Weight, call.GradOutput, gradInput);
-            gradInput = null;
-        }
+        if (HasFewChannels(in g))
+            FewChannelsInputGradient(in g, call.Weight, call.GradOutput, call.GradInput);
+        else if (IsPlain(in g) && PrefersWinograd(in turned, PackedCost(in turned), out var hasTiles))
+            WinogradConv2dInputGradient(in g, call.Weight, call.GradOutput, call.GradInput, hasTiles);
+        else if (IsPlain(in g) && PrefersPixelLanes(in turned, FilledPixels(in turned)))
+            PixelConv2dInputGradient(in g, call.Weight, call.GradOutput, call.GradInput);
+        else if (HasGradientPhases(in g) && PrefersGradientPhases(in g))
+            PhasedInputGradient(in g, call.Weight, call.GradOutput, call.GradInput);
+        else if (PrefersFolded(in g))
+            FoldedInputGradient(in g, call.Weight, call.GradOutput, call.GradInput);
+        else
+            return false;
+        return true;
+    }
 
-        var gradWeight = call.GradWeight;
-        if (gradWeight != null && PrefersWinogradWeights(in g))
-        {
+    /// <summary>Computes the gradients of weights and bias unless lanes of images do it best.</summary>
+    /// <inheritdoc cref="TryInputGradient"/>
+    private bool TryWeightGradient(in Conv2dBackwardCall<T> call)
+    {
+        var g = call.Geometry;
+        if (PrefersWinogradWeights(in g))
             WinogradWeightGradient(in call);
-            gradWeight = null;
-        }
-        else if (gradWeight != null && PrefersDotProducts(in g))
-        {
-            if (PrefersUnfoldedToPixels(in g))
-                UnfoldedWeightGradient(in call);
-            else
-                DotConv2dWeightGradient(in call);
-            gradWeight = null;
-        }
-        else if (gradWeight != null && PrefersChannelLanes(in g))
-        {
-            if (PrefersUnfoldedToChannels(in g))
-                UnfoldedWeightGradient(in call);
-            else
-                ChannelConv2dWeightGradient(in call);
-            gradWeight = null;
-        }
-
-        if (gradInput != null || gradWeight != null)
-            ImageConv2dBackward(call with { GradInput = gradInput, GradWeight = gradWeight });
+        else if (PrefersDotProducts(in g) && PrefersUnfoldedToPixels(in g))
+            UnfoldedWeightGradient(in call);
+        else if (PrefersDotProducts(in g))
+            DotConv2dWeightGradient(in call);
+        else if (PrefersChannelLanes(in g) && PrefersUnfoldedToChannels(in g))
+            UnfoldedWeightGradient(in call);
+        else if (PrefersChannelLanes(in g))
+            ChannelConv2dWeightGradient(in call);
+        else
+            return false;
+        return true;
     }
 
     /// <summary>Elements from one group of channels to the next, within an image.</summary>
