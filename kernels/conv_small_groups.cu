@@ -2,7 +2,8 @@
 
 // Convolution of groups of few channels, depthwise above all, where a tile of a product of matrices would be empty but for a
 // row or two and memory takes longer than the products. A thread has one result and sums it up by itself: neighbouring
-// threads read neighbouring places, and what they read more than once is in the first-level cache.
+// threads read neighbouring places, and what they read more than once is in the first-level cache. It is for kernels of any
+// size, dilated or of volumes; conv_windows.cu is for small ones of images.
 
 constexpr int THREADS = 128;
 constexpr int LANES = 32;

@@ -20,7 +20,7 @@ public sealed unsafe partial class CudaBackend
     public override void ConvForward(in ConvForwardArgs args)
     {
         using var scope = Enter();
-        if (TryConvForwardOneChannel(in args) || TryConvForwardSmallGroups(in args))
+        if (TryConvForwardOneChannel(in args) || TryConvForwardWindows(in args) || TryConvForwardSmallGroups(in args))
             return;
         var g = args.Geometry;
         var positions = (long)g.Batch * g.OutPlaces;
@@ -71,7 +71,7 @@ public sealed unsafe partial class CudaBackend
 
     private void ConvBackwardInput(in ConvBackwardArgs args, Tensor gradInput)
     {
-        if (TryConvBackwardInputSmallGroups(in args))
+        if (TryConvBackwardInputWindows(in args) || TryConvBackwardInputSmallGroups(in args))
             return;
         var g = args.Geometry;
         // Places with the same remainder by the strides make a product of their own.
@@ -92,7 +92,8 @@ public sealed unsafe partial class CudaBackend
     {
         var g = args.Geometry;
         var columns = checked(g.GroupInChannels * g.Taps + (args.GradBias is null ? 0 : 1));
-        if (TryConvBackwardWeightOneChannel(in args, columns) || TryConvBackwardWeightSmallGroups(in args, columns))
+        if (TryConvBackwardWeightOneChannel(in args, columns) || TryConvBackwardWeightWindows(in args, columns)
+            || TryConvBackwardWeightSmallGroups(in args, columns))
             return;
         var dtype = args.Input.DType;
         var plan = ConvTile.Plan(

@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using CudaBn.Backends.Cuda;
 using CudaBn.Backends.OpArgs;
 using CudaBn.Tests.Layers;
-using CudaBn.Tests.Reference;
 using CudaBn.Tests.Support;
 using NUnit.Framework;
 
@@ -12,7 +11,7 @@ namespace CudaBn.Tests.Backends.Cuda;
 /// whose sums are exact, so that nothing is forgiven.</summary>
 [Parallelizable(ParallelScope.Self)]
 [TestFixtureSource(typeof(TestBackends), nameof(TestBackends.CudaInEveryType))]
-public class ConvKernelTests(TestBackend backend, DType dtype) : KernelFixture(backend, dtype)
+public class ConvKernelTests(TestBackend backend, DType dtype) : ConvKernelFixture(backend, dtype)
 {
     private const int Threads = 128;
 
@@ -257,8 +256,6 @@ public class ConvKernelTests(TestBackend backend, DType dtype) : KernelFixture(b
         }
     }
 
-    private static int Tiles(int count, int tile) => (int)((count + (long)tile - 1) / tile);
-
     // Counted here on its own: the rows of every band, and the greatest of them.
     private static int BandElements(ConvGeometry g, int positions)
     {
@@ -271,18 +268,6 @@ public class ConvKernelTests(TestBackend backend, DType dtype) : KernelFixture(b
         }
 
         return (rows * g.StrideY + g.KernelHeight) * ((g.OutWidth - 1) * g.StrideX + g.KernelWidth);
-    }
-
-    private void AssertGradients(Data data, ConvCase c, Tensor partials, int splits, string launch)
-    {
-        var gradWeight = Poison(c.WeightShape);
-        var gradBias = c.Bias ? Poison([c.OutChannels]) : null;
-        using (Backend.Enter())
-            Backend.Kernel(CudaBackend.ConvSumSplitsFile, "conv_sum_splits", DType).Launch(
-                Tiles(c.OutChannels * data.Columns, 32), 256, [partials, splits, c.OutChannels, data.Columns, gradWeight, gradBias]);
-        ErrorBound.AssertEqual($"weight gradient, {launch}", Read(gradWeight), data.Expected.GradWeight);
-        if (gradBias is not null)
-            ErrorBound.AssertEqual($"bias gradient, {launch}", Read(gradBias), data.Expected.GradBias!);
     }
 
     // Every tile where masks, of 32 bits, are enough; without masks, which does not depend on the tile, one of few rows.
@@ -325,41 +310,5 @@ public class ConvKernelTests(TestBackend backend, DType dtype) : KernelFixture(b
         using var scope = Backend.Enter();
         Backend.Kernel(file, kernel, DType).Launch(
             blocks, Threads, [KernelArgument.Struct(&geometry), .. others], sharedBytes);
-    }
-
-    /// <summary>Tensors of one case, and what the reference makes of them.</summary>
-    private sealed class Data
-    {
-        public Data(ConvKernelTests test, ConvCase c)
-        {
-            var x = RandomVector.Integers(1, (int)c.InputShape.ElementCount, 4);
-            var weight = RandomVector.Integers(2, (int)c.WeightShape.ElementCount, 4);
-            var bias = RandomVector.Integers(3, c.OutChannels, 4);
-            var gradOutput = RandomVector.Integers(4, (int)c.OutputShape.ElementCount, 4);
-            Expected = c.Reference(x, weight, bias, gradOutput);
-            X = test.TensorOf(x, c.InputShape);
-            Weight = test.TensorOf(weight, c.WeightShape);
-            Bias = c.Bias ? test.TensorOf(bias, [c.OutChannels]) : null;
-            GradOutput = test.TensorOf(gradOutput, c.OutputShape);
-            Geometry = c.Geometry;
-            Columns = Geometry.GroupInChannels * Geometry.Taps + (c.Bias ? 1 : 0);
-            OutPositions = c.Batch * Geometry.OutPlaces;
-        }
-
-        public AffineResult Expected { get; }
-
-        public Tensor X { get; }
-
-        public Tensor Weight { get; }
-
-        public Tensor? Bias { get; }
-
-        public Tensor GradOutput { get; }
-
-        public ConvGeometry Geometry { get; }
-
-        public int Columns { get; }
-
-        public int OutPositions { get; }
     }
 }
