@@ -20,6 +20,10 @@ public sealed unsafe partial class CudaBackend
     private const int WindowValueBytes = 72 * sizeof(float);
     private const int WindowSumBytes = 80 * sizeof(float);
 
+    // What a multiprocessor has for every lane of its warps, and what a thread takes for addresses and the like.
+    private const int WindowRegisterBytes = 8 * 1024;
+    private const int OtherWindowBytes = 160;
+
     // What every block of every GPU can have without asking, and others beside it.
     private const int MaxWindowShared = 32 * 1024;
 
@@ -39,7 +43,7 @@ public sealed unsafe partial class CudaBackend
         var strip = MaxStrip;
         while (strip > 1
             && (strip >= 2 * g.OutHeight
-                || ((strip - 1) * g.StrideY + g.KernelHeight) * g.KernelWidth * dtype.Size() > WindowValueBytes))
+                || ValuesAround(in g, strip) * dtype.Size() > WindowValueBytes))
             strip /= 2;
         return strip;
     }
@@ -98,9 +102,11 @@ public sealed unsafe partial class CudaBackend
         var (strip, channels) = (WindowStrip(in g, dtype), WindowSums(in g, dtype));
         var warps = g.InChannels * CeilDiv(g.GroupOutChannels, channels);
         var strips = (long)g.Batch * CeilDiv(g.OutHeight, strip) * g.OutWidth;
-        // Warps for all multiprocessors, as many as have registers at once; but adding up the lanes of a warp takes as long as
-        // a few strips.
-        var wanted = Math.Clamp(12L * MultiprocessorCount / warps, 1, CeilDiv(strips, 4 * WindowLanes));
+        // As many warps as multiprocessors have registers for; but adding up the lanes of a warp takes as long as a few strips.
+        var registers = OtherWindowBytes
+            + (ValuesAround(in g, strip) + channels * (g.Taps + 1 + strip)) * dtype.Size();
+        var wanted = Math.Clamp(
+            WindowRegisterBytes / registers * MultiprocessorCount / warps, 1, CeilDiv(strips, 4 * WindowLanes));
         var perSplit = CeilDiv(CeilDiv(strips, wanted), WindowLanes) * WindowLanes;
         var splits = (int)CeilDiv(strips, perSplit);
 
@@ -117,6 +123,10 @@ public sealed unsafe partial class CudaBackend
         SumSplits(in args, columns, partials, splits);
         return true;
     }
+
+    /// <summary>How many inputs a strip of so many rows meets in a channel.</summary>
+    private static long ValuesAround(in ConvGeometry g, int strip) =>
+        ((strip - 1L) * g.StrideY + g.KernelHeight) * g.KernelWidth;
 
     private BoundKernel WindowsKernel(string name, in ConvGeometry g, int channels, DType dtype) => Kernel(
         ConvWindowsFile, name, dtype,
