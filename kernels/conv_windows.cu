@@ -172,7 +172,8 @@ extern "C" __global__ void __launch_bounds__(THREADS) conv_windows_forward(
     const int sources = g.group_in_channels();
     convolve_strip<OutputAxis<KERNEL_HEIGHT, STRIDE_Y, STRIP>, OutputAxis<KERNEL_WIDTH, STRIDE_X, 1>>(
         g, {g.in_channels, g.in_height, g.in_width}, x, weight,
-        [&](int in_channel, int out_channel) { return out_channel * sources + in_channel; }, bias, {g.out_channels, g.out_height, g.out_width}, y);
+        [&](int in_channel, int out_channel) { return out_channel * sources + in_channel; }, bias,
+        {g.out_channels, g.out_height, g.out_width}, y);
 }
 
 // conv_windows_backward_input: blockDim.x 128; for every group as many blocks as its strips fill, in all images: of STRIP rows,
@@ -187,5 +188,6 @@ extern "C" __global__ void __launch_bounds__(THREADS) conv_windows_backward_inpu
     convolve_strip<
         InputAxis<KERNEL_HEIGHT, STRIDE_Y, PHASE_Y, PATCHES>, InputAxis<KERNEL_WIDTH, STRIDE_X, PHASE_X, 1>>(
         g, {g.out_channels, g.out_height, g.out_width}, grad_y, weight,
-        [](int out_channel, int in_channel) { return out_channel * CHANNELS + in_channel; }, nullptr, {g.in_channels, g.in_height, g.in_width}, grad_x);
+        [](int out_channel, int in_channel) { return out_channel * CHANNELS + in_channel; }, nullptr,
+        {g.in_channels, g.in_height, g.in_width}, grad_x);
 }
