@@ -21,8 +21,7 @@ public sealed class EveryOperator : IDisposable
         run.RunLayer("conv", new Conv2d(3, 13, 3, padding: 1), [65, 3, 14, 14]);
         run.RunLayer("conv strided", new Conv2d(20, 50, (3, 2), stride: 2), [33, 20, 9, 8]);
         run.RunLayer("conv one channel", new Conv2d(1, 20, 5), [33, 1, 28, 28]);
-        run.RunGroups();
-        run.RunLayer("conv patches", new Conv2d(3, 96, 8, stride: 8), [20, 3, 32, 32]);
+        run.RunUnforeseen();
         run.RunLayer("conv dilated", new Conv2d(4, 6, 3, padding: 2, dilation: 2), [3, 4, 21, 40]);
         run.RunLayer("conv signal", new Conv1d(6, 9, 5, stride: 2, padding: (4, 0)), [20, 6, 100]);
         run.RunLayer("conv volume", new Conv3d(3, 7, 3, padding: 1), [4, 3, 6, 9, 11]);
@@ -76,12 +75,12 @@ public sealed class EveryOperator : IDisposable
         return run._results;
     }
 
-    /// <summary>Only those convolutions whose kernels may be compiled for the windows of a layer, which nobody knows
-    /// before.</summary>
-    public static void RunGroups(Device device, DType dtype)
+    /// <summary>Only those convolutions whose kernels are compiled when a layer first needs them, see
+    /// <see cref="CudaBn.Backends.Cuda.CudaBackend.WarmUp"/>.</summary>
+    public static void RunUnforeseen(Device device, DType dtype)
     {
         using var run = new EveryOperator(device, dtype);
-        run.RunGroups();
+        run.RunUnforeseen();
     }
 
     public void Dispose()
@@ -90,11 +89,12 @@ public sealed class EveryOperator : IDisposable
             owned.Dispose();
     }
 
-    private void RunGroups()
+    private void RunUnforeseen()
     {
         RunLayer("conv groups", new Conv2d(8, 12, 3, padding: 1, groups: 2), [33, 8, 9, 14]);
         RunLayer("conv depthwise", new Conv2d(5, 10, 3, stride: 2, padding: 1, groups: 5), [33, 5, 31, 30]);
         RunLayer("conv depthwise steps", new Conv2d(5, 5, 3, stride: 2, padding: 1, groups: 5), [33, 5, 31, 30]);
+        RunLayer("conv patches", new Conv2d(3, 96, 8, stride: 8), [20, 3, 32, 32]);
     }
 
     private void RunLayer(string name, Layer layer, Shape shape)

@@ -5,8 +5,9 @@ namespace CudaBn.Backends.Cuda;
 public sealed unsafe partial class CudaBackend
 {
     /// <summary>Compiles the kernels of an element type that were not compiled on this machine before, several at a time.
-    /// Without this call each is compiled when it is first used, one after the other; and so are those that are compiled for
-    /// the kernel of a convolution in groups of few channels.</summary>
+    /// Without this call each is compiled when it is first used, one after the other. So are in any case those for
+    /// convolutions in groups of few channels, which are compiled for the sizes of a layer, and of more than 32
+    /// places.</summary>
     /// <param name="dtype">Float32 or Float64.</param>
     /// <exception cref="ArgumentException">The element type is an integer type.</exception>
     /// <exception cref="KernelCompilationException">A kernel does not compile.</exception>

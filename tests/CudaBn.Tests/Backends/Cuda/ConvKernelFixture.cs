@@ -17,7 +17,8 @@ public abstract class ConvKernelFixture(TestBackend backend, DType dtype) : Kern
         var gradBias = c.Bias ? Poison([c.OutChannels]) : null;
         using (Backend.Enter())
             Backend.Kernel(CudaBackend.ConvSumSplitsFile, "conv_sum_splits", DType).Launch(
-                Tiles(c.OutChannels * data.Columns, 32), 256, [partials, splits, c.OutChannels, data.Columns, gradWeight, gradBias]);
+                Tiles(c.OutChannels * data.Columns, 32), 256,
+                [partials, splits, c.OutChannels, data.Columns, gradWeight, gradBias]);
         ErrorBound.AssertEqual($"weight gradient, {launch}", Read(gradWeight), data.Expected.GradWeight);
         if (gradBias is not null)
             ErrorBound.AssertEqual($"bias gradient, {launch}", Read(gradBias), data.Expected.GradBias!);
