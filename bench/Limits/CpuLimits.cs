@@ -1,21 +1,30 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 
 namespace CudaBn.Bench;
 
-/// <summary>Multiply-adds on registers, and copies of 64 MB, on all processors at once.</summary>
+/// <summary>Multiply-adds on registers, and copies of 64 MB, on all processors at once, and how long two of them take to pass
+/// something to and fro.</summary>
 /// <remarks>Threads and memory stay, so that a measurement may take as little as a millisecond.</remarks>
 public sealed class CpuLimits : IDisposable
 {
     private const int IterationsPerRound = 10_000;
     private const long CopiedBytes = 64L << 20;
     private const int PieceBytes = 1 << 20;
+    private const int LineElements = 32;
+    private const int There = LineElements;
+    private const int Back = 2 * LineElements;
+    private const int HandOversPerRound = 32;
+    private static readonly TimeSpan _handOverWindow = TimeSpan.FromMilliseconds(0.3);
 
     private readonly Barrier _barrier = new(Environment.ProcessorCount);
     private readonly Thread[] _threads;
     private readonly Share _own;
     private readonly double[] _rates = new double[Environment.ProcessorCount];
-    private Func<Share, long>? _round;
-    private TimeSpan _window;
+
+    // What two threads pass on, in cache lines of their own.
+    private readonly long[] _passed = new long[3 * LineElements];
+    private Action<int, Share>? _work;
 
     public CpuLimits()
     {
@@ -27,27 +36,25 @@ public sealed class CpuLimits : IDisposable
         Measure(TimeSpan.FromMilliseconds(1));
     }
 
-    /// <summary>Measures each of both for a while.</summary>
+    /// <summary>Measures each of both rates for a while.</summary>
     public MachineLimits Measure(TimeSpan window) => new(
-        OnAllProcessors(_ => FmaLoop.Run(IterationsPerRound), window), OnAllProcessors(share => share.Copy(), window));
+        Rate(_ => FmaLoop.Run(IterationsPerRound), window), Rate(share => share.Copy(), window), HandOver());
 
     public void Dispose()
     {
-        _round = null;
+        _work = null;
         _barrier.SignalAndWait();
         foreach (var thread in _threads)
             thread.Join();
         _barrier.Dispose();
     }
 
-    // The result is in 10^9 per second.
-    private double OnAllProcessors(Func<Share, long> round, TimeSpan window)
+    private void OnAllProcessors(Action<int, Share> work)
     {
-        (_round, _window) = (round, window);
+        _work = work;
         _barrier.SignalAndWait();
-        Run(0, _own, round);
+        work(0, _own);
         _barrier.SignalAndWait();
-        return _rates.Sum();
     }
 
     private void Work(int index)
@@ -56,23 +63,73 @@ public sealed class CpuLimits : IDisposable
         while (true)
         {
             _barrier.SignalAndWait();
-            if (_round is not { } round)
+            if (_work is not { } work)
                 return;
-            Run(index, share, round);
+            work(index, share);
             _barrier.SignalAndWait();
         }
     }
 
-    // Every thread works for the same stretch of time and counts for itself, so that one that is held up for a moment
-    // does not spoil the count of the others.
-    private void Run(int index, Share share, Func<Share, long> round)
+    // The result is in 10^9 per second. Every thread works for the same stretch of time and counts for itself, so that one that
+    // is held up for a moment does not spoil the count of the others.
+    private double Rate(Func<Share, long> round, TimeSpan window)
     {
-        var done = 0L;
+        OnAllProcessors((index, share) =>
+        {
+            var done = 0L;
+            var start = Stopwatch.GetTimestamp();
+            do
+                done += round(share);
+            while (Stopwatch.GetElapsedTime(start) < window);
+            _rates[index] = done / Stopwatch.GetElapsedTime(start).TotalSeconds / 1e9;
+        });
+        return _rates.Sum();
+    }
+
+    private double? HandOver()
+    {
+        if (_rates.Length == 1)
+            return null;
+        double nanoseconds = 0;
+        _passed[There] = _passed[Back] = 0;
+        OnAllProcessors((index, _) =>
+        {
+            if (index == 0)
+                nanoseconds = PassToAndFro();
+            else if (index == 1)
+                PassBack();
+        });
+        return nanoseconds;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private double PassToAndFro()
+    {
+        var passed = 0L;
         var start = Stopwatch.GetTimestamp();
         do
-            done += round(share);
-        while (Stopwatch.GetElapsedTime(start) < _window);
-        _rates[index] = done / Stopwatch.GetElapsedTime(start).TotalSeconds / 1e9;
+        {
+            for (var i = 0; i < HandOversPerRound; i++)
+            {
+                Volatile.Write(ref _passed[There], ++passed);
+                while (Volatile.Read(ref _passed[Back]) != passed)
+                {
+                }
+            }
+        }
+        while (Stopwatch.GetElapsedTime(start) < _handOverWindow);
+
+        var nanoseconds = Stopwatch.GetElapsedTime(start).TotalNanoseconds / passed;
+        Volatile.Write(ref _passed[There], -1);
+        return nanoseconds;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void PassBack()
+    {
+        long passed;
+        while ((passed = Volatile.Read(ref _passed[There])) >= 0)
+            Volatile.Write(ref _passed[Back], passed);
     }
 
     /// <summary>What one thread copies, piece by piece, round and round.</summary>

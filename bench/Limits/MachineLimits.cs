@@ -4,14 +4,19 @@ namespace CudaBn.Bench;
 /// <param name="GigaFlops">Of multiply-adds, in 10^9 operations per second.</param>
 /// <param name="GigaBytes">Of copying memory that no cache holds, read and written bytes together, in 10^9 per
 /// second.</param>
-public sealed record MachineLimits(double GigaFlops, double GigaBytes)
+/// <param name="HandOverNanoseconds">Of handing a cache line over to another processor and getting it back; null of one
+/// processor alone, and on a GPU.</param>
+public sealed record MachineLimits(double GigaFlops, double GigaBytes, double? HandOverNanoseconds = null)
 {
     private static readonly TimeSpan _window = TimeSpan.FromMilliseconds(120);
 
-    /// <summary>The better of two measurements: on a shared machine both are too low, never too high.</summary>
+    /// <summary>The better of two measurements: on a shared machine both are too slow, never too fast.</summary>
     public MachineLimits Best(MachineLimits? other) => other is null
         ? this
-        : new(Math.Max(GigaFlops, other.GigaFlops), Math.Max(GigaBytes, other.GigaBytes));
+        : new(
+            Math.Max(GigaFlops, other.GigaFlops), Math.Max(GigaBytes, other.GigaBytes),
+            HandOverNanoseconds < other.HandOverNanoseconds ? HandOverNanoseconds
+                : other.HandOverNanoseconds ?? HandOverNanoseconds);
 
     /// <summary>Measures a device for about half a second.</summary>
     public static MachineLimits Of(Device device)

@@ -13,6 +13,10 @@ public sealed record BenchmarkRow
     /// marked. Copying varies by more than that from one moment to the next.</summary>
     public const double SlowShare = 0.85;
 
+    /// <summary>How much longer than at best two processors may take to hand something over before a row is
+    /// marked.</summary>
+    public const double ApartRatio = 2;
+
     public required string Operator { get; init; }
 
     /// <summary>What of the operator: Forward, Backward, ...</summary>
@@ -74,14 +78,16 @@ public sealed record BenchmarkRow
         PairedTimes?.ShareOf(Work) ?? Work.Floor(limits) * 1e9 / Nanoseconds;
 
     /// <summary>What was wrong with the machine during the row: "busy", "at 52%" of the multiply-adds it could do at
-    /// other times, or nothing.</summary>
+    /// other times, "apart", when its processors were farther from each other, or nothing.</summary>
     public string Mark(MachineLimits limits)
     {
-        var speed = PairedTimes is { Limits: var then } ? then.GigaFlops / limits.GigaFlops : 1;
+        var then = PairedTimes?.Limits ?? limits;
+        var speed = then.GigaFlops / limits.GigaFlops;
         return string.Join(", ", new[]
         {
             IsBusy ? "busy" : null,
             speed < SlowShare ? string.Create(CultureInfo.InvariantCulture, $"at {100 * speed:F0}%") : null,
+            then.HandOverNanoseconds > ApartRatio * limits.HandOverNanoseconds ? "apart" : null,
         }.Where(mark => mark is not null));
     }
 

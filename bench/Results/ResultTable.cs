@@ -26,7 +26,8 @@ public static class ResultTable
             text.AppendLine().AppendLine(CultureInfo.InvariantCulture,
                 $"## {device}: {machine.Devices[device]}").AppendLine();
             text.AppendLine(CultureInfo.InvariantCulture,
-                $"Limits in the same run: {limits.GigaFlops:F0} GFLOP/s of multiply-adds, {limits.GigaBytes:F1} GB/s of copying.");
+                $"Limits in the same run: {limits.GigaFlops:F0} GFLOP/s of multiply-adds, {limits.GigaBytes:F1} GB/s of copying"
+                + $"{(limits.HandOverNanoseconds is { } time ? $", {time:F0} ns from one processor to another and back" : "")}.");
             if (picture is not null)
                 text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"![Roofline]({PictureName(picture, device)})");
             text.AppendLine().Append(Table(results, device));
@@ -71,7 +72,7 @@ public static class ResultTable
         ArgumentNullException.ThrowIfNull(results);
         var text = new StringBuilder(
             "operator,part,library,shape,device,median_ns,spread,flops,bytes,gflop_per_s,gb_per_s,share_of_limit,"
-            + "allocated_bytes,others_share,limit_gflop_per_s,limit_gb_per_s,device_hot_ns,device_cold_ns,sm_clock_mhz\n");
+            + "allocated_bytes,others_share,limit_gflop_per_s,limit_gb_per_s,hand_over_ns,device_hot_ns,device_cold_ns,sm_clock_mhz\n");
         foreach (var row in results.Rows)
         {
             var limits = row.PairedTimes?.Limits ?? results.LimitsOf(row);
@@ -79,7 +80,8 @@ public static class ResultTable
                 $"{row.Operator},{row.Part},{row.MadeBy},\"{row.Shape}\",{row.Device},{row.MedianNanoseconds:F1},"
                 + $"{row.Spread:F4},{row.Flops},{row.Bytes},{row.GigaFlops:F3},{row.GigaBytes:F3},"
                 + $"{row.ShareOf(results.LimitsOf(row)):F4},{row.AllocatedBytes},{row.OthersShare:F4},"
-                + $"{limits.GigaFlops:F1},{limits.GigaBytes:F2},{row.DeviceTimes?.HotNanoseconds:F1},{row.DeviceTimes?.ColdNanoseconds:F1},"
+                + $"{limits.GigaFlops:F1},{limits.GigaBytes:F2},{limits.HandOverNanoseconds:F0},"
+                + $"{row.DeviceTimes?.HotNanoseconds:F1},{row.DeviceTimes?.ColdNanoseconds:F1},"
                 + $"{row.DeviceTimes?.ClockMegahertz:F0}\n");
         }
 
@@ -100,7 +102,8 @@ public static class ResultTable
         + "limit\" is the least time that the machine needs for either, as a share of the time it took: on the CPU both are "
         + "measured in turn, some milliseconds each, for a virtual processor that shares its core with others computes at half "
         + "the rate at times. \"At 52%\" marks rows during which multiply-adds were so much of the run's best, beside which the "
-        + "median stands; \"busy\" those during which others took more than 5% of the processors. \"Peer takes\": how many times "
+        + "median stands; \"busy\" those during which others took more than 5% of the processors; \"apart\" those during which two "
+        + "processors took more than twice as long as at best to hand something over, as they do in different caches. \"Peer takes\": how many times "
         + "as long, measured likewise. Allocated bytes are those of the whole process: where it is BenchmarkDotNet's, too, some of them are.";
 
     private static bool IsText(int column) => column is 0 or 1 or 6 or 10;

@@ -4,8 +4,9 @@ namespace CudaBn.Bench;
 
 /// <summary>Times an operation on the CPU and the limits in turn, some milliseconds each.</summary>
 /// <remarks>A virtual processor may be one of two threads of a core, the other of which is someone else's: then it computes
-/// at half the rate for as long as the other one works, and no counter of the system tells. What an operation and the limits
-/// do at nearly the same moment slows down together.</remarks>
+/// at half the rate for as long as the other one works, and no counter of the system tells; or two of them, which shared a
+/// cache a moment ago, may be in different ones. What an operation and the limits do at nearly the same moment slows down
+/// together.</remarks>
 public static class PairedTimer
 {
     private const int LeastPairs = 3;
@@ -38,7 +39,9 @@ public static class PairedTimer
         return new(
             1e9 * Median(seconds.Zip(between, (time, limit) => time * limit.GigaFlops)),
             1e9 * Median(seconds.Zip(between, (time, limit) => time * limit.GigaBytes)),
-            new(Median(limits.Select(limit => limit.GigaFlops)), Median(limits.Select(limit => limit.GigaBytes))));
+            new(
+                Median(limits.Select(limit => limit.GigaFlops)), Median(limits.Select(limit => limit.GigaBytes)),
+                MedianOrNull(limits.Select(limit => limit.HandOverNanoseconds))));
     }
 
     /// <summary>How long an operation takes, repeated for a while.</summary>
@@ -55,6 +58,9 @@ public static class PairedTimer
 
         return Stopwatch.GetElapsedTime(start).TotalSeconds / count;
     }
+
+    private static double? MedianOrNull(IEnumerable<double?> values) =>
+        values.OfType<double>().ToArray() is { Length: > 0 } some ? Median(some) : null;
 
     private static MachineLimits Mean(MachineLimits a, MachineLimits b) =>
         new((a.GigaFlops + b.GigaFlops) / 2, (a.GigaBytes + b.GigaBytes) / 2);

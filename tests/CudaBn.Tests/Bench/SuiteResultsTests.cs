@@ -52,14 +52,18 @@ public class SuiteResultsTests
     [TestCase(341, 10, 0.8, "")]
     [TestCase(300, 50, 0.8, "at 75%")]
     [TestCase(300, 50, 0.8, "busy, at 75%", 0.3)]
+    [TestCase(400, 50, 0.8, "", 0.01, 199)]
+    [TestCase(400, 50, 0.8, "apart", 0.01, 201)]
+    [TestCase(300, 50, 0.8, "busy, at 75%, apart", 0.3, 500)]
+    [TestCase(400, 50, 0.8, "", 0.01, null)]
     public void Share_IsOfTheLimitsBesideIt_WhereTheyWereMeasured(
-        double gigaFlops, double gigaBytes, double share, string mark, double othersShare = 0.01)
+        double gigaFlops, double gigaBytes, double share, string mark, double othersShare = 0.01, double? handOver = 100)
     {
         // 400 MFLOP in the time in which 500 would have been possible, while the median was taken at another moment.
-        var limits = new MachineLimits(400, 50);
+        var limits = new MachineLimits(400, 50, 100);
         var row = SampleResults.Row(milliseconds: 9, othersShare: othersShare) with
         {
-            PairedTimes = new PairedTimes(5e8, 1e8, new MachineLimits(gigaFlops, gigaBytes)),
+            PairedTimes = new PairedTimes(5e8, 1e8, new MachineLimits(gigaFlops, gigaBytes, handOver)),
         };
         Assert.That(row.ShareOf(limits), Is.EqualTo(share).Within(1e-12));
         Assert.That(row.Mark(limits), Is.EqualTo(mark));
@@ -88,6 +92,9 @@ public class SuiteResultsTests
         var times = PairedTimer.Measure(() => Thread.Sleep(2), TimeSpan.FromMilliseconds(50))!;
         Assert.That(times.Flops / (times.Limits.GigaFlops * 1e9), Is.InRange(0.0005, 0.04));
         Assert.That(times.Bytes / (times.Limits.GigaBytes * 1e9), Is.InRange(0.0005, 0.04));
+        // From a processor to another: tens of nanoseconds in a cache, hundreds between two; and far more when a thread has to
+        // wait for a processor.
+        Assert.That(times.Limits.HandOverNanoseconds, Environment.ProcessorCount == 1 ? Is.Null : Is.InRange(5, 1e8));
         Assert.That(PairedTimer.Measure(() => Thread.Sleep(1001), TimeSpan.Zero), Is.Null);
     }
 

@@ -279,6 +279,10 @@ public class WorkTests
         Assert.That(
             new MachineLimits(1, 20).Best(new MachineLimits(10, 2)), Is.EqualTo(new MachineLimits(10, 20)));
         Assert.That(new MachineLimits(1, 20).Best(null), Is.EqualTo(new MachineLimits(1, 20)));
+        Assert.That(new MachineLimits(1, 1, 7).Best(new MachineLimits(1, 1, 5)), Is.EqualTo(new MachineLimits(1, 1, 5)));
+        Assert.That(new MachineLimits(1, 1, 5).Best(new MachineLimits(1, 1, 7)), Is.EqualTo(new MachineLimits(1, 1, 5)));
+        Assert.That(new MachineLimits(1, 1).Best(new MachineLimits(1, 1, 5)), Is.EqualTo(new MachineLimits(1, 1, 5)));
+        Assert.That(new MachineLimits(1, 1, 5).Best(new MachineLimits(1, 1)), Is.EqualTo(new MachineLimits(1, 1, 5)));
     }
 
     [Test]
