@@ -84,15 +84,23 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     private void WinogradConv2d(
         in Conv2dGeometry g, WinogradKernels kernels, T* input, T* bias, T* output, bool hasTiles)
     {
-        var packed = PackWinogradKernels(in kernels, g.InChannels, g.OutChannels, bias);
-        if (hasTiles)
+        if (!hasTiles)
         {
-            var job = new WinogradTilesJob(this, in g, input, in packed, output);
+            var packed = PackWinogradKernels(in kernels, g.InChannels, g.OutChannels, bias);
+            var job = new WinogradConv2dJob(this, in g, input, in packed, output);
             _pool.Run(ref job, job.Chunks);
+            return;
+        }
+
+        var blocks = new WinogradBlocks(in g, input, output);
+        if (HasMoreKernelsThanTiles(in g, in blocks))
+        {
+            WinogradConv2dByChannels(in g, kernels, bias, in blocks);
         }
         else
         {
-            var job = new WinogradConv2dJob(this, in g, input, in packed, output);
+            var packed = PackWinogradKernels(in kernels, g.InChannels, g.OutChannels, bias);
+            var job = new WinogradTilesJob(this, in blocks, in packed);
             _pool.Run(ref job, job.Chunks);
         }
     }

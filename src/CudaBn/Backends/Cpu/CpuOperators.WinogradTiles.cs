@@ -42,109 +42,100 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// <param name="Column">The column of the first output.</param>
     private readonly record struct TileRun(int Lane, int Count, int Source, int Image, int Row, int Column);
 
-    /// <summary>A chunk is some blocks of tiles and a share of the tiles of output channels. A value is computed in one chunk
-    /// wholly, so the cut does not change it.</summary>
-    private readonly struct WinogradTilesJob : IChunkJob
+    /// <summary>Rows of tiles, and the planes that hold the inputs they see.</summary>
+    /// <param name="First">The first row.</param>
+    /// <param name="End">The one behind the last.</param>
+    /// <param name="Plane">Elements from one plane to the next.</param>
+    private readonly record struct TileRows(long First, long End, nint Plane);
+
+    /// <summary>All tiles of a convolution, in blocks of as many as lanes.</summary>
+    private readonly struct WinogradBlocks
     {
-        private readonly CpuOperators<TSimd, TVector, T> _operators;
         private readonly Conv2dGeometry _g;
         private readonly T* _input;
         private readonly T* _output;
-        private readonly PackedWinogradKernels _kernels;
         private readonly int _tileRows;
         private readonly int _tileColumns;
         private readonly int _pitch;
-        private readonly int _blocks;
-        private readonly int _groups;
-        private readonly int _parts;
-        private readonly nint _productStep;
 
-        public WinogradTilesJob(
-            CpuOperators<TSimd, TVector, T> operators, in Conv2dGeometry g, T* input, in PackedWinogradKernels kernels, T* output)
+        public WinogradBlocks(in Conv2dGeometry g, T* input, T* output)
         {
-            (_operators, _g, _kernels) = (operators, g, kernels);
+            _g = g;
             _input = input;
             _output = output;
             _tileRows = CeilDiv(g.OutHeight, WinogradOutputs);
             _tileColumns = CeilDiv(g.OutWidth, WinogradOutputs);
             _pitch = WinogradOutputs * _tileColumns + WinogradInputs - WinogradOutputs;
-            _blocks = checked((int)CeilDiv(AllTiles, BlockLanes));
-            var workers = operators._pool.Workers;
-            // As many for every worker. Parts transform the same inputs, and are worth it where groups would be uneven.
-            _groups = CeilDiv(CeilDiv(_blocks, WinogradBlocksTogether), workers) * workers;
-            _parts = Math.Clamp(CeilDiv(2 * workers, _groups), 1, Math.Max(1, _kernels.Tiles.Count / MinTilesOfPart));
-            _groups = Math.Min(_parts == 1 ? Math.Max(_groups, 2 * workers) : _groups, _blocks);
+            Count = checked((int)CeilDiv(AllTiles, BlockLanes));
             // Registers may be written past the last lane of a channel, whose next one is written later. An odd number of channels
             // apart, products do not fall into the same few sets of the first-level cache.
-            _productStep = (nint)(g.InChannels + 1 | 1) * BlockLanes;
+            ProductStep = (nint)(g.InChannels + 1 | 1) * BlockLanes;
         }
 
-        public int Chunks => _groups * _parts;
+        public int Count { get; }
+
+        /// <summary>Elements from one product of the inputs of a block to the next.</summary>
+        public nint ProductStep { get; }
+
+        /// <summary>Elements of the inputs of a block.</summary>
+        public nint InputsLength => WinogradProducts * ProductStep;
+
+        /// <summary>Elements of the sums of a tile of output channels.</summary>
+        public static nint SumsLength => WinogradProducts * TSimd.MaxRows * BlockLanes;
+
+        /// <summary>Elements that <see cref="StoreTile"/> needs room for.</summary>
+        public static nint OutputsLength => 2 * WinogradOutputs * BlockLanes;
 
         private long AllTiles => (long)_g.Batch * _tileRows * _tileColumns;
 
-        [MethodImpl(Compiled.AsLoop)]
-        public void Run(int chunk, int worker)
+        public TileRows RowsOf(int firstBlock, int blocks)
         {
-            var (group, part) = Math.DivRem(chunk, _parts);
-            var (firstBlock, blocks) = Share(_blocks, group, _groups);
-            var (firstTile, tiles) = Share(_kernels.Tiles.Count, part, _parts);
-            long first = (long)firstBlock * BlockLanes, end = Math.Min(first + blocks * BlockLanes, AllTiles);
+            long first = (long)firstBlock * BlockLanes, end = Math.Min(first + (long)blocks * BlockLanes, AllTiles);
             long firstRow = first / _tileColumns, endRow = (end - 1) / _tileColumns + 1;
             var rows = PlaneRow(endRow - 1, firstRow) + WinogradInputs;
-            nint plane = PixelPlanes<TSimd, TVector, T>.Step(rows * _pitch);
-            // Registers are read past the last row.
-            nint planes = _g.InChannels * plane + 2 * BlockLanes, sums = WinogradProducts * TSimd.MaxRows * BlockLanes;
-            var memory = _operators._perWorker[worker].Get<T>(
-                planes + WinogradProducts * _productStep + sums + 2 * WinogradOutputs * BlockLanes);
-            T* inputs = memory + planes, products = inputs + WinogradProducts * _productStep;
-            var runs = stackalloc TileRun[BlockLanes];
-            CopyRows(firstRow, endRow, memory, plane);
-            for (var block = 0; block < blocks; block++)
-            {
-                var start = first + block * BlockLanes;
-                var count = FindRuns(start, (int)Math.Min(BlockLanes, end - start), firstRow, runs);
-                TransformRuns(memory, plane, runs, count, inputs);
-                for (var tile = firstTile; tile < firstTile + tiles; tile++)
-                    RunTile(tile, inputs, products, products + sums, runs, count);
-            }
+            return new(firstRow, endRow, PixelPlanes<TSimd, TVector, T>.Step(rows * _pitch));
         }
 
-        /// <summary>The first row of the planes that a row of tiles sees: two for each, and two more at the end of an
-        /// image.</summary>
-        private int PlaneRow(long row, long firstRow) => (int)(WinogradOutputs * (row - firstRow)
-            + (WinogradInputs - WinogradOutputs) * (row / _tileRows - firstRow / _tileRows));
+        /// <summary>Elements of the planes. Registers are read past the last row.</summary>
+        public nint PlanesLength(TileRows rows) => _g.InChannels * rows.Plane + 2 * BlockLanes;
 
         [MethodImpl(Compiled.AsLoop)]
-        private void CopyRows(long firstRow, long endRow, T* planes, nint plane)
+        public void CopyRows(TileRows rows, T* planes)
         {
             var inside = OutputRange(-_g.PaddingX, 1, _g.InWidth, _pitch);
-            for (var row = firstRow; row < endRow;)
+            for (var row = rows.First; row < rows.End;)
             {
                 var (image, first) = Math.DivRem(row, _tileRows);
-                var count = (int)Math.Min(_tileRows - first, endRow - row);
-                var rows = WinogradOutputs * count + WinogradInputs - WinogradOutputs;
+                var count = (int)Math.Min(_tileRows - first, rows.End - row);
+                var lines = WinogradOutputs * count + WinogradInputs - WinogradOutputs;
                 var source = _input + (nint)image * _g.InImage - _g.PaddingX;
-                var destination = planes + (nint)PlaneRow(row, firstRow) * _pitch;
+                var destination = planes + (nint)PlaneRow(row, rows.First) * _pitch;
                 for (var channel = 0; channel < _g.InChannels; channel++)
                 {
                     var y = WinogradOutputs * (int)first - _g.PaddingY;
-                    for (var i = 0; i < rows; i++, y++)
+                    for (var i = 0; i < lines; i++, y++)
                     {
                         PixelPlanes<TSimd, TVector, T>.CopyLine(
                             source, y, _g.InHeight, _g.InWidth, 1, destination + (nint)i * _pitch, inside, _pitch);
                     }
 
                     source += (nint)_g.InHeight * _g.InWidth;
-                    destination += plane;
+                    destination += rows.Plane;
                 }
 
                 row += count;
             }
         }
 
-        private int FindRuns(long first, int tiles, long firstRow, TileRun* runs)
+        /// <summary>The runs that the tiles of a block are.</summary>
+        /// <param name="block">The block.</param>
+        /// <param name="firstRow">The first row of tiles that planes hold.</param>
+        /// <param name="runs">Room for as many as lanes.</param>
+        /// <returns>How many.</returns>
+        public int FindRuns(int block, long firstRow, TileRun* runs)
         {
+            var first = (long)block * BlockLanes;
+            var tiles = (int)Math.Min(BlockLanes, AllTiles - first);
             var count = 0;
             for (var lane = 0; lane < tiles;)
             {
@@ -162,7 +153,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         /// <summary>inputs[product][channel][lane] = B^T d B. Lanes without a tile hold something.</summary>
         [MethodImpl(Compiled.AsLoop)]
-        private void TransformRuns(T* planes, nint plane, TileRun* runs, int count, T* inputs)
+        public void TransformRuns(T* planes, nint plane, TileRun* runs, int count, T* inputs)
         {
             for (var channel = 0; channel < _g.InChannels; channel++, planes += plane, inputs += BlockLanes)
             {
@@ -171,7 +162,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                     T* source = planes + runs[run].Source, destination = inputs + runs[run].Lane;
                     for (var left = runs[run].Count; left > 0; left -= TSimd.Count)
                     {
-                        TransformTiles(source, _pitch, destination, _productStep);
+                        TransformTiles(source, _pitch, destination, ProductStep);
                         source += BlockLanes;
                         destination += TSimd.Count;
                     }
@@ -179,16 +170,16 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
+        /// <summary>The outputs of a block in a tile of output channels, from the sums of its products.</summary>
         [MethodImpl(Compiled.AsLoop)]
-        private void RunTile(int tile, T* inputs, T* products, T* outputs, TileRun* runs, int count)
+        public void StoreTile(RowTiles tiles, int tile, T* sums, T* outputs, TileRun* runs, int count)
         {
-            int start = _kernels.Tiles.Start(tile), size = _kernels.Tiles.Size(tile);
+            int start = tiles.Start(tile), size = tiles.Size(tile);
             var channels = Math.Min(size, _g.OutChannels - start);
-            _kernels.Multiply(tile, inputs, _productStep, products);
             nint plane = (nint)_g.OutHeight * _g.OutWidth, row = WinogradOutputs * BlockLanes;
-            for (var channel = 0; channel < channels; channel++, products += BlockLanes)
+            for (var channel = 0; channel < channels; channel++, sums += BlockLanes)
             {
-                InterleaveSums(products, size * BlockLanes, outputs, row);
+                InterleaveSums(sums, size * BlockLanes, outputs, row);
                 var output = _output + (start + channel) * plane;
                 for (var run = 0; run < count; run++)
                 {
@@ -199,6 +190,60 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                     PixelPlanes<TSimd, TVector, T>.CopyRow(source, destination, width);
                     if (r.Row + 1 < _g.OutHeight)
                         PixelPlanes<TSimd, TVector, T>.CopyRow(source + row, destination + _g.OutWidth, width);
+                }
+            }
+        }
+
+        /// <summary>The first row of the planes that a row of tiles sees: two for each, and two more at the end of an
+        /// image.</summary>
+        private int PlaneRow(long row, long firstRow) => (int)(WinogradOutputs * (row - firstRow)
+            + (WinogradInputs - WinogradOutputs) * (row / _tileRows - firstRow / _tileRows));
+    }
+
+    /// <summary>A chunk is some blocks of tiles and a share of the tiles of output channels. A value is computed in one chunk
+    /// wholly, so the cut does not change it.</summary>
+    private readonly struct WinogradTilesJob : IChunkJob
+    {
+        private readonly CpuOperators<TSimd, TVector, T> _operators;
+        private readonly WinogradBlocks _blocks;
+        private readonly PackedWinogradKernels _kernels;
+        private readonly int _groups;
+        private readonly int _parts;
+
+        public WinogradTilesJob(
+            CpuOperators<TSimd, TVector, T> operators, in WinogradBlocks blocks, in PackedWinogradKernels kernels)
+        {
+            (_operators, _blocks, _kernels) = (operators, blocks, kernels);
+            var workers = operators._pool.Workers;
+            // As many for every worker. Parts transform the same inputs, and are worth it where groups would be uneven.
+            _groups = CeilDiv(CeilDiv(blocks.Count, WinogradBlocksTogether), workers) * workers;
+            _parts = Math.Clamp(CeilDiv(2 * workers, _groups), 1, Math.Max(1, _kernels.Tiles.Count / MinTilesOfPart));
+            _groups = Math.Min(_parts == 1 ? Math.Max(_groups, 2 * workers) : _groups, blocks.Count);
+        }
+
+        public int Chunks => _groups * _parts;
+
+        [MethodImpl(Compiled.AsLoop)]
+        public void Run(int chunk, int worker)
+        {
+            var (group, part) = Math.DivRem(chunk, _parts);
+            var (firstBlock, blocks) = Share(_blocks.Count, group, _groups);
+            var (firstTile, tiles) = Share(_kernels.Tiles.Count, part, _parts);
+            var rows = _blocks.RowsOf(firstBlock, blocks);
+            var planes = _operators._perWorker[worker].Get<T>(
+                _blocks.PlanesLength(rows) + _blocks.InputsLength + WinogradBlocks.SumsLength + WinogradBlocks.OutputsLength);
+            T* inputs = planes + _blocks.PlanesLength(rows), sums = inputs + _blocks.InputsLength;
+            var outputs = sums + WinogradBlocks.SumsLength;
+            var runs = stackalloc TileRun[BlockLanes];
+            _blocks.CopyRows(rows, planes);
+            for (var block = firstBlock; block < firstBlock + blocks; block++)
+            {
+                var count = _blocks.FindRuns(block, rows.First, runs);
+                _blocks.TransformRuns(planes, rows.Plane, runs, count, inputs);
+                for (var tile = firstTile; tile < firstTile + tiles; tile++)
+                {
+                    _kernels.Multiply(tile, inputs, _blocks.ProductStep, sums);
+                    _blocks.StoreTile(_kernels.Tiles, tile, sums, outputs, runs, count);
                 }
             }
         }

@@ -40,6 +40,10 @@ public class WinogradConvTests
         // Tiles side by side, of images that are few, or many of many channels.
         new(4, 100, 14, 14, 110, 3, 1, 1, true),
         new(40, 64, 28, 28, 64, 3, 1, 1, true),
+        // Kernels that are more than the tiles of all images, of which there are one block and several, the last not full.
+        new(1, 96, 12, 10, 70, 3, 1, 1, true),
+        new(1, 130, 14, 14, 140, 3, 1, 1, true),
+        new(2, 90, 9, 15, 200, 3, 1, new Padding2d(0, 2, 2, 1), true),
     ];
 
     [Test]
