@@ -62,7 +62,8 @@ struct Sources
         }
     }
 
-    // Apart from load, so that nothing waits for a value before it is used.
+    // Apart from load, so that nothing waits for a value before it is used. What is outside is 0 and is multiplied as such: an
+    // infinite weight that meets it gives NaN.
     __device__ __forceinline__ void mask(real (&values)[Down::SOURCES][Across::SOURCES]) const
     {
 #pragma unroll

@@ -3,17 +3,17 @@ using System.Runtime.CompilerServices;
 
 namespace CudaBn.Bench;
 
-/// <summary>Multiply-adds on registers, and copies of 64 MB, on all processors at once, and how long two of them take to pass
-/// something to and fro.</summary>
+/// <summary>Multiply-adds on registers, and copies of 64 MB, on all processors at once; and where there are two, how long they
+/// take to pass something to and fro. Of more, it is chance which two a thread meets.</summary>
 /// <remarks>Threads and memory stay, so that a measurement may take as little as a millisecond.</remarks>
 public sealed class CpuLimits : IDisposable
 {
     private const int IterationsPerRound = 10_000;
     private const long CopiedBytes = 64L << 20;
     private const int PieceBytes = 1 << 20;
-    private const int LineElements = 32;
-    private const int There = LineElements;
-    private const int Back = 2 * LineElements;
+    private const int PlaceElements = 32;
+    private const int There = PlaceElements;
+    private const int Back = 2 * PlaceElements;
     private const int HandOversPerRound = 32;
     private static readonly TimeSpan _handOverWindow = TimeSpan.FromMilliseconds(0.3);
 
@@ -22,8 +22,8 @@ public sealed class CpuLimits : IDisposable
     private readonly Share _own;
     private readonly double[] _rates = new double[Environment.ProcessorCount];
 
-    // What two threads pass on, in cache lines of their own.
-    private readonly long[] _passed = new long[3 * LineElements];
+    // What two threads pass on, each in a place that no cache line and none that processors fetch along with it share.
+    private readonly long[] _passed = new long[3 * PlaceElements];
     private Action<int, Share>? _work;
 
     public CpuLimits()
@@ -88,7 +88,7 @@ public sealed class CpuLimits : IDisposable
 
     private double? HandOver()
     {
-        if (_rates.Length == 1)
+        if (_rates.Length != 2)
             return null;
         double nanoseconds = 0;
         _passed[There] = _passed[Back] = 0;
@@ -96,7 +96,7 @@ public sealed class CpuLimits : IDisposable
         {
             if (index == 0)
                 nanoseconds = PassToAndFro();
-            else if (index == 1)
+            else
                 PassBack();
         });
         return nanoseconds;
@@ -105,31 +105,41 @@ public sealed class CpuLimits : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private double PassToAndFro()
     {
-        var passed = 0L;
+        // Once for the other thread to arrive.
+        Pass(1);
+        var passed = 1L;
         var start = Stopwatch.GetTimestamp();
         do
         {
             for (var i = 0; i < HandOversPerRound; i++)
-            {
-                Volatile.Write(ref _passed[There], ++passed);
-                while (Volatile.Read(ref _passed[Back]) != passed)
-                {
-                }
-            }
+                Pass(++passed);
         }
         while (Stopwatch.GetElapsedTime(start) < _handOverWindow);
 
-        var nanoseconds = Stopwatch.GetElapsedTime(start).TotalNanoseconds / passed;
+        var nanoseconds = Stopwatch.GetElapsedTime(start).TotalNanoseconds / (passed - 1);
         Volatile.Write(ref _passed[There], -1);
         return nanoseconds;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Pass(long number)
+    {
+        Volatile.Write(ref _passed[There], number);
+        while (Volatile.Read(ref _passed[Back]) != number)
+        {
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void PassBack()
     {
-        long passed;
+        long passed, last = 0;
         while ((passed = Volatile.Read(ref _passed[There])) >= 0)
-            Volatile.Write(ref _passed[Back], passed);
+        {
+            if (passed != last)
+                Volatile.Write(ref _passed[Back], passed);
+            last = passed;
+        }
     }
 
     /// <summary>What one thread copies, piece by piece, round and round.</summary>

@@ -26,8 +26,8 @@ public static class ResultTable
             text.AppendLine().AppendLine(CultureInfo.InvariantCulture,
                 $"## {device}: {machine.Devices[device]}").AppendLine();
             text.AppendLine(CultureInfo.InvariantCulture,
-                $"Limits in the same run: {limits.GigaFlops:F0} GFLOP/s of multiply-adds, {limits.GigaBytes:F1} GB/s of copying"
-                + $"{(limits.HandOverNanoseconds is { } time ? $", {time:F0} ns from one processor to another and back" : "")}.");
+                $"Limits in the same run: {limits.GigaFlops:F0} GFLOP/s of multiply-adds, "
+                + $"{limits.GigaBytes:F1} GB/s of copying{HandOver(limits)}.");
             if (picture is not null)
                 text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"![Roofline]({PictureName(picture, device)})");
             text.AppendLine().Append(Table(results, device));
@@ -72,7 +72,8 @@ public static class ResultTable
         ArgumentNullException.ThrowIfNull(results);
         var text = new StringBuilder(
             "operator,part,library,shape,device,median_ns,spread,flops,bytes,gflop_per_s,gb_per_s,share_of_limit,"
-            + "allocated_bytes,others_share,limit_gflop_per_s,limit_gb_per_s,hand_over_ns,device_hot_ns,device_cold_ns,sm_clock_mhz\n");
+            + "allocated_bytes,others_share,limit_gflop_per_s,limit_gb_per_s,device_hot_ns,device_cold_ns,sm_clock_mhz,"
+            + "hand_over_ns\n");
         foreach (var row in results.Rows)
         {
             var limits = row.PairedTimes?.Limits ?? results.LimitsOf(row);
@@ -80,9 +81,9 @@ public static class ResultTable
                 $"{row.Operator},{row.Part},{row.MadeBy},\"{row.Shape}\",{row.Device},{row.MedianNanoseconds:F1},"
                 + $"{row.Spread:F4},{row.Flops},{row.Bytes},{row.GigaFlops:F3},{row.GigaBytes:F3},"
                 + $"{row.ShareOf(results.LimitsOf(row)):F4},{row.AllocatedBytes},{row.OthersShare:F4},"
-                + $"{limits.GigaFlops:F1},{limits.GigaBytes:F2},{limits.HandOverNanoseconds:F0},"
+                + $"{limits.GigaFlops:F1},{limits.GigaBytes:F2},"
                 + $"{row.DeviceTimes?.HotNanoseconds:F1},{row.DeviceTimes?.ColdNanoseconds:F1},"
-                + $"{row.DeviceTimes?.ClockMegahertz:F0}\n");
+                + $"{row.DeviceTimes?.ClockMegahertz:F0},{limits.HandOverNanoseconds:F0}\n");
         }
 
         return text.ToString();
@@ -100,11 +101,16 @@ public static class ResultTable
         "Median and spread (half the distance between the quartiles) of the iterations. FLOPs are those of the definition, "
         + "bytes those that must at least be read and written, so work in a cache may pass the limit of copying. \"Of "
         + "limit\" is the least time that the machine needs for either, as a share of the time it took: on the CPU both are "
-        + "measured in turn, some milliseconds each, for a virtual processor that shares its core with others computes at half "
-        + "the rate at times. \"At 52%\" marks rows during which multiply-adds were so much of the run's best, beside which the "
-        + "median stands; \"busy\" those during which others took more than 5% of the processors; \"apart\" those during which two "
-        + "processors took more than twice as long as at best to hand something over, as they do in different caches. \"Peer takes\": how many times "
-        + "as long, measured likewise. Allocated bytes are those of the whole process: where it is BenchmarkDotNet's, too, some of them are.";
+        + "measured in turn, some milliseconds each, for a virtual processor that shares its core with others computes at "
+        + "half the rate at times. \"At 52%\" marks rows during which multiply-adds were so much of the run's best, beside "
+        + "which the median stands; \"busy\" those during which others took more than 5% of the processors; \"apart\" those "
+        + "during which two processors took more than twice as long as at best to hand something over, as they do in "
+        + "different caches. \"Peer takes\": how many times as long, measured likewise. Allocated bytes are those of the "
+        + "whole process: where it is BenchmarkDotNet's, too, some of them are.";
+
+    private static string HandOver(MachineLimits limits) => limits.HandOverNanoseconds is { } time
+        ? string.Create(CultureInfo.InvariantCulture, $", {time:F0} ns from one processor to another and back")
+        : "";
 
     private static bool IsText(int column) => column is 0 or 1 or 6 or 10;
 

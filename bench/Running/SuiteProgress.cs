@@ -29,6 +29,9 @@ public sealed class SuiteProgress(SuiteSettings settings, string records) : Even
             return;
         }
 
+        // Two processors are near each other for a while, and then are not: the more moments, the better.
+        if (row.PairedTimes?.Limits is { } then)
+            _limits[row.Device] = _limits[row.Device].WithHandOver(then);
         var limits = _limits[row.Device];
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{ResultTable.Duration(row.MedianNanoseconds),10}  {100 * row.ShareOf(limits),4:F0}%  {row.Key}"

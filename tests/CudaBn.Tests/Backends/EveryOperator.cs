@@ -21,7 +21,7 @@ public sealed class EveryOperator : IDisposable
         run.RunLayer("conv", new Conv2d(3, 13, 3, padding: 1), [65, 3, 14, 14]);
         run.RunLayer("conv strided", new Conv2d(20, 50, (3, 2), stride: 2), [33, 20, 9, 8]);
         run.RunLayer("conv one channel", new Conv2d(1, 20, 5), [33, 1, 28, 28]);
-        run.RunUnforeseen();
+        run.RunCompiledPerLayer();
         run.RunLayer("conv dilated", new Conv2d(4, 6, 3, padding: 2, dilation: 2), [3, 4, 21, 40]);
         run.RunLayer("conv signal", new Conv1d(6, 9, 5, stride: 2, padding: (4, 0)), [20, 6, 100]);
         run.RunLayer("conv volume", new Conv3d(3, 7, 3, padding: 1), [4, 3, 6, 9, 11]);
@@ -77,10 +77,10 @@ public sealed class EveryOperator : IDisposable
 
     /// <summary>Only those convolutions whose kernels are compiled when a layer first needs them, see
     /// <see cref="CudaBn.Backends.Cuda.CudaBackend.WarmUp"/>.</summary>
-    public static void RunUnforeseen(Device device, DType dtype)
+    public static void RunCompiledPerLayer(Device device, DType dtype)
     {
         using var run = new EveryOperator(device, dtype);
-        run.RunUnforeseen();
+        run.RunCompiledPerLayer();
     }
 
     public void Dispose()
@@ -89,7 +89,7 @@ public sealed class EveryOperator : IDisposable
             owned.Dispose();
     }
 
-    private void RunUnforeseen()
+    private void RunCompiledPerLayer()
     {
         RunLayer("conv groups", new Conv2d(8, 12, 3, padding: 1, groups: 2), [33, 8, 9, 14]);
         RunLayer("conv depthwise", new Conv2d(5, 10, 3, stride: 2, padding: 1, groups: 5), [33, 5, 31, 30]);

@@ -8,12 +8,16 @@ namespace CudaBn.Backends.Cpu;
 // through memory that processors share, or, where they share none, from one to the other.
 internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 {
-    /// <summary>How many kernels there must be for a tile of inputs. Measured on Zen 4, with two processors that share a cache
-    /// and two that do not: fewer gain nothing.</summary>
-    private const int LeastKernelsPerTile = 2;
+    /// <summary>How many output channels there must be for a tile, lanes without one included. Measured on Zen 4, with two
+    /// processors that share a cache and two that do not: fewer gain nothing.</summary>
+    private const int LeastChannelsPerTile = 2;
 
-    private static bool HasMoreKernelsThanTiles(in Conv2dGeometry g, in WinogradBlocks blocks) =>
-        g.OutChannels >= (long)LeastKernelsPerTile * blocks.Count * BlockLanes;
+    /// <summary>Whether kernels are many beside the tiles, and those of a tile of output channels fit in the second-level
+    /// cache.</summary>
+    private static bool PrefersWinogradByChannels(in Conv2dGeometry g, in WinogradBlocks blocks) =>
+        g.OutChannels >= (long)LeastChannelsPerTile * blocks.Count * BlockLanes
+        && WinogradProducts * WinogradWeightStep(g.InChannels, new RowTiles(g.OutChannels, TSimd.MaxRows)) * sizeof(T)
+            <= SecondLevelBytes;
 
     private void WinogradConv2dByChannels(in Conv2dGeometry g, WinogradKernels kernels, T* bias, in WinogradBlocks blocks)
     {

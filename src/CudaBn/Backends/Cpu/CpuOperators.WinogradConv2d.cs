@@ -93,7 +93,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         }
 
         var blocks = new WinogradBlocks(in g, input, output);
-        if (HasMoreKernelsThanTiles(in g, in blocks))
+        if (PrefersWinogradByChannels(in g, in blocks))
         {
             WinogradConv2dByChannels(in g, kernels, bias, in blocks);
         }

@@ -16,7 +16,8 @@ public sealed unsafe partial class CudaBackend
 
     private const int MaxStrip = 4;
 
-    // Of the registers that a thread can have, what the values around a strip and sums over strips may take.
+    // Of the registers that a thread can have, what the values around a strip and sums over strips may take. Of values there
+    // are as many again, which are on their way.
     private const int WindowValueBytes = 72 * sizeof(float);
     private const int WindowSumBytes = 80 * sizeof(float);
 
@@ -36,8 +37,8 @@ public sealed unsafe partial class CudaBackend
             IsFlat: true, StrideY: 1 or 2, StrideX: 1 or 2, DilationY: 1, DilationX: 1, Taps: <= MaxWindowTaps,
         };
 
-    /// <summary>How many rows of outputs a thread has at a time: no more than there are, or than it has registers
-    /// for.</summary>
+    /// <summary>How many rows of outputs a thread has at a time: less than twice as many as there are, and, but for one, no
+    /// more than it has registers for.</summary>
     internal static int WindowStrip(in ConvGeometry g, DType dtype)
     {
         var strip = MaxStrip;

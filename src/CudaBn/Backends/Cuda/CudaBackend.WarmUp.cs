@@ -5,9 +5,9 @@ namespace CudaBn.Backends.Cuda;
 public sealed unsafe partial class CudaBackend
 {
     /// <summary>Compiles the kernels of an element type that were not compiled on this machine before, several at a time.
-    /// Without this call each is compiled when it is first used, one after the other. So are in any case those for
-    /// convolutions in groups of few channels, which are compiled for the sizes of a layer, and of more than 32
-    /// places.</summary>
+    /// Without this call each is compiled when it is first used, one after the other. Two kinds are compiled when a layer
+    /// first needs them even so: convolutions of images in groups of few channels, without dilation, in steps of one or two
+    /// and of at most 49 places; and others of more than 32 places.</summary>
     /// <param name="dtype">Float32 or Float64.</param>
     /// <exception cref="ArgumentException">The element type is an integer type.</exception>
     /// <exception cref="KernelCompilationException">A kernel does not compile.</exception>
