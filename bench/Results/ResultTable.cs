@@ -104,7 +104,7 @@ public static class ResultTable
         + "measured in turn, some milliseconds each, for a virtual processor that shares its core with others computes at "
         + "half the rate at times. \"At 52%\" marks rows during which multiply-adds were so much of the run's best, beside "
         + "which the median stands; \"busy\" those during which others took more than 5% of the processors; \"apart\" those "
-        + "during which two processors took more than twice as long as at best to hand something over, as they do in "
+        + "during which two processors took more than four times as long as at best to hand something over, as they do in "
         + "different caches. \"Peer takes\": how many times as long, measured likewise. Allocated bytes are those of the "
         + "whole process: where it is BenchmarkDotNet's, too, some of them are.";
 

@@ -52,8 +52,8 @@ public class SuiteResultsTests
     [TestCase(341, 10, 0.8, "")]
     [TestCase(300, 50, 0.8, "at 75%")]
     [TestCase(300, 50, 0.8, "busy, at 75%", 0.3)]
-    [TestCase(400, 50, 0.8, "", 0.01, 199)]
-    [TestCase(400, 50, 0.8, "apart", 0.01, 201)]
+    [TestCase(400, 50, 0.8, "", 0.01, 399)]
+    [TestCase(400, 50, 0.8, "apart", 0.01, 401)]
     [TestCase(300, 50, 0.8, "busy, at 75%, apart", 0.3, 500)]
     [TestCase(400, 50, 0.8, "", 0.01, null)]
     public void Share_IsOfTheLimitsBesideIt_WhereTheyWereMeasured(

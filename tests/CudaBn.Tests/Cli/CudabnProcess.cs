@@ -128,6 +128,9 @@ internal sealed class CudabnProcess : IDisposable
 
     public void Signal(string name)
     {
+        // As long as the process is env(1), the signal may be ignored still, and lost.
+        while (IgnoresSignals && IsEnv())
+            Thread.Sleep(1);
         using var kill = Process.Start("kill", [$"-{name}", $"{_process.Id}"]);
         kill.WaitForExit();
     }
@@ -156,6 +159,20 @@ internal sealed class CudabnProcess : IDisposable
             if (_process.HasExited || _clock.Elapsed > _patience)
                 Assert.Fail($"no {what} in: {Output}{Error}");
             Thread.Sleep(10);
+        }
+    }
+
+    private bool IsEnv()
+    {
+        try
+        {
+            return !_process.HasExited
+                && File.ReadAllText($"/proc/{_process.Id}/cmdline").StartsWith("env\0", StringComparison.Ordinal);
+        }
+        catch (IOException)
+        {
+            // It has ended meanwhile.
+            return false;
         }
     }
 
