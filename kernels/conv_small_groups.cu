@@ -1,4 +1,5 @@
 #include "conv_geometry.cuh"
+#include "warp_sum.cuh"
 
 // Convolution of groups of few channels, depthwise above all, where a tile of a product of matrices would be empty but for a
 // row or two and memory takes longer than the products. A thread has one result and sums it up by itself: neighbouring
@@ -186,10 +187,9 @@ extern "C" __global__ void __launch_bounds__(THREADS) conv_small_groups_backward
 #pragma unroll
     for (int j = 0; j < COLUMNS; j++)
     {
-        for (int distance = LANES / 2; distance > 0; distance /= 2)
-            sums[j] += __shfl_xor_sync(0xFFFFFFFF, sums[j], distance);
+        const real sum = sum_of_warp(sums[j]);
         if (threadIdx.x % LANES == 0)
-            of_warps[j][threadIdx.x / LANES] = sums[j];
+            of_warps[j][threadIdx.x / LANES] = sum;
     }
 
     __syncthreads();

@@ -1,4 +1,5 @@
 #include "conv_geometry.cuh"
+#include "warp_sum.cuh"
 #include "window_axes.cuh"
 
 // The weight gradient of convolution of images in groups, without dilation, and with a kernel and strides that are
@@ -24,14 +25,6 @@ constexpr int TERMS = TAPS + 1;
 
 using Down = OutputAxis<KERNEL_HEIGHT, STRIDE_Y, STRIP>;
 using Across = OutputAxis<KERNEL_WIDTH, STRIDE_X, 1>;
-
-__device__ inline real sum_of_warp(real sum)
-{
-#pragma unroll
-    for (int distance = LANES / 2; distance > 0; distance /= 2)
-        sum += __shfl_xor_sync(0xFFFFFFFF, sum, distance);
-    return sum;
-}
 
 // conv_windows_backward_weight: blockDim.x 128; for every split of the strips, a warp per input channel and CHANNELS output
 // channels of its group. Strips are of STRIP rows and one column.

@@ -12,8 +12,8 @@ public sealed unsafe partial class CudaBackend
     private const int OneChannelGradientGroup = 20;
     private const int OneChannelColumns = 32;
 
-    // What every block of every GPU can have without asking, less what the kernels declare themselves.
-    private const int MaxOneChannelShared = 32 * 1024;
+    // What every block of every GPU can have of dynamic shared memory without asking, less what kernels declare themselves.
+    private const int MaxConvShared = 32 * 1024;
 
     internal static readonly KernelFile ConvOneChannelFile = new("conv_one_channel.cu");
 
@@ -29,7 +29,7 @@ public sealed unsafe partial class CudaBackend
         var dtype = args.Input.DType;
         var weights = CeilDiv(g.OutChannels, OneChannelGroup) * OneChannelGroup * g.KernelHeight * g.KernelWidth;
         var shared = (weights + BandElements(g, OneChannelBand)) * dtype.Size();
-        if (!HasOneChannel(in g) || shared > MaxOneChannelShared)
+        if (!HasOneChannel(in g) || shared > MaxConvShared)
             return false;
         Kernel(ConvOneChannelFile, "conv_one_channel_forward", dtype).Launch(
             Blocks(g.Batch * CeilDiv((long)g.OutHeight * g.OutWidth, OneChannelBand)), OneChannelThreads,
@@ -45,7 +45,7 @@ public sealed unsafe partial class CudaBackend
         var g = args.Geometry;
         var dtype = args.Input.DType;
         var shared = BandElements(g, OneChannelGradientBand) * dtype.Size();
-        if (!HasOneChannel(in g) || shared > MaxOneChannelShared)
+        if (!HasOneChannel(in g) || shared > MaxConvShared)
             return false;
         var tiles = CeilDiv(g.OutChannels, OneChannelGradientGroup) * CeilDiv(columns, OneChannelColumns);
         var bands = g.Batch * CeilDiv((long)g.OutHeight * g.OutWidth, OneChannelGradientBand);

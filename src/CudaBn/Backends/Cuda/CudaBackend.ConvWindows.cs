@@ -25,9 +25,6 @@ public sealed unsafe partial class CudaBackend
     private const int WindowRegisterBytes = 8 * 1024;
     private const int OtherWindowBytes = 160;
 
-    // What every block of every GPU can have without asking, and others beside it.
-    private const int MaxWindowShared = 32 * 1024;
-
     internal static readonly KernelFile ConvWindowsFile = new("conv_windows.cu");
     internal static readonly KernelFile ConvWindowsWeightFile = new("conv_windows_weight.cu");
 
@@ -64,7 +61,7 @@ public sealed unsafe partial class CudaBackend
         var g = args.Geometry;
         var dtype = args.Input.DType;
         var shared = WindowShared(in g, g.GroupInChannels, g.GroupOutChannels, dtype);
-        if (!IsSmallGroup(g.Groups, g.GroupOutChannels) || !IsOfWindows(in g) || shared > MaxWindowShared)
+        if (!IsSmallGroup(g.Groups, g.GroupOutChannels) || !IsOfWindows(in g) || shared > MaxConvShared)
             return false;
         var strips = (long)g.Batch * CeilDiv(g.OutHeight, WindowStrip(in g, dtype)) * g.OutWidth;
         WindowsKernel("conv_windows_forward", in g, g.GroupOutChannels, dtype).Launch(
@@ -81,7 +78,7 @@ public sealed unsafe partial class CudaBackend
         var g = args.Geometry;
         var dtype = args.Input.DType;
         var shared = WindowShared(in g, g.GroupOutChannels, g.GroupInChannels, dtype);
-        if (!IsSmallGroup(g.Groups, g.GroupInChannels) || !IsOfWindows(in g) || shared > MaxWindowShared)
+        if (!IsSmallGroup(g.Groups, g.GroupInChannels) || !IsOfWindows(in g) || shared > MaxConvShared)
             return false;
         var rows = Math.Max(WindowStrip(in g, dtype), g.StrideY);
         var strips = (long)g.Batch * CeilDiv(g.InHeight, rows) * CeilDiv(g.InWidth, g.StrideX);

@@ -9,7 +9,19 @@ namespace CudaBn.Tests.Backends.Cuda;
 /// <summary>Tests of the kernels of convolution.</summary>
 public abstract class ConvKernelFixture(TestBackend backend, DType dtype) : KernelFixture(backend, dtype)
 {
+    /// <summary>Of a block, in all of them.</summary>
+    protected const int Threads = 128;
+
     protected static int Tiles(int count, int tile) => (int)((count + (long)tile - 1) / tile);
+
+    private protected unsafe void Launch(
+        KernelFile file, string kernel, ReadOnlySpan<KernelConstant> constants, ConvGeometry geometry, int blocks,
+        ReadOnlySpan<KernelArgument> others, int sharedBytes = 0)
+    {
+        using var scope = Backend.Enter();
+        Backend.Kernel(file, kernel, DType, constants).Launch(
+            blocks, Threads, [KernelArgument.Struct(&geometry), .. others], sharedBytes);
+    }
 
     protected void AssertGradients(Data data, ConvCase c, Tensor partials, int splits, string launch)
     {

@@ -13,8 +13,6 @@ namespace CudaBn.Tests.Backends.Cuda;
 [TestFixtureSource(typeof(TestBackends), nameof(TestBackends.CudaInEveryType))]
 public class ConvKernelTests(TestBackend backend, DType dtype) : ConvKernelFixture(backend, dtype)
 {
-    private const int Threads = 128;
-
     private static IEnumerable<ConvCase> Cases() =>
     [
         new(1, 1, 1, 1, 1, 1, 1, 0, false),
@@ -294,21 +292,12 @@ public class ConvKernelTests(TestBackend backend, DType dtype) : ConvKernelFixtu
         ErrorBound.AssertEqual($"{launch}, {splits} splits", Read(sum), expected);
     }
 
-    private unsafe void LaunchTiles(
+    private void LaunchTiles(
         string kernel, ImmutableArray<KernelConstant> constants, long blocks, ConvGeometry geometry,
-        ReadOnlySpan<KernelArgument> others)
-    {
-        using var scope = Backend.Enter();
-        Backend.Kernel(CudaBackend.ConvFile, kernel, DType, constants.AsSpan()).Launch(
-            (int)blocks, ConvTile.Threads, [KernelArgument.Struct(&geometry), .. others]);
-    }
+        ReadOnlySpan<KernelArgument> others) =>
+        Launch(CudaBackend.ConvFile, kernel, constants.AsSpan(), geometry, (int)blocks, others);
 
-    private unsafe void Launch(
+    private void Launch(
         KernelFile file, string kernel, int blocks, ConvGeometry geometry, ReadOnlySpan<KernelArgument> others,
-        int sharedBytes = 0)
-    {
-        using var scope = Backend.Enter();
-        Backend.Kernel(file, kernel, DType).Launch(
-            blocks, Threads, [KernelArgument.Struct(&geometry), .. others], sharedBytes);
-    }
+        int sharedBytes = 0) => Launch(file, kernel, [], geometry, blocks, others, sharedBytes);
 }

@@ -12,7 +12,6 @@ namespace CudaBn.Tests.Backends.Cuda;
 [TestFixtureSource(typeof(TestBackends), nameof(TestBackends.CudaInEveryType))]
 public class ConvWindowsKernelTests(TestBackend backend, DType dtype) : ConvKernelFixture(backend, dtype)
 {
-    private const int Threads = 128;
     private const int Lanes = 32;
 
     private static readonly int[] Strips = [4];
@@ -204,15 +203,6 @@ public class ConvWindowsKernelTests(TestBackend backend, DType dtype) : ConvKern
     {
         var pack = 16 / DType.Size();
         return sources * Tiles(g.Taps * results, pack) * pack * DType.Size();
-    }
-
-    private unsafe void Launch(
-        KernelFile file, string kernel, KernelConstant[] constants, ConvGeometry geometry, int blocks,
-        ReadOnlySpan<KernelArgument> others, int sharedBytes = 0)
-    {
-        using var scope = Backend.Enter();
-        Backend.Kernel(file, kernel, DType, constants).Launch(
-            blocks, Threads, [KernelArgument.Struct(&geometry), .. others], sharedBytes);
     }
 
     /// <summary>What the backend makes of a case, with kernels of its choice.</summary>
