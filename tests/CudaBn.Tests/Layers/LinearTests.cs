@@ -23,6 +23,13 @@ public class LinearTests(TestBackend backend, DType dtype) : BackendFixture(back
         new(1000, 5, 3, true),
         new(5, 1000, 3, true),
         new(3, 5, 1000, true),
+        // A few outputs of long sums: whole and broken tiles of rows, pairs of outputs and registers of inputs.
+        new(257, 128, 10, true),
+        new(100, 257, 5, false),
+        new(37, 130, 10, true),
+        new(19, 47, 7, true),
+        new(31, 1000, 1, true),
+        new(9, 61, 2, true),
         // Sums longer than a tile stays in registers for.
         new(33, 1300, 19, true),
         // Weights that few rows read where they are, a stretch of a few of their rows after another.
@@ -58,10 +65,12 @@ public class LinearTests(TestBackend backend, DType dtype) : BackendFixture(back
         parametersOnly.AssertEqual(whole);
     }
 
-    [Test]
-    public void Forward_NaNInOneRow_StaysInThatRow()
+    [TestCase(33, 13, 31)]
+    [TestCase(33, 130, 10)]
+    [TestCase(33, 130, 3)]
+    public void Forward_NaNInOneRow_StaysInThatRow(int batch, int inputs, int outputs)
     {
-        var c = new LinearCase(33, 13, 31, true);
+        var c = new LinearCase(batch, inputs, outputs, true);
         var (x, weight, bias, gradOutput) = Inputs(c, RandomVector.Normal, seed: 4);
         var clean = Run(c, x, weight, bias, gradOutput).Output;
         const int row = 20;

@@ -16,6 +16,13 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             return;
         }
 
+        if (NarrowDotProductsJob.IsFaster(left, right))
+        {
+            var narrow = new NarrowDotProductsJob(this, left, right, bias, product);
+            _pool.Run(ref narrow, narrow.Chunks);
+            return;
+        }
+
         if ((left.ColumnStep != 1 && left.Columns > 1) || RowsCollide(left.RowStep))
             left = PackRows(left);
         var job = new MultiplyJob(this, left, right, bias, product);
