@@ -4,11 +4,12 @@ using System.Runtime.Intrinsics.X86;
 
 namespace CudaBn.Backends.Cpu;
 
-/// <summary>Consecutive blocks of <see cref="Philox"/>, as many at a time as a register has room for.</summary>
+/// <summary>Consecutive blocks of <see cref="Philox"/>, a block in each lane.</summary>
 internal static unsafe class PhiloxBlocks
 {
-    /// <summary>Random words made at a time: those of 8 blocks.</summary>
-    public const int Words = 32;
+    /// <summary>Random words made at a time: those of 16 blocks, two registers of them, for every round of a block waits for
+    /// the one before it.</summary>
+    public const int Words = 64;
 
     private const int Blocks = Words / 4;
 
@@ -17,11 +18,18 @@ internal static unsafe class PhiloxBlocks
     public static void Fill(uint* words, ulong seed, ulong first, uint third, uint fourth)
     {
         if (Avx512F.IsSupported)
+        {
             Fill512(words, seed, first, third, fourth);
+        }
         else if (Avx2.IsSupported)
+        {
             Fill256(words, seed, first, third, fourth);
+            Fill256(words + Words / 2, seed, first + Blocks / 2, third, fourth);
+        }
         else
+        {
             FillOneByOne(words, seed, first, third, fourth);
+        }
     }
 
     internal static void FillOneByOne(uint* words, ulong seed, ulong first, uint third, uint fourth)
@@ -63,35 +71,51 @@ internal static unsafe class PhiloxBlocks
     [MethodImpl(Compiled.AsLoop)]
     private static void Fill512(uint* words, ulong seed, ulong first, uint third, uint fourth)
     {
-        var block = Vector512.Create(first) + Vector512<ulong>.Indices;
-        var (c0, c1) = (block, block >>> 32);
-        var (c2, c3) = (Vector512.Create((ulong)third), Vector512.Create((ulong)fourth));
-        var (multiplier0, multiplier1) =
-            (Vector512.Create((ulong)Philox.Multiplier0), Vector512.Create((ulong)Philox.Multiplier1));
-        uint key0 = (uint)seed, key1 = (uint)(seed >> 32);
+        var a0 = Vector512.Create(first) + Vector512<ulong>.Indices;
+        var b0 = a0 + Vector512.Create((ulong)Vector512<ulong>.Count);
+        Vector512<ulong> a1 = a0 >>> 32, b1 = b0 >>> 32;
+        Vector512<ulong> a2 = Vector512.Create((ulong)third), a3 = Vector512.Create((ulong)fourth), b2 = a2, b3 = a3;
+        Vector512<uint> key0 = Vector512.Create((uint)seed), key1 = Vector512.Create((uint)(seed >> 32));
         for (var round = 0; round < Philox.Rounds; round++)
         {
-            var product0 = Avx512F.Multiply(multiplier0.AsUInt32(), c0.AsUInt32());
-            var product1 = Avx512F.Multiply(multiplier1.AsUInt32(), c2.AsUInt32());
-            c0 = (product1 >>> 32) ^ c1 ^ Vector512.Create((ulong)key0);
+            Round(ref a0, ref a1, ref a2, ref a3, key0.AsUInt64(), key1.AsUInt64());
+            Round(ref b0, ref b1, ref b2, ref b3, key0.AsUInt64(), key1.AsUInt64());
+            key0 += Vector512.Create(Philox.Weyl0);
+            key1 += Vector512.Create(Philox.Weyl1);
+        }
+
+        Store(a0, a1, a2, a3, words);
+        Store(b0, b1, b2, b3, words + Words / 2);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        static void Round(
+            ref Vector512<ulong> c0, ref Vector512<ulong> c1, ref Vector512<ulong> c2, ref Vector512<ulong> c3,
+            Vector512<ulong> key0, Vector512<ulong> key1)
+        {
+            var product0 = Avx512F.Multiply(Vector512.Create(Philox.Multiplier0), c0.AsUInt32());
+            var product1 = Avx512F.Multiply(Vector512.Create(Philox.Multiplier1), c2.AsUInt32());
+            c0 = (product1 >>> 32) ^ c1 ^ key0;
             c1 = product1;
-            c2 = (product0 >>> 32) ^ c3 ^ Vector512.Create((ulong)key1);
+            c2 = (product0 >>> 32) ^ c3 ^ key1;
             c3 = product0;
-            key0 += Philox.Weyl0;
-            key1 += Philox.Weyl1;
         }
 
         // Words 0 and 1 of a block side by side, then words 2 and 3; and of the two, one after the other.
-        var low = Vector512.Create(0xFFFFFFFFul);
-        var firstHalf = (c0 & low) | (c1 << 32);
-        var secondHalf = (c2 & low) | (c3 << 32);
-        Avx512F.PermuteVar8x64x2(firstHalf, Vector512.Create(0ul, 8, 1, 9, 2, 10, 3, 11), secondHalf)
-            .Store((ulong*)words);
-        Avx512F.PermuteVar8x64x2(firstHalf, Vector512.Create(4ul, 12, 5, 13, 6, 14, 7, 15), secondHalf)
-            .Store((ulong*)words + Blocks);
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        static void Store(
+            Vector512<ulong> c0, Vector512<ulong> c1, Vector512<ulong> c2, Vector512<ulong> c3, uint* words)
+        {
+            var low = Vector512.Create(0xFFFFFFFFul);
+            var firstHalf = (c0 & low) | (c1 << 32);
+            var secondHalf = (c2 & low) | (c3 << 32);
+            Avx512F.PermuteVar8x64x2(firstHalf, Vector512.Create(0ul, 8, 1, 9, 2, 10, 3, 11), secondHalf)
+                .Store((ulong*)words);
+            Avx512F.PermuteVar8x64x2(firstHalf, Vector512.Create(4ul, 12, 5, 13, 6, 14, 7, 15), secondHalf)
+                .Store((ulong*)words + Vector512<ulong>.Count);
+        }
     }
 
-    // As Fill512, in two registers.
+    // As Fill512, half as many words.
     [MethodImpl(Compiled.AsLoop)]
     private static void Fill256(uint* words, ulong seed, ulong first, uint third, uint fourth)
     {
@@ -109,7 +133,7 @@ internal static unsafe class PhiloxBlocks
         }
 
         Store(a0, a1, a2, a3, words);
-        Store(b0, b1, b2, b3, words + Words / 2);
+        Store(b0, b1, b2, b3, words + Words / 4);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         static void Round(
