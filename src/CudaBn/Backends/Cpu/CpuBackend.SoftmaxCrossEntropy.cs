@@ -203,9 +203,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 var logit = TSimd.Load(columns + column * TSimd.Count);
                 number = TSimd.Add(number, one);
                 ofLabels = TSimd.Select(TSimd.Equal(number, labels), logit, ofLabels);
-                var isGreater = TSimd.GreaterThan(logit, maxima);
-                maxima = TSimd.Select(isGreater, logit, maxima);
-                places = TSimd.Select(isGreater, number, places);
+                places = TSimd.Select(TSimd.GreaterThan(logit, maxima), number, places);
+                maxima = TSimd.Greater(logit, maxima);
                 (maxima, otherMaxima) = (otherMaxima, maxima);
                 (places, otherPlaces) = (otherPlaces, places);
             }
@@ -368,9 +367,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             for (; column + TSimd.Count <= classes; column += TSimd.Count)
             {
                 var values = TSimd.Load(row + column);
-                var isGreater = TSimd.GreaterThan(values, maxima);
-                maxima = TSimd.Select(isGreater, values, maxima);
-                rounds = TSimd.Select(isGreater, round, rounds);
+                rounds = TSimd.Select(TSimd.GreaterThan(values, maxima), round, rounds);
+                maxima = TSimd.Greater(values, maxima);
                 round = TSimd.Add(round, one);
             }
 

@@ -18,11 +18,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     /// <summary>x, but not below -<see cref="Saturated"/>: what is multiplied by an underflown 0 must not be
     /// infinite.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TVector BoundedBelow(TVector x)
-    {
-        var bound = Constant(-Saturated);
-        return TSimd.Select(TSimd.GreaterThan(bound, x), bound, x);
-    }
+    private static TVector BoundedBelow(TVector x) => TSimd.Greater(Constant(-Saturated), x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TVector Bounded(TVector x)

@@ -163,7 +163,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             {
                 var at = tap.Offset + x;
                 var won = TSimd.Equal(TSimd.Load(_places + at), TSimd.Create(tap.Place));
-                sum = TSimd.Add(sum, TSimd.And(won, TSimd.Load(_gradients + at)));
+                sum = TSimd.Select(won, TSimd.Add(sum, TSimd.Load(_gradients + at)), sum);
             }
 
             return sum;

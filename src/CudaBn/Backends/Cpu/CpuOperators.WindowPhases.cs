@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using CudaBn.Backends.OpArgs;
+using static CudaBn.Backends.Cpu.CacheLines;
 
 namespace CudaBn.Backends.Cpu;
 
@@ -95,14 +96,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             g.WindowPlaces + (long)Math.Min(g.StrideX, g.WindowWidth) * sizeof(IndexRange) / sizeof(nint);
 
         /// <summary>Copies what the windows of some rows see of a plane.</summary>
-        /// <returns>Not a number where one of them is, and perhaps where one is infinite.</returns>
         [MethodImpl(Compiled.AsLoop)]
-        public TVector Fill(T* plane, int z, int firstRow, int rows, T* room)
+        public void Fill(T* plane, int z, int firstRow, int rows, T* room)
         {
             var g = _g;
             int front = z * g.StrideZ - g.PaddingZ, top = firstRow * g.StrideY - g.PaddingY;
             var seen = (rows - 1) * g.StrideY + g.WindowHeight;
-            var zeros = TSimd.Zero;
             for (var d = 0; d < g.WindowDepth; d++)
             {
                 var isSliceInside = (uint)(front + d) < (uint)g.InDepth;
@@ -110,7 +109,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 var destination = room + PhaseOf(d, 0);
                 if (g.StrideX == 1 && g.StrideY == 1)
                 {
-                    CopyRows(source, isSliceInside ? top : -seen, seen, destination, ref zeros);
+                    CopyRows(source, isSliceInside ? top : -seen, seen, destination);
                     continue;
                 }
 
@@ -120,14 +119,12 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                     {
                         var row = destination + PhaseOf(0, i);
                         if (isSliceInside && (uint)(top + first + i) < (uint)g.InHeight)
-                            CopyRow(source + (long)(first + i) * g.InWidth, row, ref zeros);
+                            CopyRow(source + (long)(first + i) * g.InWidth, row);
                         else
                             FillRow(row);
                     }
                 }
             }
-
-            return zeros;
         }
 
         private nint PhaseOf(int slice, int row) => ((nint)slice * _rowPhases + row) * _columnPhases * _phase;
@@ -141,7 +138,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         /// <summary>Rows of a slice of which the first is at <paramref name="top"/>, at steps of one. Looking at every row as
         /// <see cref="CopyRow"/> does takes longer than copying a short one.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private void CopyRows(T* source, int top, int count, T* destination, ref TVector zeros)
+        private void CopyRows(T* source, int top, int count, T* destination)
         {
             int start = Math.Clamp(-top, 0, count), end = Math.Clamp(_g.InHeight - top, start, count);
             int pitch = Pitch, width = _g.InWidth, copied = Math.Min(width, pitch - _g.PaddingX);
@@ -151,96 +148,78 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             for (var i = start; i < end; i++, row += pitch, from += width)
             {
                 Pad(row, before);
-                CopyWhole(from, row + before, copied, ref zeros);
+                CopyWhole(from, row + before, copied);
                 Pad(row + pitch - behind, behind);
             }
 
             new Span<T>(row, (count - end) * pitch).Fill(_padding);
         }
 
-        // Times 0, numbers are 0; infinities are NaN, too, which costs time alone.
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private void CopyRow(T* source, T* row, ref TVector zeros)
+        private void CopyRow(T* source, T* row)
         {
             for (var j = 0; j < _columnPhases; j++)
                 Pad(row + j * _phase, _inside[j].Start);
             if (_g.StrideX == 1)
-                CopyWhole(source, row + _g.PaddingX, Math.Min(_g.InWidth, Pitch - _g.PaddingX), ref zeros);
+                CopyWhole(source, row + _g.PaddingX, Math.Min(_g.InWidth, Pitch - _g.PaddingX));
             else if (_g.StrideX == 2 && _columnPhases == 2)
-                CopyPairs(source, row, ref zeros);
+                CopyPairs(source, row);
             else
-                CopySpread(source, row, ref zeros);
+                CopySpread(source, row);
             for (var j = 0; j < _columnPhases; j++)
                 Pad(row + j * _phase + _inside[j].End, Pitch - _inside[j].End);
         }
 
-        // A whole register is stored, over what is copied behind it, be it the next row.
+        // A whole register is stored, over what is copied behind it, be it the next row. A single element is stored alone: a
+        // register mostly crosses into another cache line, and takes as long as two of them or more.
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private void Pad(T* destination, int count)
         {
-            if (count > TSimd.Count)
+            if (count == 1)
+                *destination = _padding;
+            else if (count > TSimd.Count)
                 new Span<T>(destination, count).Fill(_padding);
             else if (count > 0)
                 TSimd.Store(TSimd.Create(_padding), destination);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static void CopyWhole(T* source, T* destination, int count, ref TVector zeros)
+        private static void CopyWhole(T* source, T* destination, int count)
         {
-            var sum = zeros;
             for (var x = 0; x < count; x += TSimd.Count)
-            {
-                var values = TSimd.Load(source + x);
-                sum = TSimd.MultiplyAdd(values, TSimd.Zero, sum);
-                TSimd.Store(values, destination + x);
-            }
-
-            zeros = sum;
+                TSimd.Store(TSimd.Load(source + x), destination + x);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private void CopyPairs(T* source, T* row, ref TVector zeros)
+        private void CopyPairs(T* source, T* row)
         {
             // Of an odd padding, the first input is in the second phase, one place before the others.
             var first = CeilDiv(_g.PaddingX, 2);
             var start = source + 2 * first - _g.PaddingX;
             T* even = row + first, odd = even + _phase;
-            var sum = zeros;
             if (start != source)
-            {
                 odd[-1] = *source;
-                sum = TSimd.MultiplyAdd(TSimd.Create(*source), TSimd.Zero, sum);
-            }
 
             var pairs = Math.Min(Pitch - first, CeilDiv(_g.InWidth + _g.PaddingX - 2 * first, 2));
             for (var x = 0; x < pairs; x += TSimd.Count)
             {
-                TVector low = TSimd.Load(start + 2 * x), high = TSimd.Load(start + 2 * x + TSimd.Count);
-                sum = TSimd.MultiplyAdd(low, TSimd.Zero, TSimd.MultiplyAdd(high, TSimd.Zero, sum));
-                TSimd.Deinterleave(low, high, out low, out high);
+                TSimd.Deinterleave(
+                    TSimd.Load(start + 2 * x), TSimd.Load(start + 2 * x + TSimd.Count), out var low, out var high);
                 TSimd.Store(low, even + x);
                 TSimd.Store(high, odd + x);
             }
-
-            zeros = sum;
         }
 
-        private void CopySpread(T* source, T* row, ref TVector zeros)
+        private void CopySpread(T* source, T* row)
         {
-            var sum = T.Zero;
             for (var j = 0; j < _columnPhases; j++, row += _phase)
             {
                 var (start, end) = (_inside[j].Start, _inside[j].End);
                 var stride = _g.StrideX;
                 var value = source + start * stride + j - _g.PaddingX;
                 for (var x = start; x < end; x++, value += stride)
-                {
-                    sum += *value * T.Zero;
                     row[x] = *value;
-                }
             }
-
-            zeros = TSimd.Add(zeros, TSimd.Create(sum));
         }
     }
 
@@ -282,21 +261,74 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
 
         private void FindMaxima(T* planes, in Band band)
         {
-            var zeros = TSimd.Zero;
             for (var i = 0; i < band.Planes; i++)
             {
-                zeros = TSimd.Add(
-                    zeros,
-                    _phases.Fill(
-                        PlaneAt(planes, band.FirstPlane + i), band.Slice, band.FirstRow, band.Rows,
-                        _inputs + i * _phases.PlaneStep));
+                _phases.Fill(
+                    PlaneAt(planes, band.FirstPlane + i), band.Slice, band.FirstRow, band.Rows,
+                    _inputs + i * _phases.PlaneStep);
             }
 
+            var next = NextOf(planes, in band);
             var lanes = (band.Planes - 1) * _phases.PlaneStep + (nint)(band.Rows - 1) * _phases.Pitch + _g.OutWidth;
-            if (T.IsNaN(TSimd.Sum(zeros)))
-                FindMaxima<AmongAll>(lanes);
+            if (MayHoldNaN(planes, in band))
+                FindMaxima<AmongAll>(lanes, next);
             else
-                FindMaxima<AmongNumbers>(lanes);
+                FindMaxima<AmongNumbers>(lanes, next);
+        }
+
+        private IndexRange SlicesOf(in Band band)
+        {
+            var front = band.Slice * _g.StrideZ - _g.PaddingZ;
+            return new(Math.Max(front, 0), Math.Min(front + _g.WindowDepth, _g.InDepth));
+        }
+
+        private IndexRange RowsOf(in Band band)
+        {
+            var top = band.FirstRow * _g.StrideY - _g.PaddingY;
+            return new(Math.Max(top, 0), Math.Min(top + (band.Rows - 1) * _g.StrideY + _g.WindowHeight, _g.InHeight));
+        }
+
+        /// <summary>The first input behind those of a band in the last of its slices: of one slice, the next band begins there,
+        /// or some rows before.</summary>
+        private T* NextOf(T* planes, in Band band) =>
+            PlaneAt(planes, band.FirstPlane + band.Planes - 1)
+                + ((SlicesOf(in band).End - 1L) * _g.InHeight + RowsOf(in band).End) * _g.InWidth;
+
+        /// <summary>Whether one of the inputs is not a number; perhaps also where one is infinite, or where one that no window
+        /// sees is no number, which costs time alone.</summary>
+        private bool MayHoldNaN(T* planes, in Band band)
+        {
+            IndexRange slices = SlicesOf(in band), rows = RowsOf(in band);
+            var zeros = TSimd.Zero;
+            for (var plane = band.FirstPlane; plane < band.FirstPlane + band.Planes; plane++)
+            {
+                for (var slice = slices.Start; slice < slices.End; slice++)
+                {
+                    var first = PlaneAt(planes, plane) + ((long)slice * _g.InHeight + rows.Start) * _g.InWidth;
+                    zeros = TSimd.Add(zeros, ZerosOf(first, (long)(rows.End - rows.Start) * _g.InWidth));
+                }
+            }
+
+            return T.IsNaN(TSimd.Sum(zeros));
+        }
+
+        /// <summary>Numbers times 0 are 0; infinities and what is not a number are NaN.</summary>
+        [MethodImpl(Compiled.AsLoop)]
+        private static TVector ZerosOf(T* values, long count)
+        {
+            TVector a = TSimd.Zero, b = a, c = a, d = a;
+            long i = 0;
+            for (; i + 4 * TSimd.Count <= count; i += 4 * TSimd.Count)
+            {
+                a = TSimd.MultiplyAdd(TSimd.Load(values + i), TSimd.Zero, a);
+                b = TSimd.MultiplyAdd(TSimd.Load(values + i + TSimd.Count), TSimd.Zero, b);
+                c = TSimd.MultiplyAdd(TSimd.Load(values + i + 2 * TSimd.Count), TSimd.Zero, c);
+                d = TSimd.MultiplyAdd(TSimd.Load(values + i + 3 * TSimd.Count), TSimd.Zero, d);
+            }
+
+            for (; i < count; i += TSimd.Count)
+                a = TSimd.MultiplyAdd(TSimd.And(FirstLanes(count - i), TSimd.Load(values + i)), TSimd.Zero, a);
+            return TSimd.Add(TSimd.Add(a, b), TSimd.Add(c, d));
         }
 
         private void StoreMaxima(T* planes, in Band band, int count, T* output, byte* places)
@@ -327,13 +359,21 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         private T* PlaneAt(T* planes, int plane) => planes + plane * _g.InPlaces;
 
         [MethodImpl(Compiled.AsLoop)]
-        private void FindMaxima<TWinners>(nint lanes)
+        private void FindMaxima<TWinners>(nint lanes, T* next)
             where TWinners : struct, IWinners
         {
             var registers = (lanes + TSimd.Count - 1) / TSimd.Count;
+            // Where rows lie between windows, nothing is prefetched.
+            var inputs = _g.StrideY <= _g.WindowHeight ? (nint)_g.StrideY * _g.StrideX * TSimd.Count : 0;
             nint register = 0;
             for (; register + 4 <= registers; register += 4)
+            {
+                // What the next band sees arrives while this one is computed.
+                for (var ahead = register * inputs; ahead < (register + 4) * inputs; ahead += CacheLines.Bytes / sizeof(T))
+                    PrefetchSecondLevel(next + ahead);
                 FindFour<TWinners>(register * TSimd.Count);
+            }
+
             for (; register < registers; register++)
                 FindOne<TWinners>(register * TSimd.Count);
         }
@@ -445,9 +485,8 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static void Take(TVector value, TVector place, ref TVector best, ref TVector places)
         {
-            var wins = TSimd.GreaterThan(value, best);
-            best = TSimd.Select(wins, value, best);
-            places = TSimd.Select(wins, place, places);
+            places = TSimd.Select(TSimd.GreaterThan(value, best), place, places);
+            best = TSimd.Greater(value, best);
         }
     }
 

@@ -191,6 +191,17 @@ internal sealed unsafe class SimdTests<TSimd, TVector, T>
     }
 
     [Test]
+    public void Greater_OfNaNsAndEqualZeros_IsTheRightOne()
+    {
+        foreach (var (left, right) in Pairs())
+        {
+            var greater = Lanes(TSimd.Greater(TSimd.Create(left), TSimd.Create(right)));
+            Assert.That(
+                greater.Select(Bits), Is.All.EqualTo(Bits(left > right ? left : right)), $"{left} or {right}");
+        }
+    }
+
+    [Test]
     public void Equal_ComparesEveryLaneWithItsOwn()
     {
         var equal = TSimd.Equal(Vector(i => T.CreateChecked(i % 3)), Vector(i => T.CreateChecked(i % 2)));

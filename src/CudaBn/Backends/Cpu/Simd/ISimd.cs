@@ -49,6 +49,10 @@ internal unsafe interface ISimd<TVector, T>
     /// <summary>left * right + addend, rounded once.</summary>
     static abstract TVector MultiplyAdd(TVector left, TVector right, TVector addend);
 
+    /// <summary>left where left > right, else right; so right also where either is NaN.</summary>
+    /// <remarks>One instruction, where choosing by <see cref="GreaterThan"/> takes two.</remarks>
+    static abstract TVector Greater(TVector left, TVector right);
+
     /// <summary>All bits where left > right; none where either is NaN.</summary>
     static abstract TVector GreaterThan(TVector left, TVector right);
 

@@ -90,6 +90,16 @@ internal readonly unsafe struct Simd256<T> : ISimd<Vector256<T>, T>
             : Vector256.FusedMultiplyAdd(left.AsDouble(), right.AsDouble(), addend.AsDouble()).As<double, T>();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<T> Greater(Vector256<T> left, Vector256<T> right)
+    {
+        if (typeof(T) == typeof(float) && Avx.IsSupported)
+            return Avx.Max(left.AsSingle(), right.AsSingle()).As<float, T>();
+        if (typeof(T) == typeof(double) && Avx.IsSupported)
+            return Avx.Max(left.AsDouble(), right.AsDouble()).As<double, T>();
+        return Select(GreaterThan(left, right), left, right);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<T> GreaterThan(Vector256<T> left, Vector256<T> right) =>
         Vector256.GreaterThan(left, right);
 

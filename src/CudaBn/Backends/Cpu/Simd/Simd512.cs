@@ -78,6 +78,16 @@ internal readonly unsafe struct Simd512<T> : ISimd<Vector512<T>, T>
             : Vector512.FusedMultiplyAdd(left.AsDouble(), right.AsDouble(), addend.AsDouble()).As<double, T>();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> Greater(Vector512<T> left, Vector512<T> right)
+    {
+        if (typeof(T) == typeof(float) && Avx512F.IsSupported)
+            return Avx512F.Max(left.AsSingle(), right.AsSingle()).As<float, T>();
+        if (typeof(T) == typeof(double) && Avx512F.IsSupported)
+            return Avx512F.Max(left.AsDouble(), right.AsDouble()).As<double, T>();
+        return Select(GreaterThan(left, right), left, right);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> GreaterThan(Vector512<T> left, Vector512<T> right) =>
         Vector512.GreaterThan(left, right);
 

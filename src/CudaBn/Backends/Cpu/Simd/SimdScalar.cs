@@ -41,6 +41,8 @@ internal readonly unsafe struct SimdScalar<T> : ISimd<T, T>
 
     public static T MultiplyAdd(T left, T right, T addend) => T.MultiplyAddEstimate(left, right, addend);
 
+    public static T Greater(T left, T right) => left > right ? left : right;
+
     public static T GreaterThan(T left, T right) => left > right ? AllBits : T.Zero;
 
     public static T NotLessOrEqual(T left, T right) => left <= right ? T.Zero : AllBits;
