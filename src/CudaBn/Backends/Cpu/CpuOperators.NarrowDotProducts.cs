@@ -59,7 +59,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             TSimd.Count is 8 or 16 && left.ColumnStep == 1 && right.RowStep == 1
             && left.Rows >= TileRows && right.Columns < TSimd.Count
             // Multiply-adds of a row; adding up lanes and packing take, measured, as long as so many more.
-            && 2 * CeilDiv(right.Columns, 2) * (CeilDiv(left.Columns, TSimd.Count) + 3) < left.Columns + 20;
+            && 2 * CeilDiv(right.Columns, 2) * (CeilDiv(left.Columns, TSimd.Count) + 2) < left.Columns + 20;
 
         [MethodImpl(Compiled.AsLoop)]
         public void Run(int chunk, int worker)
