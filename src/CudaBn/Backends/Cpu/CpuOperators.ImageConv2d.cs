@@ -83,21 +83,31 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
     [MethodImpl(Compiled.AsLoop)]
     private static void SumRows(T* rows, int count, long length, long step, T* sums)
     {
-        long i = 0;
-        for (; i + TSimd.Count <= length; i += TSimd.Count)
+        for (long i = 0; i < length; i += TSimd.Count)
         {
-            var sum = TSimd.Load(rows + i);
-            for (var row = 1; row < count; row++)
-                sum = TSimd.Add(sum, TSimd.Load(rows + row * step + i));
-            TSimd.Store(sum, sums + i);
-        }
+            // Four at once, for every addition waits for the one before it.
+            TVector a = TSimd.Zero, b = a, c = a, d = a;
+            T* x = rows + i;
+            var row = 0;
+            for (; row + 4 <= count; row += 4, x += 4 * step)
+            {
+                a = TSimd.Add(a, TSimd.Load(x));
+                b = TSimd.Add(b, TSimd.Load(x + step));
+                c = TSimd.Add(c, TSimd.Load(x + 2 * step));
+                d = TSimd.Add(d, TSimd.Load(x + 3 * step));
+            }
 
-        for (; i < length; i++)
-        {
-            var sum = rows[i];
-            for (var row = 1; row < count; row++)
-                sum += rows[row * step + i];
-            sums[i] = sum;
+            for (; row < count; row++, x += step)
+                a = TSimd.Add(a, TSimd.Load(x));
+            var sum = TSimd.Add(TSimd.Add(a, b), TSimd.Add(c, d));
+            if (i + TSimd.Count <= length)
+            {
+                TSimd.Store(sum, sums + i);
+                continue;
+            }
+
+            for (var lane = 0; lane < length - i; lane++)
+                sums[i + lane] = ((T*)&sum)[lane];
         }
     }
 

@@ -85,27 +85,29 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             }
         }
 
-        // Square blocks through registers; the inner rows that fill no block are left to the caller.
+        // Square blocks through registers; a few last inner rows, of which a block would be mostly empty, are left to the
+        // caller.
         [MethodImpl(Compiled.AsLoop)]
         private static int PackTransposed(T* data, int rows, nint columnStep, int real, int width, T* packed)
         {
             var count = TSimd.Count;
             var square = stackalloc TVector[2 * count];
             var transposed = (T*)(square + count);
-            var whole = rows - rows % count;
+            var taken = rows % count < count / 4 ? rows - rows % count : rows;
             for (var first = 0; first < width; first += count)
             {
                 int present = Math.Clamp(real - first, 0, count), columns = Math.Min(count, width - first);
                 if (present == 0 && columns == count)
                 {
                     // The second register of a panel of few columns.
-                    for (var inner = 0; inner < whole; inner++)
+                    for (var inner = 0; inner < taken; inner++)
                         TSimd.Store(TSimd.Zero, packed + (long)inner * width + first);
                     continue;
                 }
 
-                for (var inner = 0; inner < whole; inner += count)
+                for (var inner = 0; inner < taken; inner += count)
                 {
+                    var height = Math.Min(count, taken - inner);
                     var source = data + first * columnStep + inner;
                     var sourceStep = columnStep;
                     if (present < count)
@@ -116,18 +118,18 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                         sourceStep = count;
                     }
 
-                    if (columns == count)
+                    if (columns == count && height == count)
                     {
                         TSimd.Transpose(source, sourceStep, packed + (long)inner * width + first, width);
                         continue;
                     }
 
                     TSimd.Transpose(source, sourceStep, transposed, count);
-                    for (var j = 0; j < count; j++)
+                    for (var j = 0; j < height; j++)
                     {
                         var row = packed + (long)(inner + j) * width + first;
                         // In a panel narrower than a register the next row overwrites what this one writes past its end.
-                        if (first == 0 && inner + j < rows - count)
+                        if (columns == count || (first == 0 && inner + j < rows - count))
                         {
                             TSimd.Store(TSimd.Load(transposed + j * count), row);
                             continue;
@@ -139,7 +141,7 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 }
             }
 
-            return whole;
+            return taken;
         }
     }
 
