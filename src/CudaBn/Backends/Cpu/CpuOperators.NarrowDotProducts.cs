@@ -75,7 +75,9 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
                 {
                     var isPair = column + 1 < columns;
                     T* one = _right.Data + column * _right.ColumnStep, other = isPair ? one + _right.ColumnStep : one;
-                    var tile = TSimd.Count == 16 ? ProductsOf8(rows, one, other) : ProductsOf4(rows, one, other);
+                    var tile = ProductsOfFourRows(rows, one, other);
+                    if (TSimd.Count == 16)
+                        tile = HalfSums(tile, ProductsOfFourRows(rows + 4 * _left.RowStep, one, other));
                     TSimd.Store(TSimd.Add(tile, TSimd.Load(_biases + column / 2 * TSimd.Count)), products);
                     var pair = (Pair*)products + (row - first);
                     T* destination = _product + (nint)row * columns + column, behind = _product + (nint)stop * columns;
@@ -100,48 +102,10 @@ internal sealed unsafe partial class CpuOperators<TSimd, TVector, T>
             other = TSimd.MultiplyAdd(x, z, other);
         }
 
+        /// <summary>The products of four rows and two columns. In a register of 16 lanes, each is two lanes side by side that are
+        /// yet to be added up.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private TVector ProductsOf8(T* r0, T* y, T* z)
-        {
-            var step = _left.RowStep;
-            T* r1 = r0 + step, r2 = r1 + step, r3 = r2 + step, r4 = r3 + step, r5 = r4 + step, r6 = r5 + step, r7 = r6 + step;
-            TVector a0 = TSimd.Zero, a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0;
-            TVector b0 = a0, b1 = a0, b2 = a0, b3 = a0, b4 = a0, b5 = a0, b6 = a0, b7 = a0;
-            int i = 0, inner = _left.Columns;
-            for (; i + TSimd.Count <= inner; i += TSimd.Count)
-            {
-                TVector u = TSimd.Load(y + i), v = TSimd.Load(z + i);
-                MultiplyAdd(TSimd.Load(r0 + i), u, v, ref a0, ref b0);
-                MultiplyAdd(TSimd.Load(r1 + i), u, v, ref a1, ref b1);
-                MultiplyAdd(TSimd.Load(r2 + i), u, v, ref a2, ref b2);
-                MultiplyAdd(TSimd.Load(r3 + i), u, v, ref a3, ref b3);
-                MultiplyAdd(TSimd.Load(r4 + i), u, v, ref a4, ref b4);
-                MultiplyAdd(TSimd.Load(r5 + i), u, v, ref a5, ref b5);
-                MultiplyAdd(TSimd.Load(r6 + i), u, v, ref a6, ref b6);
-                MultiplyAdd(TSimd.Load(r7 + i), u, v, ref a7, ref b7);
-            }
-
-            if (i < inner)
-            {
-                var mask = FirstLanes(inner - i);
-                TVector u = TSimd.And(mask, TSimd.Load(y + i)), v = TSimd.And(mask, TSimd.Load(z + i));
-                MultiplyAdd(TSimd.And(mask, TSimd.Load(r0 + i)), u, v, ref a0, ref b0);
-                MultiplyAdd(TSimd.And(mask, TSimd.Load(r1 + i)), u, v, ref a1, ref b1);
-                MultiplyAdd(TSimd.And(mask, TSimd.Load(r2 + i)), u, v, ref a2, ref b2);
-                MultiplyAdd(TSimd.And(mask, TSimd.Load(r3 + i)), u, v, ref a3, ref b3);
-                MultiplyAdd(TSimd.And(mask, TSimd.Load(r4 + i)), u, v, ref a4, ref b4);
-                MultiplyAdd(TSimd.And(mask, TSimd.Load(r5 + i)), u, v, ref a5, ref b5);
-                MultiplyAdd(TSimd.And(mask, TSimd.Load(r6 + i)), u, v, ref a6, ref b6);
-                MultiplyAdd(TSimd.And(mask, TSimd.Load(r7 + i)), u, v, ref a7, ref b7);
-            }
-
-            return HalfSums(
-                HalfSums(HalfSums(HalfSums(a0, b0), HalfSums(a1, b1)), HalfSums(HalfSums(a2, b2), HalfSums(a3, b3))),
-                HalfSums(HalfSums(HalfSums(a4, b4), HalfSums(a5, b5)), HalfSums(HalfSums(a6, b6), HalfSums(a7, b7))));
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private TVector ProductsOf4(T* r0, T* y, T* z)
+        private TVector ProductsOfFourRows(T* r0, T* y, T* z)
         {
             var step = _left.RowStep;
             T* r1 = r0 + step, r2 = r1 + step, r3 = r2 + step;

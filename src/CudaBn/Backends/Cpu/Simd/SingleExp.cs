@@ -61,6 +61,7 @@ internal static class SingleExp
         p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(C2));
         p = Vector512.FusedMultiplyAdd(p, r * r, r) + Vector512<float>.One;
         var power = (rounded.AsInt32() << MantissaBits) + Vector512<float>.One.AsInt32();
+        // A choice takes the comparison as it is; an "and" would have to make a vector of it.
         return Vector512.ConditionalSelect(
             Vector512.LessThan(x, Vector512.Create(Smallest)), Vector512<float>.Zero, p * power.AsSingle());
     }
